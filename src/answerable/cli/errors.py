@@ -153,7 +153,7 @@ def _suggest_command(error: NoSuchCommand, context: click.Context | None) -> str
 
 
 def _suggest_option(error: NoSuchOption, context: click.Context | None) -> str:
-    """Return the option spelled most like the unknown one; empty if none is."""
+    """Return the option most similar to the unknown one; empty if none is."""
     names: list[str] = list(error.possibilities or ())
     if context is not None:
         for param in context.command.get_params(context):

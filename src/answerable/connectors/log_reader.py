@@ -316,7 +316,7 @@ class _LogFileReader:
     def _list_problems(
         self, reason: str, is_unreadable: bool
     ) -> tuple[ReadProblem, ...]:
-        """List the problem of the file: why reading ended, or unread records."""
+        """List the problem of the file: why reading ended, or unreadable records."""
         kind = ReadProblemKind.UNREADABLE if is_unreadable else ReadProblemKind.INVALID
         if reason:
             kept = f"; {self._seen - self._refused} records read" if self._seen else ""

@@ -39,7 +39,7 @@ def parse_iam_principal_arn(text: str) -> tuple[str, str, str] | None:
 
 
 class CanonicalIds:
-    """Map of every spelling of a user or role to its canonical id."""
+    """Map from every form of a user or role name to its canonical id."""
 
     def __init__(self, identities: Iterable[Identity]) -> None:
         """Choose a canonical id per (account, kind, name).

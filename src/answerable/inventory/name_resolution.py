@@ -72,7 +72,7 @@ def _find_iam_principal_by_name(name: str, name_table: NameTable) -> str:
 def build_entity_name_table(
     inventory: Inventory, kinds: Sequence[EntityKind] = ENTITY_KINDS
 ) -> NameTable:
-    """Index all spellings of the names of entities of some kinds."""
+    """Index all forms of the names of entities of some kinds."""
     from answerable.inventory.canonical_ids import CanonicalIds
 
     entries: dict[str, dict[NameEntry, None]] = defaultdict(dict)
@@ -100,7 +100,7 @@ def _create_name_table_builder(
 
 
 def _list_name_spellings(name_table: NameTable, kinds: Collection[str]) -> set[str]:
-    """Return all spellings in a name table of some kinds."""
+    """Return all forms in a name table of some kinds."""
     return {
         entry.spelling or entry.id
         for entries in name_table.entries.values()

@@ -116,7 +116,7 @@ class InventoryConnector(Protocol):
     """Inventory connector: reads one location completely. Implemented by `fetch.py`."""
 
     def sync(self, location: str, context: SyncContext) -> Sync:
-        """Read all facts of a location; list unread parts in `problems`.
+        """Read all facts of a location; list unreadable parts in `problems`.
 
         Raises:
             UsageError: The location does not exist or is not of the right kind.

@@ -52,7 +52,7 @@ _LOGGED_BUCKET = re.compile(r"projects/_/buckets/(.+)", re.DOTALL)
 
 
 def normalise_principal(text: str) -> str:
-    """Return the one spelling of a principal; empty for one that matches no identity.
+    """Return the canonical form of a principal; empty for one that matches no identity.
 
     Deny policies and boundaries write `principal://goog/subject/a@example.com` for
     `user:a@example.com`. A deleted principal matches no identity.
@@ -125,7 +125,7 @@ def get_project_of_service_account(email: str) -> str:
 
 
 def expand_resource_name(text: str) -> str:
-    """Return the full resource name for a short spelling; the text itself for others.
+    """Return the full resource name for a short form; the text itself for others.
 
     Short: `projects/P`, `folders/N`, `organizations/N`, `gs://BUCKET/OBJECT`, and the
     address of a service account.

@@ -8,7 +8,7 @@ from answerable.model.provenance import FactProvenance
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Non-human identity in its own platform's spelling.
+    """Non-human identity in the format of its platform.
 
     Attributes:
         id: ARN, or the system's own id.

@@ -52,7 +52,7 @@ def build_person_id(text: str) -> PersonId:
 
 
 def normalise_handle(text: str) -> str:
-    """Fold a handle or address, so that its spellings become equal.
+    """Fold a handle or address, so that equivalent ones become equal.
 
     NFKC, then case folding (Unicode Standard 3.13, D146): the only comparison of names.
     """

@@ -128,7 +128,7 @@ class NameEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NameTable:
-    """Index of all spellings of all entities in an inventory.
+    """Index of all forms of all entities in an inventory.
 
     Attributes:
         entries: By spelling in lower case.

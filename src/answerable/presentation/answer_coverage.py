@@ -162,7 +162,7 @@ def require_known_owner_state(owner_state: str) -> None:
 def refuse_misspelled_value(
     description: str, value: str, known_values: Iterable[str]
 ) -> None:
-    """Refuse a value without a match that is spelled almost like a known one.
+    """Refuse a value without a match that is similar to a known one.
 
     Raises:
         UsageError: The word is misspelled.

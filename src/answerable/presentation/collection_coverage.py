@@ -43,7 +43,7 @@ def add_scheduled_source_states(
 def list_scheduled_source_problems(
     state: SourceState, read_at: int, now: int
 ) -> Iterator[ReadProblem]:
-    """Yield the problems of a scheduled source: failed, late, unread parts.
+    """Yield the problems of a scheduled source: failed, late, unreadable parts.
 
     Args:
         read_at: Time of the newest reading in a snapshot, perhaps by a person's scan; 0

@@ -66,7 +66,7 @@ class OpenPlatforms:
         return self.opened[platform.name]
 
     def find_platform(self, key: str, kind: str = "") -> PermissionPlatform | None:
-        """Find the platform of an id by its spelling, else by its kind."""
+        """Find the platform of an id by its format, else by its kind."""
         for each in self.platforms:
             if each.owns(key):
                 return each

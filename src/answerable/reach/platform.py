@@ -339,12 +339,12 @@ class PermissionPlatform(Protocol):
         """Prefixes of the kinds of its identities and credentials."""
 
     def owns(self, key: str) -> bool:
-        """Tell whether an id of an identity or a resource is in its spelling."""
+        """Tell whether an identity or resource id is in the format of the platform."""
 
     def parse_call(
         self, inventory: Inventory, action: str, resource: str
     ) -> tuple[str, str]:
-        """Parse the action and the resource of one call in its spelling.
+        """Parse the action and the resource of one call in the format of the platform.
 
         Raises:
             UsageError: One of them is unknown; the hint has the nearest spelling.
@@ -366,7 +366,7 @@ class PermissionPlatform(Protocol):
         """
 
     def find_external(self, inventory: Inventory, text: str) -> str | None:
-        """Find a caller outside the inventory by its spelling; None for no such."""
+        """Find a caller outside the inventory by its format; None for no such."""
 
     def open(self, inventory: Inventory, question: Question) -> PermissionEvaluator:
         """Compile the part of a snapshot that a question needs, or reuse it.

@@ -9,7 +9,7 @@ from answerable.model.sighting import Probe, SightedFacts, Sync
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read an account completely; unread parts are listed in `problems`.
+    """Read an account completely; unreadable parts are listed in `problems`.
 
     Args:
         location: File of get-account-authorization-details answers; empty for live.

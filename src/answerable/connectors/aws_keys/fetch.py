@@ -17,7 +17,7 @@ from answerable.model.sighting import Probe, Sync
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read the answers; unread parts are listed in `problems`.
+    """Read the answers; unreadable parts are listed in `problems`.
 
     Args:
         location: A file, or a folder whose `*.json` files are read.

@@ -10,7 +10,7 @@ from answerable.model.sighting import Probe, Sync
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read an organisation; unread parts are listed in `problems`.
+    """Read an organisation; unreadable parts are listed in `problems`.
 
     Args:
         location: A file; live: empty, or `role/NAME`.

@@ -9,7 +9,7 @@ from answerable.model.sighting import Probe, Sync
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read resources; unread parts are listed in `problems`.
+    """Read resources; unreadable parts are listed in `problems`.
 
     Args:
         location: File of answers, as docs/aws.md shows; empty for live.

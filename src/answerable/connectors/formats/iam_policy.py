@@ -46,7 +46,7 @@ def parse_policy(
     name: str,
     provenance: FactProvenance,
 ) -> Policy:
-    """Parse an IAM policy document; unclear statements are kept as unread.
+    """Parse an IAM policy document; unclear statements are kept as unreadable.
 
     `"Principal": "*"` is parsed as `("AWS", "*")`, which the User Guide calls
     equivalent. Version 2008-10-17 has no policy variables: their `${` becomes `${$}{`,

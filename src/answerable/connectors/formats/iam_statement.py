@@ -120,7 +120,7 @@ def read_elements(
 def parse_statement(
     raw_statement: object, position: int, layer: PolicyLayer, literal: bool
 ) -> Statement | UnreadStatement:
-    """Parse one statement of an IAM policy, or return it as unread.
+    """Parse one statement of an IAM policy, or return it as unreadable.
 
     Args:
         raw_statement: Decoded statement.

@@ -125,7 +125,7 @@ def read_kubernetes_record(record: KubernetesAuditRecord, cluster: str) -> LogEn
 
 
 def _build_identity(cluster: str, user: KubernetesUser) -> str:
-    """Build the identity of a user, in the spelling of the inventory."""
+    """Build the identity of a user, in the format of the inventory."""
     return _build_kubernetes_identity(cluster, user.username) if user.username else ""
 
 

@@ -21,7 +21,7 @@ _HINT = "collect with the commands of docs/gcp.md"
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read one estate; unread parts are listed in `problems`.
+    """Read one estate; unreadable parts are listed in `problems`.
 
     Args:
         location: Files and folders with commas between them; live if it is empty or the

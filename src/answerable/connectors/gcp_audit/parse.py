@@ -190,7 +190,7 @@ def _build_native_id(record: GcpAuditRecord) -> str:
 
 
 def _build_identity(email: str | None, subject: str | None, cluster: str) -> str:
-    """Build the identity of a principal, in the spelling of the inventory."""
+    """Build the identity of a principal, in the format of the inventory."""
     if email and cluster and (":" in email or "@" not in email):
         return str(build_user_subject(cluster, email))
     name = email or ""

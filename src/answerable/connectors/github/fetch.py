@@ -29,7 +29,7 @@ _HINT = "collect with the commands of docs/github.md"
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read one organization; unread parts are listed in `problems`.
+    """Read one organization; unreadable parts are listed in `problems`.
 
     Args:
         location: Files and folders with commas between them, and options; live if it is

@@ -34,7 +34,7 @@ _HINT = (
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read one cluster; unread parts are listed in `problems`.
+    """Read one cluster; unreadable parts are listed in `problems`.
 
     Args:
         location: Files and folders with commas between them, and options; live if it

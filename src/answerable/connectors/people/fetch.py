@@ -12,7 +12,7 @@ _HINT = "docs/ownership.md lists the supported exports"
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read the people of an export; unread entries are listed in `problems`.
+    """Read the people of an export; unreadable entries are listed in `problems`.
 
     Args:
         location: A JSON or CSV file.

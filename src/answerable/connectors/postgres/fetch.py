@@ -25,7 +25,7 @@ _COLLECT_HINT = (
 
 
 def sync(location: str, context: SyncContext) -> Sync:
-    """Read the files of one server; unread parts are listed in `problems`.
+    """Read the files of one server; unreadable parts are listed in `problems`.
 
     Args:
         location: Files and folders with commas between them; `host=` and `dbname=` name

@@ -28,7 +28,7 @@ _EXAMPLE = "for example s3:GetObject; `answerable reach --action GLOB` takes pat
 def parse_action(
     text: str, load_catalogue: LoadCatalogue, get_policy_names: GetPolicyNames
 ) -> str:
-    """Parse an action and return it in its service's spelling.
+    """Parse an action and return it in the format of its service.
 
     An action that the catalogue does not hold may be new: it is an error only if
     another one has a similar spelling and no collected policy names it.

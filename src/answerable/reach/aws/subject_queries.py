@@ -260,7 +260,7 @@ def build_answer_at_path_end(
 
 
 def _list_unread_on_path(path: ReachPath) -> tuple[PolicyGap, ...]:
-    """List the unread policies and statements along a path."""
+    """List the unreadable policies and statements along a path."""
     return tuple(dict.fromkeys(g for _, edge in path.edges for g in edge.gaps))
 
 

@@ -49,7 +49,7 @@ def _parse_permission(access: EstateAccess, text: str) -> str:
 
 
 def _parse_resource(access: EstateAccess, text: str) -> str:
-    """Parse a full resource name or a short spelling; a known name without its path."""
+    """Parse a full resource name or a short form; a known name without its path."""
     full = expand_resource_name(text)
     tree = access.index.tree
     if is_resource(full):

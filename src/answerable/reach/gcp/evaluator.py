@@ -80,7 +80,7 @@ class GcpEvaluator:
     def resolve_identity(
         self, start: SubjectIdentity
     ) -> SubjectIdentity | UnknownSubject:
-        """Return a principal in its one spelling, or the missing data."""
+        """Return a principal in its canonical form, or the missing data."""
         if not self.index.header.scanned:
             what = "no scan describes Google Cloud"
             return UnknownSubject(start.identity, what, SOURCE)
@@ -184,7 +184,7 @@ class GcpEvaluator:
         return list_callers_of_call(self.access, question, page)
 
     def normalise_resource(self, resource: str) -> str:
-        """Return the one spelling of a resource, or a glob as it is."""
+        """Return the canonical form of a resource, or a glob as it is."""
         full = expand_resource_name(resource)
         return self.index.tree.normalise(full) if is_resource(full) else full
 

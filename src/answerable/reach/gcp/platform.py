@@ -89,7 +89,7 @@ class GcpPlatform:
         return subject, context
 
     def find_external(self, inventory: Inventory, text: str) -> str | None:
-        """Find a principal that no scan names, in any spelling."""
+        """Find a principal that no scan names, in any format."""
         if not self.owns(text):
             return None
         from answerable.model import google_cloud_ids as ids

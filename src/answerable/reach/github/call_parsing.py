@@ -81,7 +81,7 @@ def _find_repositories(
 def _use_collected_repository_name(
     organizations: Organizations, named: GitHubResource
 ) -> GitHubResource:
-    """Return a resource with the collected spelling of its repository."""
+    """Return a resource with the collected name of its repository."""
     for index in organizations.values():
         if index.login == named.organization.lower():
             repository = index.get_repository(named.repository)

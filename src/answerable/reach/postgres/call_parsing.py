@@ -127,7 +127,7 @@ def _list_name_in_each_database(
 
 
 def _complete_object_name(servers: Servers, named: ResourceName) -> ResourceName | None:
-    """Return a name as the catalogue spells it; None where no source has it.
+    """Return a name in the format of the catalogue; None where no source has it.
 
     A function may be named with its argument types alone, or without arguments.
     """

@@ -53,7 +53,7 @@ def _has_maintain_privilege(kind: str, version: int) -> bool:
 
 
 def normalise_privilege_name(word: str) -> str:
-    """Return a privilege as `PRIVILEGES` spells it."""
+    """Return a privilege in the format of `PRIVILEGES`."""
     upper = " ".join(word.upper().split())
     return _SPELLINGS.get(upper, upper)
 

@@ -53,7 +53,7 @@ class LearnedRule:
     left_out: tuple[str, ...] = ()
 
     def render(self) -> dict[str, RawValue]:
-        """Return the rule as the configuration spells it."""
+        """Return the rule in the format of the configuration."""
         rule: dict[str, RawValue] = {"server": self.server}
         for key, names in self.names.items():
             if names:

@@ -56,7 +56,7 @@ class ProtectionRequest:
         return self.config_path.parent / place
 
     def name_config_for(self, client: str) -> str:
-        """Return the path of the configuration as a client's file spells it.
+        """Return the path of the configuration in the format of a client's file.
 
         VS Code replaces variables (code.visualstudio.com/docs/reference/variables-reference);
         the other clients start servers in the folder that they have opened.

@@ -9,7 +9,7 @@ _SUBJECT_KINDS: tuple[EntityKind, ...] = ("agent", "identity", "credential")
 
 
 def resolve_subject(inventory: Inventory, text: str) -> str:
-    """Resolve a subject by id, name or spelling: a scanned one, or an external caller.
+    """Resolve a subject by id, name or alias: a scanned one, or an external caller.
 
     Raises:
         UsageError: The name is unknown or ambiguous.

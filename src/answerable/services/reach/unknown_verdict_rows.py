@@ -34,7 +34,7 @@ def build_unknown_reason_items(
 
 
 def _suggest_scanned_id(inventory: Inventory, key: str) -> str:
-    """Return the scanned id whose spelling is nearest."""
+    """Return the scanned id that is most similar."""
     try:
         resolve_entity_by_name(inventory, key, ENTITY_KINDS)
     except AnswerableError as error:

@@ -139,7 +139,7 @@ def format_person(person: PersonId) -> str:
 
 
 def parse_owner(inventory: Inventory, text: str) -> PersonId:
-    """Parse a person id; another spelling of a known person gives that person.
+    """Parse a person id; another form of a known person gives that person.
 
     Raises:
         UsageError: The text has a space in it, and is no known person's name.

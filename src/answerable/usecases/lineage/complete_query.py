@@ -90,7 +90,7 @@ def complete_query(
 def suggest_alternatives(
     store: EvidenceStore, scope: SearchScope, query: SearchQuery
 ) -> str:
-    """Suggest visible names that are spelled like the ones without a match."""
+    """Suggest visible names similar to the ones without a match."""
     only = scope.visible_agents
     tests: list[Test] = []
     known: Entities = {}

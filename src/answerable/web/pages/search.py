@@ -100,7 +100,7 @@ def _build_item(
 
 
 def _get_name_table(cache: StoreCache) -> NameTable:
-    """Return all spellings of the names of entities, built once per view."""
+    """Return all forms of the names of entities, built once per view."""
     return cache.get_derived(
         "search names", lambda view: build_entity_name_table(view.inventory)
     )
@@ -159,7 +159,7 @@ def _iter_logged_and_resources(
 
 
 def _iter_similar_names(cache: StoreCache, text: str) -> Iterator[SearchItem]:
-    """Yield the entities whose names are spelled like a text."""
+    """Yield the entities whose names are similar to a text."""
     entries = _get_name_table(cache).entries
     size = len(text)
     near = [name for name in entries if abs(len(name) - size) <= max(3, size // 2)]

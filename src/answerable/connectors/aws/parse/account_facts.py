@@ -117,7 +117,7 @@ def _add_policy(
     name: str,
     place: str,
 ) -> Policy:
-    """Parse a policy document; an unreadable one is kept as an unread policy."""
+    """Parse a policy document; an unreadable one is kept as an unreadable policy."""
     seen = facts.get_provenance(place)
     try:
         policy = parse_policy(

@@ -182,7 +182,7 @@ def _parse_control_policy(
     policy_id: PolicyId,
     provenance: FactProvenance,
 ) -> Policy:
-    """Parse a control policy; unread statements become problems."""
+    """Parse a control policy; unreadable statements become problems."""
     name = control_policy.summary.name
     try:
         policy = parse_policy(

@@ -193,7 +193,7 @@ def _decode_access_point(
 def _add_resource_policy(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
-    """Add a policy; an unreadable one is kept as an unread policy."""
+    """Add a policy; an unreadable one is kept as an unreadable policy."""
     if answer_field.field == "QueueAttributes":
         entry = _resolve_queue_arn(entry)
     item = _find_queried_resource(builder, answer_field, entry)
@@ -235,7 +235,7 @@ def _resolve_queue_arn(entry: FieldAnswer) -> FieldAnswer:
 
 
 def _report_unread_statements(builder: ResourceFactsBuilder, policy: Policy) -> None:
-    """Add a problem for each unread statement, at most three in detail."""
+    """Add a problem for each unreadable statement, at most three in detail."""
     place = policy.seen.place
     for unread in policy.unread[:3]:
         what = f"statement {unread.sid!r} could not be read: {unread.why}"

@@ -42,7 +42,7 @@ _CONTAINERS = {"organization": "organizations", "folder": "folders"}
 
 
 def _normalise_principals(members: Iterable[str]) -> tuple[str, ...]:
-    """Return principals in one spelling, without deleted ones."""
+    """Return principals in canonical form, without deleted ones."""
     found = (normalise_principal(each) for each in members)
     return tuple(dict.fromkeys(each for each in found if each))
 

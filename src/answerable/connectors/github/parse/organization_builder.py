@@ -368,7 +368,7 @@ class OrganizationBuilder(ProblemCollector):
         ]
 
     def _list_unread_paths(self) -> tuple[str, ...]:
-        """List the paths of unread answers, up to a limit."""
+        """List the paths of unreadable answers, up to a limit."""
         return tuple(path for path, _ in self._list_missing_paths())[:UNREAD_LIMIT]
 
     def report_missing_answers(self) -> None:

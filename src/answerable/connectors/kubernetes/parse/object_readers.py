@@ -60,7 +60,7 @@ _TOKEN_OWNER = "kubernetes.io/service-account.name"  # noqa: S105 - an annotatio
 
 
 def read_object(builder: ClusterBuilder, source: ObjectSource) -> None:
-    """Add an object to the cluster; an invalid one is named as unread."""
+    """Add an object to the cluster; an invalid one is listed as unreadable."""
     try:
         _READERS[source.kind.kind](builder, source)
     except msgspec.ValidationError as error:

@@ -23,7 +23,7 @@ _MOST_PROBLEMS = 100
 def parse(
     data: bytes, place: str, *, source: str, now: int
 ) -> tuple[SightedFacts, tuple[ReadProblem, ...], tuple[str, ...]]:
-    """Parse an export: people, unread entries, and the kinds that all entries have.
+    """Parse an export: people, unreadable entries, and the kinds that all entries have.
 
     Presence or a manager that any entry lacks makes the kind not collected: the person
     then counts as present.

@@ -182,7 +182,7 @@ class BulkEvaluation:
         non_monotone: int,
         unread_denies: int,
     ) -> VerdictBits:
-        """Subtract denies; leave unread denies and access points undecided."""
+        """Subtract denies; leave unreadable denies and access points undecided."""
         found = subtract_denies(
             allowed,
             caller_bits.denied | denied,

@@ -75,7 +75,7 @@ class ResourceSpace:
     def classify_resources_for_account(
         self, account: str, required: int
     ) -> AccountView:
-        """Classify the resources as seen from an account: own, foreign, unread.
+        """Classify the resources as seen from an account: own, foreign, unreadable.
 
         Args:
             account: Account number of the caller.

@@ -176,7 +176,7 @@ class StatementIndex:
         return list_positions(self._copies)
 
     def _record_principal_flags(self, actor: CompiledPrincipal, bit: int) -> None:
-        """Record a principal's boundary, service link and unread policies."""
+        """Record a principal's boundary, service link and unreadable policies."""
         if actor.boundary is not None:
             self.bounded |= bit
         elif self.actors[self.base[bit.bit_length() - 1]].boundary is not None:

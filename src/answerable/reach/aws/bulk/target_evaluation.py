@@ -114,7 +114,7 @@ class TargetEvaluation:
         return self._leave_unread_denies_undecided(found)
 
     def _leave_unread_denies_undecided(self, verdicts: VerdictBits) -> VerdictBits:
-        """Leave undecided what an unread statement may deny."""
+        """Leave undecided what an unreadable statement may deny."""
         unread = self.index.unread[None]
         if self._ground.unread_denies:
             unread = self.index.all_principals

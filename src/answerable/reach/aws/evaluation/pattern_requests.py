@@ -221,7 +221,7 @@ def list_policy_denies_on_pattern(
 def _list_unread_statements_on_pattern(
     accounts: CompiledAccounts, request: AwsRequest
 ) -> Iterator[PolicyGap]:
-    """List the unread statements of policies that may deny part of a pattern."""
+    """List the unreadable statements of policies that may deny part of a pattern."""
     for own in list_policies_overlapping_pattern(accounts, request):
         yield from own.gaps
 

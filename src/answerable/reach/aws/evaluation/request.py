@@ -174,7 +174,7 @@ def describe_statement(statement: PolicyStatement) -> DeterminingStatement:
 
 
 def describe_gap(gap: PolicyGap) -> DeterminingStatement:
-    """Convert an unread policy or statement to an entry of the output document."""
+    """Convert an unreadable policy or statement to an entry of the output document."""
     return DeterminingStatement(
         gap.layer.value, gap.policy, gap.sid, gap.key.split(":")[1]
     )

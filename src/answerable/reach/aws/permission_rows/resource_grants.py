@@ -366,7 +366,7 @@ def _list_rows_of_unread_statements(
     row_filter: RowFilter,
     caller: RowCaller,
 ) -> Iterator[PermissionRow]:
-    """Yield undecided rows for unread statements that may grant to the caller."""
+    """Yield undecided rows for unreadable statements that may grant to the caller."""
     if not caller.namer(PUBLIC_FULL_ACCESS_STATEMENT):
         return
     for gap in policy.gaps:

@@ -104,7 +104,7 @@ def format_permission_row(
 def build_action_formatter(
     catalogue: ActionCatalogue, written_patterns: Mapping[str, str], question: str
 ) -> Callable[[str], str]:
-    """Build a function that formats an action pattern in its service's spelling.
+    """Build a function that formats an action pattern in the format of its service.
 
     Args:
         catalogue: Spelling of whole names.

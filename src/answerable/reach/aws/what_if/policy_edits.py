@@ -224,7 +224,7 @@ def _split_statement_name(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _list_statement_ids(policy: Policy) -> list[str]:
-    """List the statement ids of a policy, read and unread."""
+    """List the statement ids of a policy, readable and unreadable."""
     said = [one.sid for one in policy.statements]
     return list(dict.fromkeys([*said, *(one.sid for one in policy.unread)]))
 
