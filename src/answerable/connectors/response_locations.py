@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.api_response_file import probe_answer_file, read_answer_file
 from answerable.connectors.bounded_folder import iterate_answer_files
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind

@@ -12,7 +12,7 @@ from answerable.connectors.aws_keys.declaration import DECLARATION as KEYS
 from answerable.connectors.aws_org.declaration import DECLARATION as ORG
 from answerable.connectors.aws_org.parse.organization_tree import FIELDS
 from answerable.connectors.aws_resources.declaration import PERMISSIONS
-from answerable.connectors.aws_resources.parse.answer_fields import (
+from answerable.connectors.aws_resources.parse.response_fields import (
     FIELDS as RESOURCE_FIELDS,
 )
 from tests.connectors.policy import read_policy

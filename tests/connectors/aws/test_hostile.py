@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors import api_answer_file
-from answerable.connectors.api_answer_file import read_answer_file
+from answerable.connectors import api_response_file
+from answerable.connectors.api_response_file import read_answer_file
 from answerable.connectors.aws import fetch
 from answerable.connectors.aws.parse import parse
 from answerable.model.connector import SyncContext
@@ -84,7 +84,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(
     path = tmp_path / "huge.json"
     with path.open("wb") as file:
         file.truncate(1 << 30)  # sparse: takes no room
-    monkeypatch.delattr(api_answer_file, "read_named_file")
+    monkeypatch.delattr(api_response_file, "read_named_file")
     with pytest.raises(UsageError, match="larger than 512 MiB"):
         fetch.sync(str(path), context)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from answerable.connectors.aws_resources import fetch
 from answerable.connectors.aws_resources.parse import parse
-from answerable.connectors.aws_resources.parse.answer_fields import FIELDS
+from answerable.connectors.aws_resources.parse.response_fields import FIELDS
 from answerable.model.connector import SyncContext
 from answerable.model.errors import AnswerableError, ParseError, UsageError
 from tests.connectors.aws_resources.conftest import Read, Whole

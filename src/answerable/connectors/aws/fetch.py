@@ -1,6 +1,6 @@
 """Read an AWS account's IAM details from a file or the live API into a sync result."""
 
-from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.api_response_file import probe_answer_file, read_answer_file
 from answerable.connectors.aws import declaration
 from answerable.connectors.aws.parse import EXPECTED_KIND, parse
 from answerable.connectors.boto3_import import require_boto3

@@ -25,7 +25,7 @@ from answerable.connectors.formats.access_key_lists import (
     KnownAccount,
     parse_access_keys,
 )
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     ACCESS_DENIED_CODES,
     AwsAnswer,
     parse_aws_answers,

@@ -21,7 +21,7 @@ from answerable.connectors.aws_errors import (
     scan_refused_error,
 )
 from answerable.connectors.aws_session import CONFIG
-from answerable.connectors.formats.aws_api_answers import ACCESS_DENIED_CODES
+from answerable.connectors.formats.aws_api_responses import ACCESS_DENIED_CODES
 from answerable.model.connector import SyncContext
 
 SimulatorReply = Mapping[str, object]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from answerable.connectors.api_answer_file import (
+from answerable.connectors.api_response_file import (
     MAX_ANSWER_BYTES,
     probe_answer_file,
     read_answer_file,

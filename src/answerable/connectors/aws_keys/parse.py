@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from answerable.connectors.formats.access_key_lists import parse_access_keys
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     AwsAnswer,
     is_credential_report,
     parse_aws_answers,

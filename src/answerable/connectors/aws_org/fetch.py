@@ -1,6 +1,6 @@
 """Read an AWS organisation from a file of responses or the live API."""
 
-from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.api_response_file import probe_answer_file, read_answer_file
 from answerable.connectors.aws_org import declaration
 from answerable.connectors.aws_org.parse import EXPECTED_KIND, parse
 from answerable.connectors.boto3_import import require_boto3

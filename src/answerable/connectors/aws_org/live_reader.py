@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from answerable.connectors.aws_errors import error_code, raise_if_expired
 from answerable.connectors.aws_session import CONFIG
-from answerable.connectors.formats.aws_api_answers import ACCESS_DENIED_CODES
+from answerable.connectors.formats.aws_api_responses import ACCESS_DENIED_CODES
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import ReadProblemKind
 

@@ -33,7 +33,7 @@ from answerable.connectors.aws_session import (
     open_session,
     resolve_region,
 )
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     ACCESS_DENIED_CODES,
     parse_aws_answers,
 )

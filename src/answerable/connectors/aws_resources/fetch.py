@@ -1,6 +1,6 @@
 """Read AWS resources and their policies from a file of API responses or the live API."""
 
-from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.api_response_file import probe_answer_file, read_answer_file
 from answerable.connectors.aws_resources import declaration
 from answerable.connectors.aws_resources.parse import EXPECTED_KIND, parse
 from answerable.connectors.boto3_import import require_boto3

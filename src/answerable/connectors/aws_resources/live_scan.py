@@ -25,7 +25,7 @@ from answerable.connectors.aws_session import (
     open_session,
     resolve_region,
 )
-from answerable.connectors.formats.aws_api_answers import parse_aws_answers
+from answerable.connectors.formats.aws_api_responses import parse_aws_answers
 from answerable.model.connector import SyncContext
 from answerable.model.errors import UsageError
 from answerable.model.sighting import Probe, ReadProblem, Sync

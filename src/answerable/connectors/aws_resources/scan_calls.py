@@ -11,7 +11,7 @@ from typing import Protocol, cast
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from answerable.connectors.aws_errors import error_code, raise_if_expired
-from answerable.connectors.formats.aws_api_answers import ACCESS_DENIED_CODES
+from answerable.connectors.formats.aws_api_responses import ACCESS_DENIED_CODES
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import ReadProblemKind
 

@@ -11,7 +11,7 @@ from answerable.authorization.cedar.approved_schemas import (
 )
 from answerable.authorization.cedar.loader import PolicyValidator, load_policies
 from answerable.authorization.cedar.validation import validate_policies
-from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.api_response_file import probe_answer_file, read_answer_file
 from answerable.connectors.bounded_folder import printable_path
 from answerable.connectors.config.declaration import DECLARATION
 from answerable.connectors.config.parse.config_faults import ConfigFault

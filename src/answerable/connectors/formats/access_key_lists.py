@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     DECODE_ERRORS,
     AnswerFields,
     AwsAnswer,

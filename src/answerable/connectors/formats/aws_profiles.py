@@ -20,7 +20,7 @@ from answerable.connectors.formats.ambient_credentials import (
     AmbientFileSource,
     AwsProfile,
 )
-from answerable.connectors.formats.aws_api_answers import parse_timestamp_ns
+from answerable.connectors.formats.aws_api_responses import parse_timestamp_ns
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.found_credential_facts import make_profile_id
 from answerable.connectors.formats.ini_parser import group_by_section, parse_ini

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.api_response_file import probe_answer_file, read_answer_file
 from answerable.connectors.bounded_folder import iterate_answer_files
 from answerable.connectors.gcp.declaration import DECLARATION, LIVE_CALLS
 from answerable.connectors.gcp.parse import EXPECTED_KIND, ParsedEstate, parse

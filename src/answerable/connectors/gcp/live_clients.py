@@ -27,7 +27,7 @@ from google.protobuf.json_format import Error as MessageError
 from google.protobuf.json_format import MessageToDict
 from requests import RequestException, Response
 
-from answerable.connectors.formats.google_answers import RawObject
+from answerable.connectors.formats.google_api_responses import RawObject
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.sighting import ReadProblemKind
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from answerable.connectors.formats.google_answers import (
+from answerable.connectors.formats.google_api_responses import (
     GoogleAnswer,
     RawObject,
     get_text,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.api_response_file import probe_answer_file, read_answer_file
 from answerable.connectors.gcp_roles.declaration import DECLARATION
 from answerable.connectors.gcp_roles.parse import parse_catalogue, parse_roles
 from answerable.model.connector import SyncContext

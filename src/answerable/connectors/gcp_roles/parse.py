@@ -2,7 +2,7 @@
 
 import msgspec
 
-from answerable.connectors.formats.google_answers import (
+from answerable.connectors.formats.google_api_responses import (
     get_text,
     iterate_answers,
     read_role,

@@ -4,11 +4,6 @@ import os
 import re
 from collections.abc import Iterator
 
-from answerable.connectors.answer_locations import (
-    probe_answer_files,
-    read_bounded_answer,
-    split_location,
-)
 from answerable.connectors.bounded_folder import iterate_answer_files
 from answerable.connectors.github.declaration import DECLARATION, LIVE_OPTIONS
 from answerable.connectors.github.parse import (
@@ -16,6 +11,11 @@ from answerable.connectors.github.parse import (
     GithubAnswerReader,
     ParsedGithubOrganization,
     parse,
+)
+from answerable.connectors.response_locations import (
+    probe_answer_files,
+    read_bounded_answer,
+    split_location,
 )
 from answerable.model.connector import SyncContext
 from answerable.model.errors import UsageError

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from answerable.connectors.answer_locations import probe_answer_files, split_location
-from answerable.connectors.api_answer_file import (
+from answerable.connectors.api_response_file import (
     MAX_ANSWER_BYTES,
     read_answer_file,
 )
@@ -20,6 +19,7 @@ from answerable.connectors.kubernetes.declaration import (
 from answerable.connectors.kubernetes.kinds import KINDS
 from answerable.connectors.kubernetes.parse import EXPECTED_KIND, ParsedCluster, parse
 from answerable.connectors.kubernetes.parse.cluster_builder import ClusterBuilder
+from answerable.connectors.response_locations import probe_answer_files, split_location
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError

@@ -1,6 +1,6 @@
 """Read the files of exported graphs."""
 
-from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.api_response_file import probe_answer_file, read_answer_file
 from answerable.connectors.bounded_folder import iterate_answer_files
 from answerable.connectors.opengraph.declaration import DECLARATION
 from answerable.connectors.opengraph.parse import ParsedGraphs

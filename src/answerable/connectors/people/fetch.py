@@ -1,6 +1,6 @@
 """Read the file of one directory export."""
 
-from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.api_response_file import probe_answer_file, read_answer_file
 from answerable.connectors.people.declaration import DECLARATION
 from answerable.connectors.people.parse import parse
 from answerable.model.connector import SyncContext

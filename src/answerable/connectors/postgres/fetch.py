@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from answerable.connectors.answer_locations import split_location
-from answerable.connectors.api_answer_file import (
+from answerable.connectors.api_response_file import (
     MAX_ANSWER_BYTES,
     probe_answer_file,
     read_answer_file,
 )
 from answerable.connectors.postgres.declaration import DECLARATION
 from answerable.connectors.postgres.parse import EXPECTED_KIND, ServerName, parse
+from answerable.connectors.response_locations import split_location
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.connectors.api_answer_file import read_answer_file
+from answerable.connectors.api_response_file import read_answer_file
 from answerable.connectors.aws.declaration import (
     COLLECTS,
     build_whole_account_coverage,

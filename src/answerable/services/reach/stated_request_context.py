@@ -77,7 +77,7 @@ def _read_policy_file(
         UsageError: The file is missing, or holds no policy.
         EnvironmentFailure: It cannot be read.
     """
-    from answerable.connectors.api_answer_file import read_answer_file
+    from answerable.connectors.api_response_file import read_answer_file
     from answerable.connectors.formats.iam_policy import MAX_BYTES, parse_policy
 
     what = "a policy" if option == _WITH else f"the {layer} policy"

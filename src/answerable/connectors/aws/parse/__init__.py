@@ -7,7 +7,7 @@ from answerable.connectors.aws.parse.authorization_details import (
     LISTS,
     parse_authorization_details,
 )
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     AwsAnswer,
     is_credential_report,
     parse_aws_answers,

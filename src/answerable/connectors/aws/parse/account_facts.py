@@ -24,7 +24,7 @@ from answerable.connectors.aws.parse.named_resources import (
     find_instance_profiles,
     find_named_resources,
 )
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     DECODE_ERRORS,
     parse_timestamp_ns,
 )

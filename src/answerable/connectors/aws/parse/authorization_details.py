@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     DECODE_ERRORS,
     AwsAnswer,
     AwsTimestamp,

@@ -12,7 +12,7 @@ from answerable.connectors.aws_org.parse.organization_tree import (
     OrganizationTree,
     build_tree,
 )
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     AwsAnswer,
     parse_aws_answers,
     wrong_kind_error,

@@ -14,7 +14,7 @@ from answerable.connectors.aws_org.parse.organization_tree import (
     iter_answers_by_id,
     iter_records,
 )
-from answerable.connectors.formats.aws_api_answers import AnswerFields, AwsAnswer
+from answerable.connectors.formats.aws_api_responses import AnswerFields, AwsAnswer
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PersonId, build_person_id

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     AnswerFields,
     AwsAnswer,
 )

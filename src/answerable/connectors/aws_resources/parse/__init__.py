@@ -6,15 +6,6 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from answerable.connectors.aws_resources import declaration
-from answerable.connectors.aws_resources.parse.answer_fields import (
-    ACCESS_POINT,
-    ACCOUNT_BLOCK,
-    BUCKET_BLOCK,
-    FIELDS,
-    GRANTS,
-    POLICIES,
-    AnswerReader,
-)
 from answerable.connectors.aws_resources.parse.bedrock_agents import BedrockAgentReader
 from answerable.connectors.aws_resources.parse.coverage import compute_coverage
 from answerable.connectors.aws_resources.parse.resource_facts import (
@@ -27,7 +18,16 @@ from answerable.connectors.aws_resources.parse.resource_lists import (
     read_lists,
 )
 from answerable.connectors.aws_resources.parse.resource_names import ResourceNames
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.aws_resources.parse.response_fields import (
+    ACCESS_POINT,
+    ACCOUNT_BLOCK,
+    BUCKET_BLOCK,
+    FIELDS,
+    GRANTS,
+    POLICIES,
+    AnswerReader,
+)
+from answerable.connectors.formats.aws_api_responses import (
     DECODE_ERRORS,
     AwsAnswer,
     parse_aws_answers,

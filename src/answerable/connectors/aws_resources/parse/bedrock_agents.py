@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from answerable.connectors.aws_resources.parse.answer_fields import (
+from answerable.connectors.aws_resources.parse.api_records import NOTHING
+from answerable.connectors.aws_resources.parse.execution_roles import parse_role_arn
+from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
+from answerable.connectors.aws_resources.parse.response_fields import (
     AGENTS,
     COLLABORATORS,
     GATEWAYS,
     RUNTIMES,
     FieldAnswer,
 )
-from answerable.connectors.aws_resources.parse.api_records import NOTHING
-from answerable.connectors.aws_resources.parse.execution_roles import parse_role_arn
-from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
-from answerable.connectors.formats.aws_api_answers import AnswerFields
+from answerable.connectors.formats.aws_api_responses import AnswerFields
 from answerable.model.agent import Agent, FactStatus
 from answerable.model.ids import AgentId, Arn, IdentityId, build_agent_id
 from answerable.model.provenance import FactProvenance, WrittenBy

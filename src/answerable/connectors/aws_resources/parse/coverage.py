@@ -7,14 +7,14 @@ answer, nothing of that kind is unknown there.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from answerable.connectors.aws_resources import declaration
-from answerable.connectors.aws_resources.parse.answer_fields import (
+from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
+from answerable.connectors.aws_resources.parse.response_fields import (
     CLUSTER_TASKS,
     LISTS,
     TEMPLATE_VERSIONS,
     is_truncated,
 )
-from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
-from answerable.connectors.formats.aws_api_answers import AwsAnswer
+from answerable.connectors.formats.aws_api_responses import AwsAnswer
 from answerable.model.coverage import CoverageScope
 from answerable.model.ids import Arn
 

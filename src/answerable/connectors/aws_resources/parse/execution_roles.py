@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import DECODE_ERRORS, AnswerFields
+from answerable.connectors.formats.aws_api_responses import DECODE_ERRORS, AnswerFields
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
 

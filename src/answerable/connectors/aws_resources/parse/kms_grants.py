@@ -12,7 +12,7 @@ from answerable.connectors.aws_resources.parse.api_records import (
     GrantConstraints,
     KmsGrant,
 )
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     DECODE_ERRORS,
     describe_decode_error,
 )

@@ -8,13 +8,13 @@ Reference, ResponseLaunchTemplateData (`IamInstanceProfile`, by ARN or by name).
 import msgspec
 
 from answerable.connectors.aws_resources.parse import api_records
-from answerable.connectors.aws_resources.parse.answer_fields import (
+from answerable.connectors.aws_resources.parse.execution_roles import parse_role_arn
+from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
+from answerable.connectors.aws_resources.parse.response_fields import (
     CLUSTER_TASKS,
     TEMPLATE_VERSIONS,
     FieldAnswer,
 )
-from answerable.connectors.aws_resources.parse.execution_roles import parse_role_arn
-from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
 
 _EMPTY_OBJECT = msgspec.Raw(b"{}")
 

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.connectors.aws_resources.parse.answer_fields import (
-    AnswerField,
-    AnswerReader,
-    FieldAnswer,
-)
 from answerable.connectors.aws_resources.parse.api_records import (
     NOTHING,
     AttributesAnswer,
 )
-from answerable.connectors.formats.aws_api_answers import DECODE_ERRORS, AnswerFields
+from answerable.connectors.aws_resources.parse.response_fields import (
+    AnswerField,
+    AnswerReader,
+    FieldAnswer,
+)
+from answerable.connectors.formats.aws_api_responses import DECODE_ERRORS, AnswerFields
 
 _DOCUMENT_FIELDS = (
     "ResourcePolicy",

@@ -5,21 +5,6 @@ from dataclasses import dataclass, field
 import msgspec
 
 from answerable.connectors.aws_resources.parse import api_records
-from answerable.connectors.aws_resources.parse.answer_fields import (
-    ACCESS_POINT,
-    ACCOUNT_BLOCK,
-    BUCKET_BLOCK,
-    BUCKET_TAGS,
-    CLUSTER_TASKS,
-    DESCRIBED,
-    GRANTS,
-    POLICIES,
-    TASKS,
-    TEMPLATE_VERSIONS,
-    AnswerField,
-    AnswerReader,
-    FieldAnswer,
-)
 from answerable.connectors.aws_resources.parse.api_records import NOTHING
 from answerable.connectors.aws_resources.parse.execution_roles import (
     find_execution_role,
@@ -37,8 +22,23 @@ from answerable.connectors.aws_resources.parse.resource_lists import (
     ResourceInventory,
     read_access_point,
 )
+from answerable.connectors.aws_resources.parse.response_fields import (
+    ACCESS_POINT,
+    ACCOUNT_BLOCK,
+    BUCKET_BLOCK,
+    BUCKET_TAGS,
+    CLUSTER_TASKS,
+    DESCRIBED,
+    GRANTS,
+    POLICIES,
+    TASKS,
+    TEMPLATE_VERSIONS,
+    AnswerField,
+    AnswerReader,
+    FieldAnswer,
+)
 from answerable.connectors.formats.arn_kind import resource_kind_of_arn
-from answerable.connectors.formats.aws_api_answers import DECODE_ERRORS, AnswerFields
+from answerable.connectors.formats.aws_api_responses import DECODE_ERRORS, AnswerFields
 from answerable.connectors.formats.iam_policy import (
     WHOLE_DOCUMENT,
     make_unreadable_policy,

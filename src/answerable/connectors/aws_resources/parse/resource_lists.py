@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass, field
 
 from answerable.connectors.aws_resources.parse import api_records
-from answerable.connectors.aws_resources.parse.answer_fields import AnswerReader
 from answerable.connectors.aws_resources.parse.execution_roles import parse_role_arn
 from answerable.connectors.aws_resources.parse.resource_names import (
     ResourceNames,
     parse_resource_arn,
 )
-from answerable.connectors.formats.aws_api_answers import AnswerFields
+from answerable.connectors.aws_resources.parse.response_fields import AnswerReader
+from answerable.connectors.formats.aws_api_responses import AnswerFields
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     ACCESS_DENIED_CODES,
     DECODE_ERRORS,
     AnswerFields,

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 import msgspec
 
-from answerable.connectors.formats.google_answers import (
+from answerable.connectors.formats.google_api_responses import (
     GoogleAnswer,
     RawObject,
     get_text,

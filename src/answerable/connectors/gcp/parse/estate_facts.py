@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from answerable.connectors.formats.aws_api_answers import parse_timestamp_ns
+from answerable.connectors.formats.aws_api_responses import parse_timestamp_ns
 from answerable.connectors.formats.redaction import redact_name
 from answerable.connectors.gcp.parse.estate_builder import (
     EstateBuilder,

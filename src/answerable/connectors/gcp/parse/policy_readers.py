@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 from answerable.connectors.formats.document_node import RawValue
-from answerable.connectors.formats.google_answers import (
+from answerable.connectors.formats.google_api_responses import (
     RawObject,
     get_text,
     get_value,

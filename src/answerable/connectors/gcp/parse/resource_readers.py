@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from answerable.connectors.formats.document_node import RawValue
-from answerable.connectors.formats.google_answers import (
+from answerable.connectors.formats.google_api_responses import (
     RawObject,
     get_text,
     get_value,

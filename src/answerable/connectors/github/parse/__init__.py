@@ -16,19 +16,19 @@ from answerable.connectors.github.endpoints import (
     find_answer_address,
 )
 from answerable.connectors.github.parse import (
-    organization_answers,
-    repository_answers,
-    rule_answers,
+    organization_responses,
+    repository_responses,
+    rule_responses,
 )
-from answerable.connectors.github.parse.answer_shapes import find_address_by_shape
 from answerable.connectors.github.parse.graph_export import (
     is_graph_export,
     read_graph_export,
 )
-from answerable.connectors.github.parse.organization_answers import AnswerReader
 from answerable.connectors.github.parse.organization_builder import OrganizationBuilder
 from answerable.connectors.github.parse.organization_facts import OrganizationFacts
-from answerable.connectors.github.parse.saved_answer import (
+from answerable.connectors.github.parse.organization_responses import AnswerReader
+from answerable.connectors.github.parse.response_detection import find_address_by_shape
+from answerable.connectors.github.parse.saved_response import (
     SavedAnswer,
     decode_saved_answer,
 )
@@ -46,51 +46,51 @@ _RAW_FILE = re.compile(
 _DENIED = ("401", "403")
 
 READERS: dict[str, AnswerReader] = {
-    "organization": organization_answers.read_organization,
-    "owners": organization_answers.read_owners,
-    "members": organization_answers.read_members,
-    "outside-collaborators": organization_answers.read_outside_collaborators,
-    "teams": organization_answers.read_teams,
-    "team-maintainers": organization_answers.read_team_maintainers,
-    "team-members": organization_answers.read_team_members,
-    "organization-roles": organization_answers.read_organization_roles,
-    "organization-role-teams": organization_answers.read_organization_role_teams,
-    "organization-role-users": organization_answers.read_organization_role_users,
-    "repository-roles": organization_answers.read_repository_roles,
-    "organization-rulesets": rule_answers.read_organization_rulesets,
-    "organization-ruleset": rule_answers.read_organization_ruleset,
-    "organization-secrets": organization_answers.read_secrets,
-    "organization-secret-repositories": organization_answers.read_secret_repositories,
-    "organization-workflow-permissions": organization_answers.read_workflow_permissions,
-    "organization-oidc": organization_answers.read_oidc,
-    "runner-groups": organization_answers.read_runner_groups,
-    "runner-group-repositories": organization_answers.read_runner_group_repositories,
-    "runner-group-runners": organization_answers.read_runner_group_runners,
-    "installations": organization_answers.read_installations,
-    "app": organization_answers.read_app,
-    "tokens": organization_answers.read_tokens,
-    "token-repositories": organization_answers.read_token_repositories,
-    "token-requests": organization_answers.read_token_requests,
-    "repositories": repository_answers.read_repositories,
-    "collaborators": repository_answers.read_collaborators,
-    "repository-teams": repository_answers.read_repository_teams,
-    "branches": repository_answers.read_branches,
-    "branch-protections": rule_answers.read_branch_protections,
-    "rulesets": rule_answers.read_rulesets,
-    "ruleset": rule_answers.read_ruleset,
-    "environments": rule_answers.read_environments,
-    "environment-branches": rule_answers.read_environment_branches,
-    "environment-secrets": repository_answers.read_environment_secrets,
-    "repository-secrets": repository_answers.read_repository_secrets,
-    "deploy-keys": repository_answers.read_deploy_keys,
-    "workflow-permissions": repository_answers.read_workflow_permissions,
-    "actions-permissions": repository_answers.read_actions_permissions,
-    "fork-approval": repository_answers.read_fork_approval,
-    "oidc": repository_answers.read_oidc,
-    "workflows": repository_answers.read_workflows,
-    "workflow-file": repository_answers.read_workflow_file,
-    "codeowners": repository_answers.read_codeowners,
-    "repository-runners": repository_answers.read_repository_runners,
+    "organization": organization_responses.read_organization,
+    "owners": organization_responses.read_owners,
+    "members": organization_responses.read_members,
+    "outside-collaborators": organization_responses.read_outside_collaborators,
+    "teams": organization_responses.read_teams,
+    "team-maintainers": organization_responses.read_team_maintainers,
+    "team-members": organization_responses.read_team_members,
+    "organization-roles": organization_responses.read_organization_roles,
+    "organization-role-teams": organization_responses.read_organization_role_teams,
+    "organization-role-users": organization_responses.read_organization_role_users,
+    "repository-roles": organization_responses.read_repository_roles,
+    "organization-rulesets": rule_responses.read_organization_rulesets,
+    "organization-ruleset": rule_responses.read_organization_ruleset,
+    "organization-secrets": organization_responses.read_secrets,
+    "organization-secret-repositories": organization_responses.read_secret_repositories,
+    "organization-workflow-permissions": organization_responses.read_workflow_permissions,
+    "organization-oidc": organization_responses.read_oidc,
+    "runner-groups": organization_responses.read_runner_groups,
+    "runner-group-repositories": organization_responses.read_runner_group_repositories,
+    "runner-group-runners": organization_responses.read_runner_group_runners,
+    "installations": organization_responses.read_installations,
+    "app": organization_responses.read_app,
+    "tokens": organization_responses.read_tokens,
+    "token-repositories": organization_responses.read_token_repositories,
+    "token-requests": organization_responses.read_token_requests,
+    "repositories": repository_responses.read_repositories,
+    "collaborators": repository_responses.read_collaborators,
+    "repository-teams": repository_responses.read_repository_teams,
+    "branches": repository_responses.read_branches,
+    "branch-protections": rule_responses.read_branch_protections,
+    "rulesets": rule_responses.read_rulesets,
+    "ruleset": rule_responses.read_ruleset,
+    "environments": rule_responses.read_environments,
+    "environment-branches": rule_responses.read_environment_branches,
+    "environment-secrets": repository_responses.read_environment_secrets,
+    "repository-secrets": repository_responses.read_repository_secrets,
+    "deploy-keys": repository_responses.read_deploy_keys,
+    "workflow-permissions": repository_responses.read_workflow_permissions,
+    "actions-permissions": repository_responses.read_actions_permissions,
+    "fork-approval": repository_responses.read_fork_approval,
+    "oidc": repository_responses.read_oidc,
+    "workflows": repository_responses.read_workflows,
+    "workflow-file": repository_responses.read_workflow_file,
+    "codeowners": repository_responses.read_codeowners,
+    "repository-runners": repository_responses.read_repository_runners,
 }
 
 
@@ -162,11 +162,11 @@ class GithubAnswerReader:
         if address is None or not self._accept_organization(address, place):
             return
         if path in CODEOWNERS_LOCATIONS:
-            repository_answers.add_codeowners(
+            repository_responses.add_codeowners(
                 self.builder, repository, path, data, place
             )
         else:
-            repository_answers.add_workflow_file(
+            repository_responses.add_workflow_file(
                 self.builder, repository, path, "", data, place
             )
         self.builder.mark_answer(

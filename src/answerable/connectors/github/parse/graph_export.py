@@ -7,7 +7,7 @@ edges).
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     DECODE_ERRORS,
     describe_decode_error,
 )
@@ -20,7 +20,7 @@ from answerable.connectors.github.parse.graph_index import (
 )
 from answerable.connectors.github.parse.graph_nodes import COVERED_KINDS, NODE_READERS
 from answerable.connectors.github.parse.organization_builder import OrganizationBuilder
-from answerable.connectors.github.parse.saved_answer import decode_json_text
+from answerable.connectors.github.parse.saved_response import decode_json_text
 from answerable.model.errors import ParseError
 
 # Edges that follow from rules and roles: another program's answers.

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import parse_timestamp_ns
+from answerable.connectors.formats.aws_api_responses import parse_timestamp_ns
 
 
 class GraphNode(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from answerable.connectors.github.parse.graph_nodes import (
     list_permissions,
 )
 from answerable.connectors.github.parse.organization_builder import OrganizationBuilder
-from answerable.connectors.github.parse.repository_answers import add_workflow_file
+from answerable.connectors.github.parse.repository_responses import add_workflow_file
 from answerable.reach.github.catalogue import (
     BranchProtection,
     Environment,

@@ -16,7 +16,7 @@ from answerable.connectors.github.endpoints import (
     Endpoint,
 )
 from answerable.connectors.github.parse.rule_actors import resolve_ruleset
-from answerable.connectors.github.parse.saved_answer import SavedAnswer
+from answerable.connectors.github.parse.saved_response import SavedAnswer
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.reach.github.catalogue import (
     AccessToken,

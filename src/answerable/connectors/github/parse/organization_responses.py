@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from answerable.connectors.formats.aws_api_answers import parse_timestamp_ns
+from answerable.connectors.formats.aws_api_responses import parse_timestamp_ns
 from answerable.connectors.formats.redaction import redact_name
-from answerable.connectors.github.parse.answer_types import (
+from answerable.connectors.github.parse.organization_builder import OrganizationBuilder
+from answerable.connectors.github.parse.response_types import (
     AppAnswer,
     InstallationAnswer,
     OidcAnswer,
@@ -20,8 +21,7 @@ from answerable.connectors.github.parse.answer_types import (
     UserAnswer,
     WorkflowPermissionsAnswer,
 )
-from answerable.connectors.github.parse.organization_builder import OrganizationBuilder
-from answerable.connectors.github.parse.saved_answer import SavedAnswer
+from answerable.connectors.github.parse.saved_response import SavedAnswer
 from answerable.reach.github.catalogue import (
     AccessToken,
     AppInstallation,

@@ -4,7 +4,7 @@ import base64
 import binascii
 from dataclasses import replace
 
-from answerable.connectors.formats.aws_api_answers import parse_timestamp_ns
+from answerable.connectors.formats.aws_api_responses import parse_timestamp_ns
 from answerable.connectors.formats.codeowners import parse_codeowners
 from answerable.connectors.formats.document_parser import (
     DocumentFormat,
@@ -13,7 +13,13 @@ from answerable.connectors.formats.document_parser import (
 )
 from answerable.connectors.formats.redaction import make_printable_line, redact_name
 from answerable.connectors.formats.workflow_definition import parse_workflow_definition
-from answerable.connectors.github.parse.answer_types import (
+from answerable.connectors.github.parse.organization_builder import OrganizationBuilder
+from answerable.connectors.github.parse.organization_responses import (
+    Parameters,
+    build_oidc_template,
+    list_runner_labels,
+)
+from answerable.connectors.github.parse.response_types import (
     ActionsPermissionsAnswer,
     BranchAnswer,
     ContentAnswer,
@@ -27,13 +33,7 @@ from answerable.connectors.github.parse.answer_types import (
     WorkflowAnswer,
     WorkflowPermissionsAnswer,
 )
-from answerable.connectors.github.parse.organization_answers import (
-    Parameters,
-    build_oidc_template,
-    list_runner_labels,
-)
-from answerable.connectors.github.parse.organization_builder import OrganizationBuilder
-from answerable.connectors.github.parse.saved_answer import SavedAnswer
+from answerable.connectors.github.parse.saved_response import SavedAnswer
 from answerable.model.errors import ParseError
 from answerable.reach.github.catalogue import DeployKey, Environment, Workflow
 

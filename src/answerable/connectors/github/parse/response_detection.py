@@ -9,8 +9,8 @@ from answerable.connectors.github.endpoints import (
     ENDPOINTS,
     AnswerAddress,
 )
-from answerable.connectors.github.parse.organization_answers import Parameters
-from answerable.connectors.github.parse.saved_answer import Fields, SavedAnswer
+from answerable.connectors.github.parse.organization_responses import Parameters
+from answerable.connectors.github.parse.saved_response import Fields, SavedAnswer
 
 _REPOSITORY_URL = re.compile(rb'//[^/"]+/(?:api/v3/)?repos/([\w.-]+)/([\w.-]+)[/"]')
 _ORGANIZATION_URL = re.compile(rb'//[^/"]+/(?:api/v3/)?orgs/([\w.-]+)[/"]')

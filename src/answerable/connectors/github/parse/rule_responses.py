@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from answerable.connectors.formats.redaction import redact_name
-from answerable.connectors.github.parse.organization_answers import Parameters
 from answerable.connectors.github.parse.organization_builder import OrganizationBuilder
-from answerable.connectors.github.parse.saved_answer import SavedAnswer
+from answerable.connectors.github.parse.organization_responses import Parameters
+from answerable.connectors.github.parse.saved_response import SavedAnswer
 from answerable.reach.github.catalogue import (
     BranchProtection,
     BypassActor,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     DECODE_ERRORS,
     describe_decode_error,
 )

@@ -31,7 +31,7 @@ from answerable.connectors.kubernetes.parse.documents import (
     ListHead,
     iter_file_objects,
 )
-from answerable.connectors.kubernetes.parse.eks_answers import ANSWER_KEYS, EksReader
+from answerable.connectors.kubernetes.parse.eks_responses import ANSWER_KEYS, EksReader
 from answerable.connectors.kubernetes.parse.object_readers import read_object
 from answerable.model.errors import ParseError
 from answerable.model.platform_catalogue import PlatformCatalogue

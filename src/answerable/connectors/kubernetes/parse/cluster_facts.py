@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from answerable.connectors.formats.aws_api_answers import parse_timestamp_ns
+from answerable.connectors.formats.aws_api_responses import parse_timestamp_ns
 from answerable.connectors.formats.owner_tags import find_tag_owners
 from answerable.connectors.formats.platform_identity import (
     build_google_account_identity,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import DECODE_ERRORS
+from answerable.connectors.formats.aws_api_responses import DECODE_ERRORS
 from answerable.connectors.formats.redaction import redact_text
 from answerable.connectors.formats.secrets_in_text import (
     HIDDEN,

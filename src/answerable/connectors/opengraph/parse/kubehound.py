@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import DECODE_ERRORS
+from answerable.connectors.formats.aws_api_responses import DECODE_ERRORS
 from answerable.connectors.opengraph.parse.graph_builder import GraphBuilder
 from answerable.connectors.opengraph.parse.node_keys import KUBEHOUND_PREFIX
 from answerable.model.foreign_graph import ForeignEdgeEnd

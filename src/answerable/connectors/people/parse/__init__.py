@@ -10,7 +10,7 @@ from answerable.connectors.people.parse.directory_entry import (
     DirectoryEntry,
     UnreadEntry,
 )
-from answerable.connectors.people.parse.json_answers import iterate_json_entries
+from answerable.connectors.people.parse.directory_json import iterate_json_entries
 from answerable.model.errors import IdError, UsageError
 from answerable.model.ids import PersonId, build_person_id, normalise_handle
 from answerable.model.person import Person

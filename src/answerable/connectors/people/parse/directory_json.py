@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.connectors.formats.aws_api_answers import (
+from answerable.connectors.formats.aws_api_responses import (
     DECODE_ERRORS,
     parse_aws_answers,
 )

@@ -9,12 +9,12 @@ import msgspec
 
 from answerable.connectors.formats.document_parser import decode_text
 from answerable.connectors.postgres.declaration import DATABASE_GRANTS, ROLES, SCHEMAS
-from answerable.connectors.postgres.parse.catalogue_answer import (
+from answerable.connectors.postgres.parse.catalogue_builder import CatalogueBuilder
+from answerable.connectors.postgres.parse.catalogue_query_result import (
     CatalogueAnswer,
     add_answer_to_catalogue,
     decode_catalogue_answer,
 )
-from answerable.connectors.postgres.parse.catalogue_builder import CatalogueBuilder
 from answerable.connectors.postgres.parse.dump import DumpReader
 from answerable.model.errors import ParseError, UsageError
 from answerable.model.identity import Identity
