@@ -14,7 +14,7 @@ from answerable.posture.rule import (
     build_evidence,
     get_platform_of_source,
 )
-from answerable.posture.severity import Held, SeverityFacts, Trigger
+from answerable.posture.severity import ExposureFactor, SeverityFacts, Trigger
 
 _RULE = "unpinned-action"
 _KIND = "github-actions"
@@ -54,7 +54,9 @@ def _build_finding(
         platform=get_platform_of_source(seen.source),
         title=f"the job {entity.agent.name} runs actions by a branch or a tag: "
         f"{shown}{more}",
-        severity=SeverityFacts(Trigger.LATER, reach.level, frozenset({Held.UNBOUNDED})),
+        severity=SeverityFacts(
+            Trigger.LATER, reach.level, frozenset({ExposureFactor.UNBOUNDED})
+        ),
         evidence=(
             build_evidence(f"the job uses {shown}{more}", seen, entity.agent.place),
             build_evidence(reach.text, seen, entity.agent.place),
