@@ -12,8 +12,8 @@ DECLARATION = ConnectorDeclaration(
     about="AWS CloudTrail records from files, folders, or S3 with an SQS queue",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "*.json *.jsonl *.ndjson, plain, .gz or .zst: log files, lookup-events "
-        "answers, CloudTrail Lake rows",
+        "*.json *.jsonl *.ndjson, plain, .gz or .zst: log files, output of "
+        "lookup-events, CloudTrail Lake rows",
         "sqs/: the objects of the bucket that the messages of the queue name",
     ),
     # Only for sqs/.
