@@ -144,7 +144,7 @@ def test_what_the_gateway_cannot_know_is_said_with_what_to_run(
     assert bool(said) is is_half
     for each in said:
         assert "answerable kill run:DELEGATION --config" in each
-        assert "run this again" in each
+        assert "Run this again" in each
     alone = tmp_path / "alone"
     alone.mkdir()
     if subject != "server:files":
