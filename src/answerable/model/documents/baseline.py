@@ -84,7 +84,7 @@ class BaselineItem(TypedDict):
 
 
 class BaselineChangeItem(TypedDict):
-    """`answerable baseline diff`: one line, the gravest first."""
+    """`answerable baseline diff`: one line, the most severe first."""
 
     consequence: Annotated[
         str,
