@@ -93,7 +93,7 @@ def test_whatever_goes_wrong_while_it_reads_the_next_kill_holds(
         await until(watched.holds)
 
     watch(watched, story)
-    assert watched.refusals == ["the revocation list cannot be read (MemoryError)"]
+    assert watched.refusals == ["cannot read the revocation list (MemoryError)"]
 
 
 def test_a_file_that_is_gone_revives_nobody(watched: Watched) -> None:

@@ -365,9 +365,7 @@ class RevocationWatch:
             try:
                 more = self._refresh_files()
             except Exception as error:  # noqa: BLE001 - this thread must not end
-                self._why = (
-                    f"the revocation list cannot be read ({type(error).__name__})"
-                )
+                self._why = f"cannot read the revocation list ({type(error).__name__})"
                 more = self._why != self._said
             if more:
                 with contextlib.suppress(RuntimeError):  # the loop has just ended

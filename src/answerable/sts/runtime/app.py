@@ -371,10 +371,7 @@ class StsApp(App[StsSettings]):
             "agents_owned": ("Agents with an attested owner.", len(self._owners)),
             "memory_bytes": ("Resident memory.", float(resident_bytes())),
             "rules": ("Rules in force.", len(self._exchanges.config_in_force.rules)),
-            "ready": (
-                "Whether the token service issues tokens.",
-                float(not self.not_ready_reasons()),
-            ),
+            "ready": ("Tokens can be issued.", float(not self.not_ready_reasons())),
             "events_sent": (
                 "Events accepted by receivers.",
                 float(self._events.counted["sent"]),
