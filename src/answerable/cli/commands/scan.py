@@ -69,8 +69,8 @@ def scan(
     config:FILE        agents, owners and servers of an answerable.yaml
 
     A scan executes nothing, uses no credential that it finds, and stores or shows no
-    value of a credential. Only aws:, aws-org:, aws-resources: and k8s: without a file
-    open a connection.
+    value of a credential. Only live sources open a connection: github:ORG, and aws:,
+    aws-org:, aws-resources:, gcp: and k8s: without a file.
     """  # noqa: D301 - click reads the \b
     from answerable.usecases.inventory import scan as flow
 
