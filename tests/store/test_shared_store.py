@@ -113,3 +113,16 @@ def test_a_private_file_in_a_shared_folder_is_for_its_owner_alone(shared: Path) 
         "state": 0o2750,
         "state/seen": 0o640,
     }
+
+
+def test_a_store_whose_modes_kubernetes_changed_for_fs_group_opens(
+    tmp_path: Path,
+) -> None:
+    # fsGroupChangePolicy: Always adds these permissions when a pod starts.
+    folder = tmp_path / "store"
+    fill(folder)
+    for path in (folder, *folder.rglob("*")):
+        mode = path.stat().st_mode
+        path.chmod(stat.S_IMODE(mode) | (0o2770 if stat.S_ISDIR(mode) else 0o660))
+    use_keys(folder)
+    fill(folder)
