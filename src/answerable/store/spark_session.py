@@ -84,8 +84,11 @@ def open_spark_session(address: str, folder: Path) -> Iterator["SparkSession"]:
     _require_programs()
     local_address = _find_local_address(masters)
     from pyspark import SparkContext
+    from pyspark.logger import PySparkLogger
     from pyspark.sql import SparkSession
 
+    # It prints the query and the error that our message names.
+    PySparkLogger.getLogger("SQLQueryContextLogger").disabled = True
     log, log_config = folder / "driver.log", folder / "log4j2.properties"
     log_config.write_text(_LOG_CONFIG)
     builder = (
