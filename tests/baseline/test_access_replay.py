@@ -255,3 +255,15 @@ def test_the_example_of_the_documentation() -> None:
     ]
     timed = replay_timed_access(at, 60)
     assert (timed.requests, timed.unasked, timed.harmful_unasked) == (2, 2, 0)
+
+
+def test_harm_that_no_record_shows_is_not_known(
+    trail: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["replay", "--indicator", "s3:NotRecorded", "--store", f"{trail / 'store'}"]
+    capsys.readouterr()
+    assert main([*words, "-o", "json"]) == 0
+    printed = capsys.readouterr()
+    harmful = {each["harmful"] for each in json.loads(printed.out)["items"]}
+    assert harmful == {None}
+    assert "no recorded call matches the indicators" in printed.err

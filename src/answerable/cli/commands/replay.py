@@ -6,6 +6,10 @@ from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, pass_settings
 
+_NO_MATCH = (
+    "hint: no recorded call matches the indicators; it is not known whether the log "
+    "records such calls, for example data events"
+)
 _MAX_LIFETIME = 7 * 86_400 * 10**9  # nanoseconds
 
 
@@ -78,4 +82,5 @@ def replay(
         from answerable.web.svg.access_curve import draw_access_curve
 
         write_output_file(svg, draw_access_curve(document.items).text + "\n")
-    print_and_exit(document, settings)
+    unknown = indicators and all(each["harmful"] is None for each in document.items)
+    print_and_exit(document, settings, note=_NO_MATCH if unknown else "")

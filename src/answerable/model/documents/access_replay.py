@@ -8,7 +8,8 @@ from answerable.model.documents.columns import Column
 class AccessReplayItem(TypedDict):
     """Recorded calls that one kind of access would have let happen.
 
-    The fields of harmful calls are null without `--indicator`.
+    The fields of harmful calls are null without `--indicator`, and if no recorded call
+    matches one.
     """
 
     access: Annotated[

@@ -82,7 +82,8 @@ def replay_access(store: EvidenceStore, query: ReplayQuery) -> Document:
             "--learn-until TIME",
         )
     calls = _judge_calls(past, recent, split, is_harmful)
-    knows_harm = bool(query.indicators)
+    # Without any match it is not known whether the log records such calls at all.
+    knows_harm = any(map(is_harmful, judged))
     items = [
         _build_item("standing", None, replay_standing_access(calls, last), knows_harm),
         *(
