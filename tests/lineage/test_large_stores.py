@@ -66,6 +66,7 @@ def test_the_answer_is_that_of_all_chains(
 COUNTED = (
     *("person", "agent,tool", "identity,source", "chain,outcome", "source,outcome"),
     *("action", "person,action", "identity,day,outcome", "resource", "day"),
+    *("credential", "identity,credential"),
 )
 
 

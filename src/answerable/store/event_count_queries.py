@@ -30,6 +30,7 @@ OWN_PROTOCOL = (
 
 # Columns of events that counts are grouped by, and their SQL.
 COLUMNS = {
+    "credential": "e.credential",
     "action": "e.action",
     "resource": "e.resource",
     "outcome": "e.outcome",

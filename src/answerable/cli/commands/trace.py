@@ -70,8 +70,8 @@ _ALL = "*"  # of --score without a source, and of --saved without a name
     "--by",
     default="",
     metavar="FIELD,...",
-    help="Count events by person, agent, tool, identity, action, resource, outcome, "
-    "source or day; chain is the first four.",
+    help="Count events by person, agent, tool, identity, credential, action, resource, "
+    "outcome, source or day; chain is the first four.",
 )
 @click.option(
     "--first-seen",

@@ -20,7 +20,7 @@ from answerable.store.event_count_queries import EventCounts
 from answerable.store.investigation_queries import InvestigationFilter
 from answerable.store.store import EvidenceStore
 
-FIELDS = (*HOPS, "action", "resource", "outcome", "source", "day")
+FIELDS = (*HOPS, "credential", "action", "resource", "outcome", "source", "day")
 
 GroupKey = tuple[object, ...]
 
