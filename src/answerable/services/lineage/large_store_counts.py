@@ -82,7 +82,7 @@ def count_with_rollups(
         query != selected
         or not day_rollups.ROLLUP_FIELDS.issuperset(fields)
         or len(values) > 1
-        or (query.action and "resource" in values)
+        or (query.action and values not in ([], ["action"]))
     ):
         return None
     return day_rollups.count_by_rollups(
