@@ -11,6 +11,8 @@ from answerable.web.pages.reach.question import REMOVED_FIELDS
 from answerable.web.route_table import ROUTES
 from tests.web.browser.conftest import (
     HEIGHT,
+    NARROW,
+    WIDE,
     WIDTHS,
     Demo,
     Look,
@@ -112,15 +114,40 @@ def test_a_page_is_whole_in_any_width_and_scheme(
     with look(color_scheme=scheme) as page:
         answer = page.goto(demo.url + where)
         assert answer.status == 200
-        # In the dark only colours differ.
-        for width in WIDTHS if scheme == "light" else (1280,):
+        for width in WIDTHS if scheme == "light" else (NARROW, WIDE):
             page.set_viewport_size({"width": width, "height": HEIGHT})
             settled(page)
             page.screenshot(path=screens / f"{name}-{scheme}-{width}.png")
             wide = page.evaluate("document.scrollingElement.scrollWidth")
             assert wide <= width, f"{wide} px of {width}"
-            if width in (WIDTHS[0], 1280):
+            if width in (NARROW, WIDE):
                 assert violations(page, axe) == []
+        assert says in page.inner_text("body")
+
+
+FORCED = {"viewport": {"width": WIDE, "height": HEIGHT}, "forced_colors": "active"}
+# Zoom halves the width in CSS pixels, and doubles those of the device.
+ZOOMED = {"viewport": {"width": WIDE // 2, "height": HEIGHT // 2}}
+ZOOMED |= {"device_scale_factor": 2}
+
+
+@pytest.mark.parametrize("seen", [FORCED, ZOOMED], ids=["forced-colours", "zoom-200"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_accessible_in_forced_colours_and_at_twice_the_size(
+    look: Look,
+    demo: Demo,
+    there: dict[str, tuple[str, str]],
+    axe: str,
+    name: str,
+    seen: dict[str, Any],
+) -> None:
+    where, says = there[name]
+    with look(**seen) as page:
+        assert page.goto(demo.url + where).status == 200
+        settled(page)
+        wide = page.evaluate("document.scrollingElement.scrollWidth")
+        assert wide <= seen["viewport"]["width"]
+        assert violations(page, axe) == []
         assert says in page.inner_text("body")
 
 
@@ -154,12 +181,29 @@ def test_events_become_a_case_with_a_bundle_in_three_clicks(
         with page.expect_download() as bundle:
             page.get_by_role("link", name="Download the bundle").click()
         assert bundle.value.suggested_filename.endswith(".bundle")
-        for width in (WIDTHS[0], 1440):
+        for width in (NARROW, WIDE):
             page.set_viewport_size({"width": width, "height": HEIGHT})
             settled(page)
             page.screenshot(path=screens / f"case-{scheme}-{width}.png")
             assert page.evaluate("document.scrollingElement.scrollWidth") <= width
             assert violations(page, axe) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_finding_is_whole_and_accessible(
+    look: Look, demo: Demo, axe: str, screens: Path, scheme: str
+) -> None:
+    with look(color_scheme=scheme) as page:
+        page.goto(f"{demo.url}/findings?state=open")
+        page.locator("main tbody a").first.click()
+        page.wait_for_url(lambda url: "/finding?id=" in url)
+        for width in (NARROW, WIDE):
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            settled(page)
+            page.screenshot(path=screens / f"finding-{scheme}-{width}.png")
+            assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+            assert violations(page, axe) == []
+        assert "Repair" in page.inner_text("main")
 
 
 def test_every_page_of_the_table_is_looked_at(there: dict[str, Any]) -> None:
@@ -184,6 +228,7 @@ NO_PAGES = {
     "/case/page",
     "/evidence/key",
     "/evidence/checkpoint",
+    "/finding",  # opened by the test below
 }
 
 
