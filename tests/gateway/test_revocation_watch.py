@@ -123,7 +123,7 @@ def test_a_kill_says_by_whom_and_the_first_who_did_stays(tmp_path: Path) -> None
     file = revocation_list.RevocationFile(tmp_path)
     file.revoke(AGENT, "ana@corp.example\trun:other\nagent:declared/other")
     assert not file.revoke(AGENT, "ben@corp.example")
-    told = file.read_notes()
+    told = file.read_revocations()
     assert told is not None
     assert told[AGENT].by == "ana@corp.examplerun:otheragent:declared/other"
     assert str(told[AGENT]).startswith(" by ana@corp.example")
@@ -146,10 +146,12 @@ def test_whatever_stands_behind_a_subject_the_kill_holds(
     file.path.write_text(f"{line}\n")
     file.path.chmod(0o600)
     assert file.read_subjects() == {AGENT}
-    assert file.read_notes() == {AGENT: revocation_list.RevocationNote(*note)}
+    assert file.read_revocations() == {AGENT: revocation_list.RevocationNote(*note)}
     file.revoke("agent:declared/other")
     assert file.read_subjects() == {AGENT, "agent:declared/other"}
-    assert (file.read_notes() or {})[AGENT] == revocation_list.RevocationNote(*note)
+    assert (file.read_revocations() or {})[AGENT] == revocation_list.RevocationNote(
+        *note
+    )
 
 
 def test_a_kill_says_whether_it_changed_anything(tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_kills_of_an_earlier_release_hold_beside_those_of_the_store(
 
     watch(watched, story)
     assert not watched.refusals
-    told = watched.list.read_notes()
+    told = watched.list.read_revocations()
     assert str(told["server:files"]).endswith(": moved")
     assert set(told) == {"server:files", "rule:ci"}
 

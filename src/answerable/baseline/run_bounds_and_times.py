@@ -1,4 +1,4 @@
-"""Learn profile layers L4 and L5: reads before writes, bounds, times, networks."""
+"""Learn two layers of a profile: reads before writes; limits, hours and networks."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict

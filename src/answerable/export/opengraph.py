@@ -50,8 +50,8 @@ def build_opengraph(
     }
 
 
-def build_foreign_opengraph(graph: ForeignGraph) -> Mapping[str, object]:
-    """Build the graph of another collector as it was read, under its own name."""
+def build_collector_opengraph(graph: ForeignGraph) -> Mapping[str, object]:
+    """Build the graph of another collector as read, with the name of the collector."""
     return {
         "metadata": {"source_kind": graph.collector},
         "graph": {

@@ -1,4 +1,4 @@
-"""Tell which AWS calls CloudTrail logs as data events, only if configured to.
+"""Data events: AWS calls that CloudTrail records only if the trail selects them.
 
 Source: AWS CloudTrail User Guide, "Logging data events"; Amazon S3 User Guide,
 "Amazon S3 CloudTrail events". If a trail holds no data events of a service, missing

@@ -1,4 +1,4 @@
-"""Severity of a finding: trigger x reach x how it is held.
+"""Severity of a finding: who can trigger it x its reach x how access was granted.
 
 Each factor is a number, and the score is their product. No factor takes a value from a
 text that an agent could have written as a reason to be smaller.

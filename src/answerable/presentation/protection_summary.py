@@ -1,4 +1,4 @@
-"""Summarise the protection status for `doctor` and the web page."""
+"""Summary for `doctor` and the web page: clients that call through the gateway."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -108,13 +108,15 @@ class OpenPlatforms:
         found = find_identities_of_subject(self, self.inventory, subject)
         if self.question.direct:
             return found
-        entered = follow_steps(found.starts, self.enter_identities)
+        entered = follow_steps(found.starts, self.find_identities_on_other_platforms)
         return SubjectIdentities(
             (*found.starts, *entered.starts), (*found.apart, *entered.unknown)
         )
 
-    def enter_identities(self, starts: Sequence[SubjectIdentity]) -> EnteredIdentities:
-        """Find identities that these can enter by one step to another platform.
+    def find_identities_on_other_platforms(
+        self, starts: Sequence[SubjectIdentity]
+    ) -> EnteredIdentities:
+        """Find identities of other platforms that some identities reach in one step.
 
         The step is taken by an identity of `starts`, or by one that it can become.
         """

@@ -27,7 +27,11 @@ def enter_from_unscanned(
         if source.origin in places
         for entry in opened.list_unscanned_entries(source)
     ]
-    more = follow_steps(entered, opened.enter_identities).starts if entered else ()
+    more = (
+        follow_steps(entered, opened.find_identities_on_other_platforms).starts
+        if entered
+        else ()
+    )
     return (*entered, *more)
 
 

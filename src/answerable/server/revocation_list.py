@@ -92,11 +92,11 @@ class RevocationFile:
         Raises:
             EnvironmentFailure: As `read_subjects`.
         """
-        told = self.read_notes()
+        told = self.read_revocations()
         return None if told is None else frozenset(told)
 
-    def read_notes(self) -> Mapping[str, RevocationNote] | None:
-        """Read all revocations with their facts; None where there is no file.
+    def read_revocations(self) -> Mapping[str, RevocationNote] | None:
+        """Read each revocation with its reason, time and signer; None without a file.
 
         Raises:
             EnvironmentFailure: As `read_subjects`.
@@ -185,7 +185,7 @@ class RevocationFile:
             facts = os.fstat(handle)
             # A file written by root must be readable by the folder's user.
             owner = None if os.geteuid() else (facts.st_uid, facts.st_gid)
-            before = self.read_notes() or MappingProxyType({})
+            before = self.read_revocations() or MappingProxyType({})
             after = change(before)
             if after == before and self.path.exists():
                 return False
@@ -251,20 +251,22 @@ class RevocationList:
             EnvironmentFailure: A file cannot be read or written.
         """
         parse_revocation_subject(subject)
-        standing = [each for each in self.files if subject in (each.read_notes() or {})]
+        standing = [
+            each for each in self.files if subject in (each.read_revocations() or {})
+        ]
         for each in standing:
             each.reinstate(subject)
         return bool(standing)
 
-    def read_notes(self) -> _NotesBySubject:
-        """Read all revocations with their facts; the store's file takes precedence.
+    def read_revocations(self) -> _NotesBySubject:
+        """Read each revocation with its reason; the store's file takes precedence.
 
         Raises:
             EnvironmentFailure: As `read_subjects`.
         """
         known: dict[str, RevocationNote] = {}
         for each in reversed(self.files):
-            known |= each.read_notes() or {}
+            known |= each.read_revocations() or {}
         return known
 
 

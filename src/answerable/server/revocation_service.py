@@ -136,7 +136,7 @@ class RevocationService:
 
     def list_revoked(self) -> Mapping[str, RevocationNote]:
         """Return all revoked subjects, with the facts about each revocation."""
-        return self._list.read_notes()
+        return self._list.read_revocations()
 
     def list_affected_servers(self, subject: str) -> tuple[str, ...]:
         """Return which servers enforce a revocation: gateway, token service.
@@ -368,7 +368,7 @@ def _write_change(
 def _is_listed_in(file: RevocationFile, subject: str) -> bool:
     """Tell whether a file lists a subject as revoked."""
     try:
-        return subject in (file.read_notes() or {})
+        return subject in (file.read_revocations() or {})
     except EnvironmentFailure:
         return False  # it cannot be changed there, and is reported where it is in force
 

@@ -212,7 +212,7 @@ def test_one_command_says_what_is_dead_and_leaves_one_record(
         )
         taken(served, "kill.taken", 1)
         assert "error" in served.call("read")
-        note = RevocationFile(tmp_path / "store").read_notes()[agent]  # type: ignore[index]
+        note = RevocationFile(tmp_path / "store").read_revocations()[agent]  # type: ignore[index]
         assert note.reason == "it mails strangers"
         (back,) = rows("revive", agent, "--reason", "mended")
         assert back["state"] == "revived"

@@ -208,7 +208,7 @@ def decide_action(
     action: str,
     resource: GitHubResource,
 ) -> AccessDecision:
-    """Decide an action on a repository or a part of it, without steps."""
+    """Decide an action on a repository by direct access, without a path of steps."""
     capability = ACTIONS[resource.kind].get(action)
     if capability is not None:
         return decide_capability(access, capability)

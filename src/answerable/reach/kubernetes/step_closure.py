@@ -64,14 +64,14 @@ class StepIndex:
         self._bundles: dict[int, Edge] = {}
         for edge in edges:
             if edge.actors.bit_count() == 1 and edge.targets.bit_count() < 64:
-                self._add_narrow(edge)
+                self._add_step_to_few_targets(edge)
             else:
                 self.wide.append(edge)
         self._forward: dict[tuple[int, ...], Search] = {}
         self._wide_from = _index_edges(self.wide, lambda edge: edge.actors)
         self._wide_to = _index_edges(self.wide, lambda edge: edge.targets)
 
-    def _add_narrow(self, edge: Edge) -> None:
+    def _add_step_to_few_targets(self, edge: Edge) -> None:
         """Add a step of one actor to few targets."""
         actor = edge.actors.bit_length() - 1
         self._narrow.setdefault(actor, []).append(edge)

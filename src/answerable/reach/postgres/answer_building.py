@@ -1,4 +1,4 @@
-"""Build answers on PostgreSQL in the terms of the documents."""
+"""Answers about PostgreSQL permissions, as items of the output documents."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -225,7 +225,7 @@ class CallerAuthenticator:
         principal: str,
         match: AgentMatch,
     ) -> VerifiedCaller:
-        """Build the caller for a local process; the process is its run."""
+        """Build the caller for a local process; the process identifies its run."""
         agent, known = match
         return VerifiedCaller(
             agent=agent,

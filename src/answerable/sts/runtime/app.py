@@ -298,7 +298,7 @@ class StsApp(App[StsSettings]):
     def _read_revocation_details(self) -> Mapping[str, RevocationNote]:
         """Return the facts about each revocation; empty if unreadable."""
         try:
-            return self._list.read_notes()
+            return self._list.read_revocations()
         except AnswerableError:  # what is in force stays so
             return {}
 

@@ -33,7 +33,7 @@ def open_token_database(
         control.close()
         raise
     if ended is not None:
-        _log_restore(settings, ended, log)
+        _log_restore_and_revoke_keys(settings, ended, log)
     return control
 
 
@@ -46,10 +46,10 @@ def close_token_database(
     token_state.close()
 
 
-def _log_restore(
+def _log_restore_and_revoke_keys(
     settings: StsSettings, revoked: RestoreRevocations, log: OperatorLog
 ) -> None:
-    """Log a detected restore, and revoke its keys at the gateways."""
+    """Log a detected restore, and revoke at gateways the keys of the restored state."""
     log.error(
         "control.restored",
         epoch=revoked.epoch,

@@ -130,7 +130,7 @@ def compare_with_simulator(
 
 
 def _return_empty_fingerprint(value: str) -> str:
-    """Return no fingerprint: no secret occurs here."""
+    """Return an empty fingerprint, since no secret occurs here."""
     return ""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from answerable import __version__
 from answerable.export.cyclonedx import build_cyclonedx
 from answerable.export.ocsf import iterate_ocsf_lines
-from answerable.export.opengraph import build_foreign_opengraph, build_opengraph
+from answerable.export.opengraph import build_collector_opengraph, build_opengraph
 from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.model.documents.evidence import ExportedFileItem
 from answerable.model.documents.shared_shapes import Document
@@ -78,7 +78,7 @@ def _write_opengraph(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]
     yield "answerable.opengraph.json", [json.dumps(graph, indent=1)]
     for number, (foreign, _) in enumerate(iterate_foreign_graphs(lists.inventory), 1):
         name = _UNSAFE.sub("-", foreign.collector.lower())[:40]
-        text = json.dumps(build_foreign_opengraph(foreign), indent=1)
+        text = json.dumps(build_collector_opengraph(foreign), indent=1)
         yield f"{number}-{name}.opengraph.json", [text]
 
 
