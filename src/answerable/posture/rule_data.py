@@ -4,7 +4,7 @@ from answerable.posture.facts import GATEWAY_POLICIES
 from answerable.posture.rule import RequiredData
 
 AGENT = RequiredData(
-    "agents of a home, a project or a platform",
+    "agents of a home directory, a project folder or a platform",
     (
         ("home", ("home",), "home:DIR"),
         ("repo", ("repo",), "repo:DIR"),

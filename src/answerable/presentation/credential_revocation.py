@@ -50,8 +50,8 @@ _BY_KIND = {
     ),
     "github-token": RevocationEffect(
         "revoke it in GitHub, or uninstall the app that owns it",
-        "one hour for an installation token; until the job ends for a workflow "
-        "token; a revoked personal token ends at once",
+        "an installation token for one hour, a workflow token until its job ends; a "
+        "personal token ends at once",
         "all programs that use this token",
     ),
     "kubeconfig": RevocationEffect(

@@ -109,7 +109,7 @@ def hold(  # one parameter per option
 ) -> None:
     """Place a legal hold: neither retention nor erasure removes the events.
 
-    Without options, every event is held.
+    Without options, the legal hold covers every event.
     """
     from answerable.store.legal_holds import LegalHold
     from answerable.usecases.evidence import store_life as flow

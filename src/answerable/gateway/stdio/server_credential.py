@@ -44,7 +44,9 @@ def build_credential_provider(
         if event == REFUSED_EVENT:
             print_line(f"no credential for {name}: {what}")
         elif event == STALE_EVENT:
-            print_line(f"{name} rejected its credential; it is being renewed: {what}")
+            print_line(
+                f"{name} rejected the credential; the gateway renews the credential: {what}"
+            )
         elif event == LEAKED_EVENT:
             print_line(
                 f"{name} returned its credential: the response was withheld ({what})"

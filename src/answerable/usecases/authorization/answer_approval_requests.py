@@ -215,7 +215,7 @@ def confirm_break_glass(
         found.statement.key, create_position_before_logging(now)
     ):
         raise VerificationError(
-            f"the key of {first} is no longer valid (expected both keys to be valid)",
+            f"the key of {first} is no longer valid (expected valid keys of both signers)",
             "sign the first half again: answerable break-glass start",
         )
     agent = found.exception.agent

@@ -61,7 +61,7 @@ _MEASURES = (
     _Measure(
         OWNERS,
         "identities",
-        "identities of agents, without an owner",
+        "agent identities without an owner",
         {"agents": "some", "owner-state": "none"},
     ),
     _Measure(OWNERS, "people", "owners who left", {"here": "left", "owns": "some"}),
