@@ -251,12 +251,10 @@ class RevocationList:
             EnvironmentFailure: A file cannot be read or written.
         """
         parse_revocation_subject(subject)
-        standing = [
-            each for each in self.files if subject in (each.read_revocations() or {})
-        ]
-        for each in standing:
+        lists = [f for f in self.files if subject in (f.read_revocations() or {})]
+        for each in lists:
             each.reinstate(subject)
-        return bool(standing)
+        return bool(lists)
 
     def read_revocations(self) -> _NotesBySubject:
         """Read each revocation with its reason; the store's file takes precedence.
