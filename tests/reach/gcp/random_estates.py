@@ -27,6 +27,8 @@ ROLES: dict[str, list[str]] = {
         "folder_policy": ["resourcemanager.folders.setIamPolicy"],
         "bucket_policy": ["storage.buckets.setIamPolicy"],
         "role_editor": ["iam.roles.update"],
+        "deny_editor": ["iam.denypolicies.update"],
+        "deny_remover": ["iam.denypolicies.delete"],
     }.items()
 }
 UNKNOWN_ROLE = "roles/storage.brandNew"
@@ -37,6 +39,7 @@ DENIED = (
     "iam.googleapis.com/serviceAccounts.*",
     "iam.googleapis.com/serviceAccounts.getAccessToken",
     "resourcemanager.googleapis.com/projects.setIamPolicy",
+    "iam.googleapis.com/denypolicies.*",
 )
 CALLS = (
     ("storage.objects.get", "gs://b/x"),

@@ -11,10 +11,12 @@ from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.reach.gcp import (
     access_evaluation,
     condition_context,
+    deny_lifting,
     estate_access,
     principals,
     step_edges,
 )
+from answerable.reach.gcp.answer_building import GoogleAccess
 from answerable.reach.gcp.estate_index import GoogleCloudIndex
 from answerable.reach.gcp.evaluator import GcpEvaluator
 from answerable.reach.gcp.principals import PrincipalIndex
@@ -134,6 +136,12 @@ def intersect_boundaries(self: Any, principal: str, permission: str, place: str)
     return formula, []
 
 
+def change_everything(lifted: Any, principal: str, *, with_gaps: bool) -> Any:
+    for policies in lifted.access.index.deny_policies.values():
+        for policy in policies:
+            yield policy, GoogleAccess(TRUE)
+
+
 def take_own_place(self: Any, name: str) -> tuple[str, ...]:
     return (name,)
 
@@ -166,6 +174,8 @@ MISTAKES: list[tuple[object, str, object]] = [
     (step_edges.StepLister, "_are_held", lambda *_: False),
     (estate_access.EstateAccess, "_list_role_updates", lambda *_: ()),
     (estate_access, "get_policy_permission", lambda *_: ""),
+    (estate_access.EstateAccess, "list_lifted", lambda *_: ()),
+    (deny_lifting, "_list_changes", change_everything),
     (
         access_evaluation.AccessEvaluation,
         "evaluate_limits",

@@ -152,3 +152,25 @@ def remove(text: str, catalogue: PlatformCatalogue, *more: str) -> Any:
     edit = PolicyEdit(statements=(text, *more))
     (edited,) = remove_bindings_from_catalogues([catalogue], edit, "gcp")
     return index_estate(msgspec.json.decode(edited.body, type=GoogleCloudEstate))
+
+
+def test_lists_follow_the_change_of_a_deny_policy() -> None:
+    denied = {
+        "who": ["principalSet://goog/public:all"],
+        "permissions": ["storage.googleapis.com/objects.get"],
+    }
+    row = {
+        "bind": [
+            ["organizations/1", "roles/iam.denyAdmin", [ANA]],
+            ["gs://b", "roles/storage.objectViewer", [ANA, "user:bo@example.com"]],
+        ],
+        "deny": [["organizations/1", denied]],
+    }
+    wanted = ("storage.objects.get", "b", "always", "iam.denypolicies.update")
+    assert list_rows(row, ANA, "storage.objects.get") == [wanted]
+    assert list_rows(row, "user:bo@example.com", "storage.objects.get") == []
+    evaluator = GcpEvaluator(build_estate_access(row))
+    bucket = evaluator.normalise_resource("gs://b")
+    question = Question(1, "", "storage.objects.get", bucket)
+    listed = evaluator.list_callers(question, PageBounds()).answers
+    assert [each.item["subject"] for each in listed] == [ANA]

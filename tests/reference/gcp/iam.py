@@ -9,7 +9,7 @@ Sources, below https://docs.cloud.google.com/iam/docs/: policy-types ("Policy
 evaluation"), resource-hierarchy-access-control, deny-overview,
 principal-access-boundary-policies, principal-identifiers,
 create-short-lived-credentials-direct, create-short-lived-credentials-delegated,
-attach-service-accounts, creating-custom-roles.
+attach-service-accounts, creating-custom-roles, deny-access ("Required permissions").
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -280,6 +280,24 @@ def delegates_to(row: Row, who: str, account: str, seen: tuple[str, ...]) -> boo
 
 
 def may_after_steps(row: Row, request: Request) -> bool:
+    """By steps; and again, after it took away the deny rules that it may change."""
+    principal = request[0]
+    if may_by_steps(row, request):
+        return True
+    kept = [
+        (place, rule)
+        for place, rule in row.get("deny", ())
+        if not any(
+            may_by_steps(row, (principal, f"iam.denypolicies.{change}", place))
+            for change in ("update", "delete")
+        )
+    ]
+    if len(kept) == len(row.get("deny", ())):
+        return False
+    return may_after_steps({**row, "deny": kept}, request)
+
+
+def may_by_steps(row: Row, request: Request) -> bool:
     """As itself or another, by a policy that it may set, or a role that it may edit."""
     principal, permission, resource = request
     for who in becomes(row, principal):

@@ -15,7 +15,7 @@ from answerable.reach.gcp.answer_building import (
 )
 from answerable.reach.gcp.estate_access import EstateAccess, get_policy_permission
 from answerable.reach.gcp.estate_tables import IndexedBinding
-from answerable.reach.gcp.step_rules import ROLE_UPDATE
+from answerable.reach.gcp.step_rules import DENY_CHANGES, ROLE_UPDATE
 from answerable.reach.gcp.step_search import ReachedPrincipal
 from answerable.reach.platform import (
     AnswerList,
@@ -47,6 +47,32 @@ class _CallerSearch:
 
     def find_callers(self) -> dict[str, GoogleAccess]:
         """Find the access of every caller."""
+        found = self.find_present_callers()
+        if self.question.direct:
+            return found
+        call = self.question.action, self.question.resource
+        for principal in self._list_deny_editors():
+            present = found.get(principal)
+            if present is not None and present.total == TRUE:
+                continue
+            lifted = self.access.find_access(principal, *call, direct=False)
+            self.gaps |= dict.fromkeys(lifted.gaps)
+            if lifted.total != FALSE and not lifted.gaps:
+                found[principal] = lifted
+        return found
+
+    def _list_deny_editors(self) -> Iterable[str]:
+        """List the principals that may change a deny policy."""
+        found: dict[str, None] = {}
+        for place, policies in self.access.index.deny_policies.items():
+            for via in DENY_CHANGES if policies else ():
+                change = replace(self.question, action=via, resource=place)
+                search = _CallerSearch(self.access, change, {})
+                found |= dict.fromkeys(search.find_present_callers())
+        return sorted(found)
+
+    def find_present_callers(self) -> dict[str, GoogleAccess]:
+        """Find the access of every caller under the present deny policies."""
         found = dict(self._find_holders())
         if self.question.direct:
             return found

@@ -105,11 +105,20 @@ class GcpEvaluator:
     ) -> Iterator[SubjectIdentity]:
         """Find the paths of principals to those of `targets` that they are or become."""
         for start in starts:
-            for reached in self.access.search.search_from(start.identity):
-                identity = IdentityId(reached.principal)
-                if identity in targets:
-                    hops = (*start.hops, *reached.hops)
-                    yield replace(start, identity=identity, hops=hops)
+            ways = [(self.access, start.hops)]
+            ways += [
+                (lifted.access, (*start.hops, *lifted.hops))
+                for lifted in self.access.list_lifted(start.identity)
+                if not lifted.gaps
+            ]
+            seen: set[str] = set()
+            for access, first in ways:
+                for reached in access.search.search_from(start.identity):
+                    identity = IdentityId(reached.principal)
+                    if identity in targets and identity not in seen:
+                        seen.add(identity)
+                        hops = (*first, *reached.hops)
+                        yield replace(start, identity=identity, hops=hops)
 
     def find_nearest_paths(
         self, targets: Collection[IdentityId], skipped: Container[str]

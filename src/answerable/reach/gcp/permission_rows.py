@@ -6,6 +6,7 @@ below, too, where no deny policy of their own refuses it.
 """
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -100,12 +101,26 @@ class RowLister:
     def _iterate_rows(self) -> Iterator[GooglePermissionRow]:
         """Yield the rows of all identities of the question."""
         for start in self._question.identities:
-            reached: Iterable[ReachedPrincipal] = (ReachedPrincipal(start.identity),)
-            if not self._question.direct:
-                reached = self._access.search.search_from(start.identity)
-            for each in reached:
-                yield from self._list_controlled(start, each)
-                yield from self._list_granted(start, each)
+            yield from self._list_rows_of(start)
+            if self._question.direct:
+                continue
+            for lifted in self._access.list_lifted(start.identity):
+                if lifted.gaps:
+                    self.gaps |= dict.fromkeys(lifted.gaps)
+                    continue
+                after = copy(self)
+                after._access, after._index = lifted.access, lifted.access.index
+                hops = (*start.hops, *lifted.hops)
+                yield from after._list_rows_of(replace(start, hops=hops))
+
+    def _list_rows_of(self, start: SubjectIdentity) -> Iterator[GooglePermissionRow]:
+        """Yield the rows of one identity under the deny policies of the index."""
+        reached: Iterable[ReachedPrincipal] = (ReachedPrincipal(start.identity),)
+        if not self._question.direct:
+            reached = self._access.search.search_from(start.identity)
+        for each in reached:
+            yield from self._list_controlled(start, each)
+            yield from self._list_granted(start, each)
 
     def _list_granted(
         self, start: SubjectIdentity, reached: ReachedPrincipal

@@ -260,6 +260,9 @@ CONTAINER_POLICY = {
     "folders": "resourcemanager.folders.setIamPolicy",
     "organizations": "resourcemanager.organizations.setIamPolicy",
 }
+# Permissions whose holder takes the rules of a deny policy away, on the project, folder or
+# organization that it is attached to.
+DENY_CHANGES = ("iam.denypolicies.update", "iam.denypolicies.delete")
 STEP_PERMISSIONS = frozenset(
     permission
     for rule in (*STEP_RULES, *WORKLOAD_RULES)
