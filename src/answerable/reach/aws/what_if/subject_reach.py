@@ -281,7 +281,8 @@ class SubjectReach:
 
 def _is_part_allowed(level: PermissionLevel, row: PermissionRow) -> bool:
     """Return whether a part of a wildcard pattern is allowed: no role can add more."""
-    several = not all(map(has_no_wildcard, row.resources.pattern))
+    pattern = row.resources.pattern
+    several = pattern == ANY_ARN or not all(map(has_no_wildcard, pattern))
     return several and level.permission_rank >= _PART_RANK
 
 
