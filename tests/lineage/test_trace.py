@@ -181,7 +181,7 @@ def test_rows_that_only_an_alias_of_doubt_finds_say_so(
     doubt = "a trusted statement that ben@corp.example is ana"
     is_doubted = not by.is_trusted_author
     assert (doubt in document.coverage["not_collected"]) is is_doubted
-    named = [each for each in document.coverage["not_collected"] if "word" in each]
+    named = [each for each in document.coverage["not_collected"] if "statement" in each]
     assert named == ([doubt] if is_doubted else [])
     for asked in ("", "*", "ben", ben, "of-no-row"):
         rest = trace_events(day, TraceQuery(person=asked), now=NOW).coverage[
@@ -201,7 +201,7 @@ def test_rows_that_only_an_alias_of_doubt_finds_say_so(
             day, scene, asked, now=NOW, person="ana"
         )
         found = document.coverage["not_collected"]
-        assert [each for each in found if "word" in each] == said
+        assert [each for each in found if "statement" in each] == said
     # Nor does what somebody calls themselves take another's own name from them.
     assert (ask(day, person=ben) == his) is is_doubted
 

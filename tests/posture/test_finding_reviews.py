@@ -121,7 +121,7 @@ def test_of_a_file_and_a_signature_the_later_end_counts(
     ("change", "hint"),
     [
         ({"id": "finding:hosted-server-secret/0123456789abcdef"}, "has no finding"),
-        ({"id": "hosted-server-secret"}, "no id of a finding"),
+        ({"id": "hosted-server-secret"}, "not the id of a finding"),
         ({"--until": "2020-01-01"}, "--until is past"),
         ({"--until": LATE}, "366 days"),
         ({"--until": "soon"}, "not a day"),

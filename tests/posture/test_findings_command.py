@@ -126,9 +126,9 @@ def test_the_title_of_a_rule_without_data_names_the_data(
         ("suppressions:\n  - {id: a, reason: b, owner: c}\n", "missing member"),
         ("suppressions:\n  - {id: a, reason: b, owner: c, until: x}\n", "invalid day"),
         ("hidden: []\n", "unknown section"),
-        ("laptop\n", "no mapping"),
-        ("- id: a\n", "no mapping"),
-        ("suppressions: {id: a}\n", "no list"),
+        ("laptop\n", "expected suppressions or assignments"),
+        ("- id: a\n", "expected suppressions or assignments"),
+        ("suppressions: {id: a}\n", "expected - {id, reason, owner, until}"),
     ],
 )
 def test_a_wrong_reviewed_file_is_a_usage_error(

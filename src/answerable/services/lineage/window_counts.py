@@ -9,6 +9,7 @@ from answerable.lineage.window_comparison import RecordedWindow, StreamKey
 from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import LineageChain
+from answerable.model.time_units import DAY_NS
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import load_or_compute_chains
@@ -27,7 +28,11 @@ from answerable.services.lineage.trace_rows import (
     build_trace_coverage,
 )
 from answerable.store.event_count_queries import EventCounts
-from answerable.store.event_queries import LogStream, read_recorded_days
+from answerable.store.event_queries import (
+    END_OF_TIME,
+    LogStream,
+    read_recorded_days,
+)
 from answerable.store.store import EvidenceStore
 
 _STREAM_COLUMNS = ("trusted", "source", "scope", "region", "data_service")
@@ -138,8 +143,18 @@ class WindowCounter:
         return WindowGroups(dict(groups[True]), dict(groups[False]))
 
     def read_recorded_window(self, since: int, until: int) -> RecordedWindow:
-        """Read which streams of the logs recorded a window, and on which days."""
+        """Read which streams of the logs recorded a window, and on which days.
+
+        A day that the window contains in part is recorded if the stream has events on
+        any part of that day.
+        """
         days = read_recorded_days(self._store, since, until)
+        start = since // DAY_NS * DAY_NS
+        end = min(-(-until // DAY_NS) * DAY_NS, END_OF_TIME)
+        if (start, end) != (since, until):
+            edges = {start // DAY_NS, end // DAY_NS - 1}
+            whole = read_recorded_days(self._store, start, end)
+            days = {each: found | (whole[each] & edges) for each, found in days.items()}
         for stream, of_stream in days.items():
             self.recorded[stream] = self.recorded.get(stream, frozenset()) | of_stream
         return RecordedWindow(
