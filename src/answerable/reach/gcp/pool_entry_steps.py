@@ -60,12 +60,13 @@ def list_aws_steps(index: GoogleCloudIndex, inventory: Inventory) -> CrossPlatfo
         for member in trusts.list_members(provider.pool):
             for arn in by_account.get(provider.aws_account, ()):
                 steps += _list_entries_of_arn(provider, member, arn)
-    unscanned = tuple(
+    accounts = (
         UnscannedEntry(member, _explain_unscanned("account", each.aws_account, "aws"))
         for each in providers
         if each.aws_account not in by_account and not each.disabled
         for member in trusts.list_members(each.pool)
     )
+    unscanned = (*accounts, *_list_entries_to_missing_pools(index))
     return CrossPlatformSteps(tuple(steps), _explain_missing_pools(index), unscanned)
 
 
@@ -74,17 +75,26 @@ def _explain_unscanned(kind: str, place: str, source: str) -> UnknownSubject:
     return UnknownSubject(place, f"no scan describes the {kind} {place}", source)
 
 
+def _list_pool_members(index: GoogleCloudIndex) -> Iterator[str]:
+    """Yield the principals of identity pools that policies name."""
+    return (e for e in index.header.federated_members if "/workloadIdentityPools/" in e)
+
+
 def _explain_missing_pools(index: GoogleCloudIndex) -> tuple[UnknownSubject, ...]:
     """Explain that the providers of pools were not collected, if policies name pools."""
     if POOLS in index.collected:
         return ()
-    pooled = [
-        each
-        for each in index.header.federated_members
-        if "/workloadIdentityPools/" in each
-    ]
     what = "the providers of its identity pool were not collected"
-    return tuple(UnknownSubject(each, what, SOURCE) for each in pooled[:1])
+    return tuple(
+        UnknownSubject(each, what, SOURCE) for each in _list_pool_members(index)
+    )[:1]
+
+
+def _list_entries_to_missing_pools(index: GoogleCloudIndex) -> Iterator[UnscannedEntry]:
+    """Yield the principals of pools whose providers, and so whose issuers, are missing."""
+    for missing in _explain_missing_pools(index):
+        for each in _list_pool_members(index):
+            yield UnscannedEntry(IdentityId(each), missing)
 
 
 def _list_entries_of_arn(
@@ -142,6 +152,7 @@ def list_kubernetes_steps(
     unscanned = (
         *_list_unscanned_issuers(index, issuers),
         *_list_unscanned_projects(index, {each.to for each in steps}),
+        *_list_entries_to_missing_pools(index),
     )
     return CrossPlatformSteps(tuple(steps), _explain_missing_pools(index), unscanned)
 
