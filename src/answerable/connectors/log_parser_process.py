@@ -115,9 +115,7 @@ def read_in_subprocess(
         yield from _decode_batches(child.stdout)
     finally:
         child.kill()
-        child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
+        child.wait()  # the reading thread sees the end of the pipe, and closes the pipe
 
 
 def _read_frame(pipe: IO[bytes]) -> bytes:
@@ -146,9 +144,10 @@ def _prefetch_frames(pipe: IO[bytes]) -> Iterator[bytes]:
         while body and not ended.is_set():
             try:
                 body = _read_frame(pipe)
-            except (OSError, ValueError):  # closed by the reader
+            except (OSError, ValueError):
                 body = b""
             offer(body)
+        pipe.close()
 
     reader = threading.Thread(target=pump, name="log-frames", daemon=True)
     reader.start()

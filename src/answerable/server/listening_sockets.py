@@ -265,7 +265,9 @@ def _remove_socket_file(path: str) -> None:
 
 def _build_bind_error(address: str, error: OSError) -> EnvironmentFailure:
     """Build the error of a failed bind."""
-    return EnvironmentFailure(
-        f"cannot listen at {address} ({error.strerror})",
-        "another process may be listening there; check `listen` in the configuration",
-    )
+    hint = "another process may be listening there; choose another address"
+    if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM):
+        hint = "the folder of the socket has to exist, and this user has to write to it"
+        if "/" not in address:
+            hint = "this user may not listen at that address; choose another address"
+    return EnvironmentFailure(f"cannot listen at {address} ({error.strerror})", hint)

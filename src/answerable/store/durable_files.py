@@ -9,6 +9,7 @@ import errno
 import grp
 import os
 import pwd
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,7 +157,7 @@ def refuse_root_in_foreign_folder(folder: Path) -> None:
         name = get_user_name(owner)
         raise EnvironmentFailure(
             f"{folder} belongs to user {name}, who could not read what root writes there",
-            f"run it as that user: sudo -u {name} answerable ...",
+            f"run it as that user: sudo -u {shlex.quote(name)} answerable ...",
         )
 
 
