@@ -10,6 +10,7 @@ import pytest
 from answerable.cli.main import main
 from answerable.cli.sample import write_sample
 from answerable.model.ids import PersonId
+from answerable.web import store_cache
 from answerable.web.route_table import ROUTES
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest
 from answerable.web.store_cache import StoreCache
@@ -31,6 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(autouse=True)
+def _views_are_rebuilt_inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show each change at once; on a busy machine a view could be slow to build."""
+    monkeypatch.setattr(store_cache, "_INLINE_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="session")
