@@ -38,6 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _views_are_rebuilt_inline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show each change at once; on a busy machine a view could be slow to build."""
     monkeypatch.setattr(store_cache, "_INLINE_SECONDS", 60.0)
+    monkeypatch.setattr(store_cache, "_CLOSE_TIMEOUT", 30.0)
 
 
 @pytest.fixture(scope="session")
