@@ -85,9 +85,8 @@ def _explain_missing_pools(index: GoogleCloudIndex) -> tuple[UnknownSubject, ...
     if POOLS in index.collected:
         return ()
     what = "the providers of its identity pool were not collected"
-    return tuple(
-        UnknownSubject(each, what, SOURCE) for each in _list_pool_members(index)
-    )[:1]
+    first = next(_list_pool_members(index), None)
+    return () if first is None else (UnknownSubject(first, what, SOURCE),)
 
 
 def _list_entries_to_missing_pools(index: GoogleCloudIndex) -> Iterator[UnscannedEntry]:

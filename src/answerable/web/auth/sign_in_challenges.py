@@ -45,7 +45,7 @@ class SignInChallenges:
             return False
         now, until = self._clock(), int.from_bytes(body[:_TIME], "big")
         self._redeemed = {key: end for key, end in self._redeemed.items() if end > now}
-        name = body.hex()  # two spellings of base64 are one challenge
+        name = body.hex()  # two encodings in base64 are one challenge
         if (
             now >= until
             or name in self._redeemed
