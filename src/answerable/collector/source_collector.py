@@ -122,23 +122,28 @@ class SourceCollector:
         return False
 
     async def _run_once(self) -> None:
-        """Run the source, record the result, and save the states."""
+        """Run the source, record the result, and save the states.
+
+        It counts as running until its result is in the log: a drain waits for that.
+        """
         started = time.time_ns()
         self.running_since = started / SECOND_NS
+        try:
+            await self._run_and_record(started)
+        finally:
+            self.running_since = 0.0
+
+    async def _run_and_record(self, started: int) -> None:
+        """Run the source unless its log is unchanged; record and log the result."""
         listing = await asyncio.to_thread(digest_log_listing, self._source, started)
         if listing and listing == self._listing:  # the last run read all there is
-            self.running_since = self.last_seconds = 0.0
+            self.last_seconds = 0.0
             self._record_success(started, RunResult())
             await self._save()
             if not self.schedule.follow:  # whose scans are many
                 self._log_run(RunResult())
             return
-        try:
-            result = await run_in_process(
-                self._store, self._source, self.schedule.deadline
-            )
-        finally:
-            self.running_since = 0.0
+        result = await run_in_process(self._store, self._source, self.schedule.deadline)
         is_complete = not result.failure and not result.is_partial
         self._listing = listing if is_complete else b""
         self.last_seconds = (time.time_ns() - started) / SECOND_NS
