@@ -184,7 +184,7 @@ def render_page(
 
 
 def covers_section(parts: Sequence[str]) -> bool:
-    """Tell whether a run of these parts measures a whole section."""
+    """Return whether a run of these parts measures a whole section."""
     return any(set(parts).issuperset(own) for _, own in _SECTIONS)
 
 

@@ -41,7 +41,7 @@ def source_digest(root: Path) -> str:
 
 
 def is_current(root: Path) -> bool:
-    """Tell whether the bundle is up to date."""
+    """Return whether the bundle is up to date."""
     stamp = root / BUILT / DIGEST_FILE
     return stamp.is_file() and stamp.read_text().strip() == source_digest(root)
 

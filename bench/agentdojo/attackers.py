@@ -186,11 +186,11 @@ ATTACKERS = (
 def carries_target(
     call: ScriptedCall, values: Iterable[str], word: ToolDeclarations
 ) -> bool:
-    """Tell whether a call carries one of the values in a sensitive argument."""
+    """Return whether a call carries one of the values in a sensitive argument."""
     held = {str(leaf.value) for leaf, _ in word.sensitive_leaves(call)}
     return not held.isdisjoint(values)
 
 
 def mentions_text(value: object, text: str) -> bool:
-    """Tell whether a text occurs anywhere in a JSON value."""
+    """Return whether a text occurs anywhere in a JSON value."""
     return any(text in str(leaf.value) for leaf in iterate_leaves(value))

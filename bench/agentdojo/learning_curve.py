@@ -104,7 +104,7 @@ def _measure_after(
 
 
 def _is_disturbed(guard: BaselineGuard, run: HonestRun, way: BaselineConfig) -> bool:
-    """Tell whether any call of a recorded run is blocked."""
+    """Return whether any call of a recorded run is blocked."""
     watch = guard.start_run(run.request if way.attested else None, None)
     for turn in run.turns:
         if watch.judge(turn.call) is not GuardAnswer.ALLOW:

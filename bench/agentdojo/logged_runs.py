@@ -307,7 +307,7 @@ def _judge_run(
 def _is_goal_stopped(
     run: LoggedRun, said: Sequence[tuple[ScriptedCall, GuardAnswer]], log: RunLog
 ) -> bool:
-    """Tell whether every call that carries the goal's target was blocked."""
+    """Return whether every call that carries the goal's target was blocked."""
     word, truth = DECLARATIONS[run.suite], log.truths.get((run.suite, run.goal), ())
     marks = {
         mark for call in truth for mark in _MARK.findall(json.dumps(call.arguments))

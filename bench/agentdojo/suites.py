@@ -83,11 +83,11 @@ class SuiteEnvironment:
         return to_json(self._current_state())
 
     def is_task_done(self, task: "BaseUserTask[Any]") -> bool:
-        """Tell whether the user task succeeded, by AgentDojo's check."""
+        """Return whether the user task succeeded, by AgentDojo's check."""
         return self._run_check(self.stage.suite._check_user_task_utility, task)
 
     def is_goal_reached(self, task: "BaseInjectionTask[Any]") -> bool:
-        """Tell whether the injected goal was reached, by AgentDojo's check."""
+        """Return whether the injected goal was reached, by AgentDojo's check."""
         return self._run_check(self.stage.suite._check_injection_task_security, task)
 
     def _run_check(self, check: Callable[..., bool], task: Any) -> bool:

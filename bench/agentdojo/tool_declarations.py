@@ -41,11 +41,11 @@ class ToolDeclarations:
         ]
 
     def is_harmful(self, call: ScriptedCall) -> bool:
-        """Tell whether executing the call can do harm."""
+        """Return whether executing the call can do harm."""
         return call.tool in self.writes or call.tool in self.sensitive
 
     def is_untrusted_text(self, tool: str, path: str) -> bool:
-        """Tell whether an outsider may have written the value at this place."""
+        """Return whether an outsider may have written the value at this place."""
         return not any(
             path.startswith(held[:-1]) if held.endswith("*") else path == held
             for held in self.trusted.get(tool, ())

@@ -87,7 +87,7 @@ def _draw_requests(blocks: int) -> list[PolicyBlock]:
 
 
 def _names_own_entity(text: str) -> bool:
-    """Tell whether a policy's scope names an entity of its block."""
+    """Return whether a policy's scope names an entity of its block."""
     head = text.partition(" when ")[0].partition(" unless ")[0]
     return any(f'{kind}::"' in head for kind in ("Agent", "Server", "Tool", "Resource"))
 

@@ -30,7 +30,7 @@ class CompareQuestion:
 
 
 def _holds(records: Sequence[str], patterns: Sequence[str]) -> bool:
-    """Tell whether one record matches all patterns."""
+    """Return whether one record matches all patterns."""
     found = [re.compile(each, re.IGNORECASE) for each in patterns]
     return any(all(each.search(record) for each in found) for record in records)
 

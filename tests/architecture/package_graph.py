@@ -234,7 +234,7 @@ class SourcePackage:
                 yield from ((name, each) for each in defined)
 
     def _is_attribute_used(self, names: list[str]) -> bool:
-        """Tell whether any module asks an object for an attribute of such a name."""
+        """Return whether any module asks an object for an attribute of such a name."""
         return any(name in self.attributes for name in names)
 
     @cached_property
@@ -269,7 +269,7 @@ def _annotated(value: object) -> list[str]:
 
 
 def _is_registered(node: ast.stmt) -> bool:
-    """Tell whether a decorator hands a definition to somebody."""
+    """Return whether a decorator hands a definition to somebody."""
     for each in getattr(node, "decorator_list", ()):
         called = each.func if isinstance(each, ast.Call) else each
         name = called.attr if isinstance(called, ast.Attribute) else ast.unparse(called)

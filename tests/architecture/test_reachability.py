@@ -45,7 +45,7 @@ def unnamed(package: SourcePackage, kept: Iterable[str] = ()) -> list[str]:
 
 
 def of_demo(name: str) -> bool:
-    """Tell whether a module is the demo's."""
+    """Return whether a module is the demo's."""
     return any(name == each or name.startswith(f"{each}.") for each in DEMO)
 
 

@@ -194,7 +194,7 @@ class Doors:
         self._connection.close()
 
     def gateway(self, sent: Sent) -> bool:
-        """Tell whether the gateway sends it on."""
+        """Return whether the gateway sends it on."""
         connection = self._connection
         try:
             connection.putrequest(sent.method, "/mcp/files", skip_accept_encoding=True)

@@ -174,7 +174,7 @@ def test_after_sigkill_in_a_run_nothing_is_lost_or_stored_twice(estate: Path) ->
 
 
 def is_gone(pid: int) -> bool:
-    """Tell whether a process has ended; perhaps nothing has waited for it yet."""
+    """Return whether a process has ended; perhaps nothing has waited for it yet."""
     try:
         return ") Z " in Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -257,7 +257,7 @@ def test_a_changed_byte_anywhere_is_found_and_its_place_is_named(
 
 
 def names_it(items: list[dict[str, object]], path: Path) -> bool:
-    """Tell whether a check that failed names the file or what it belongs to.
+    """Return whether a check that failed names the file or what it belongs to.
 
     A checkpoint that names another fingerprint key fails two checks.
     """

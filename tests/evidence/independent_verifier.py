@@ -185,7 +185,7 @@ def consistency(proof: bytes, old: bytes, key: str) -> tuple[int, int]:
 
 
 def holds(check: Callable[[], object]) -> bool:
-    """Tell whether a check passes; malformed input proves nothing, too."""
+    """Return whether a check passes; malformed input proves nothing, too."""
     try:
         check()
     except (

@@ -328,7 +328,7 @@ def check_case(case: SessionCase, result: LawResult) -> None:
 
 
 def _is_plain(statements: Sequence[Statement]) -> bool:
-    """Tell whether no statement has a condition."""
+    """Return whether no statement has a condition."""
     return not any(each.conditions for each in statements)
 
 

@@ -68,7 +68,7 @@ def _rows(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_named_by_steps(item: Mapping[str, Any], less: Mapping[str, Any]) -> bool:
-    """Tell whether a document says that steps of an item's path are not known.
+    """Return whether a document says that steps of an item's path are not known.
 
     Only for a path over several platforms: the coverage names one of them, or the list
     counts identities of one that it does not evaluate.
@@ -201,7 +201,7 @@ def _exposures(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str
 
 
 def _is_left_open(item: Mapping[str, Any], less: Mapping[str, Any]) -> bool:
-    """Tell whether a document says of an item's subject that something is not known."""
+    """Return whether a document says of an item's subject that something is not known."""
     unknown = {each["subject"] for each in less["items"] if "unknown" in each}
     looked = less["coverage"].get("looked")
     if _is_named_by_steps(item, less):

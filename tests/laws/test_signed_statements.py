@@ -226,7 +226,7 @@ def names(store: EvidenceStore, kind: StatementKind, now: int) -> set[str]:
 def counts(
     store: EvidenceStore, kind: StatementKind, said: OwnerStatement, now: int = NOW + 2
 ) -> bool:
-    """Tell whether a statement is in force, read with and without a cached reader."""
+    """Return whether a statement is in force, read with and without a cached reader."""
     own = {digest_of(said), said.get_statement_claim("profile")}
     cached = {
         getattr(e, "id", "") or e.digest for e in kind.open(store).read(now).active

@@ -310,7 +310,7 @@ def _is_aside(
 
 
 def takes(row: PermissionRow, action: str, resource: str) -> bool:
-    """Tell whether a row speaks of a call."""
+    """Return whether a row speaks of a call."""
     parts = split_arn(resource)
     return (
         matches_glob(row.actions.pattern, action)

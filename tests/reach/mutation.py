@@ -20,7 +20,7 @@ def is_caught(
     law: Callable[[Case], object],
     most: int = 3000,
 ) -> bool:
-    """Tell whether a law fails on a case because of what is planted.
+    """Return whether a law fails on a case because of what is planted.
 
     Args:
         plant: Makes the mistake.
@@ -42,7 +42,7 @@ def is_caught(
 def is_found(
     cases: st.SearchStrategy[Case], law: Callable[[Case], object], most: int
 ) -> bool:
-    """Tell whether a law fails on one of the first cases."""
+    """Return whether a law fails on one of the first cases."""
     return bool(_first(cases, law, most))
 
 

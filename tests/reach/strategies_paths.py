@@ -170,7 +170,7 @@ def ways_of_one(draw: st.DrawFn, wanted: Sequence[str] = ()) -> list[Statement]:
 
 
 def _has_groups(wanted: Sequence[str]) -> bool:
-    """Tell whether groups without policies or members may take part in a case."""
+    """Return whether groups without policies or members may take part in a case."""
     chosen = not wanted or not _GROUPED.isdisjoint(wanted)
     return chosen and "groups" not in PENDING
 

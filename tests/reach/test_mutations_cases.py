@@ -281,7 +281,7 @@ PLANTED: list[tuple[str, str, Plant]] = [
 
 
 def is_found(edge: str) -> bool:
-    """Tell whether a row of an edge is answered otherwise than the table says."""
+    """Return whether a row of an edge is answered otherwise than the table says."""
     for row in table.ROWS:
         if row.get("edge") == edge:
             said = table.asked(row)

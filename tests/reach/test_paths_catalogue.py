@@ -127,7 +127,7 @@ def is_own(path: dict[str, str]) -> bool:
 
 
 def widens(actions: list[str]) -> bool:
-    """Tell whether a path ends with a policy of one's choosing."""
+    """Return whether a path ends with a policy of one's choosing."""
     return any(a.endswith(WIDENS) or a.startswith("iam:Attach") for a in actions)
 
 

@@ -38,7 +38,7 @@ def encode_by_query(engine: DuckDbEngine, records: list[bytes]) -> list[bytes]:
 
 
 def has_control(record: bytes) -> bool:
-    """Tell whether a text holds a control character: its escape is no quoted mark."""
+    """Return whether a text holds a control character: its escape is no quoted mark."""
     return b"\\" in record.replace(b"\\\\", b"").replace(b'\\"', b"")
 
 

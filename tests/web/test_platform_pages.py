@@ -42,7 +42,7 @@ def platforms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreCache]:
 
 
 def contains_path(text: str, path: tuple[str, ...]) -> bool:
-    """Tell whether a page names the identities of a path, in order."""
+    """Return whether a page names the identities of a path, in order."""
     place = 0
     for each in path:
         place = text.find(each, place)

@@ -43,7 +43,7 @@ class OwnerDirectory:
     same: Callable[[str], PersonId]
 
     def is_owner(self, person: PersonId, agent: str) -> bool:
-        """Tell whether a person is the attested owner of an agent."""
+        """Return whether a person is the attested owner of an agent."""
         return self.owners.get(AgentId(agent)) == self.same(person)
 
 
@@ -190,14 +190,14 @@ def _is_revoked(
     exception: VerifiedStatement,
     directory: OwnerDirectory,
 ) -> bool:
-    """Tell whether a signer or the agent's owner revoked the exception."""
+    """Return whether a signer or the agent's owner revoked the exception."""
     may = {directory.same(person) for person in signers}
     owner = directory.owners.get(AgentId(exception.statement.subject))
     return any(person in may or person == owner for person in revokers)
 
 
 def _has_expired(statement: OwnerStatement, now: int, *, is_open: bool) -> bool:
-    """Tell whether an exception or its confirmation period has expired."""
+    """Return whether an exception or its confirmation period has expired."""
     if is_open and now > statement.signed_at + CONFIRMATION_WINDOW:
         return True
     until = statement.get_statement_claim("until")

@@ -16,17 +16,17 @@ _PLAIN = re.compile(
 
 
 def is_prefix_pattern(pattern: str) -> bool:
-    """Tell whether a pattern is a prefix."""
+    """Return whether a pattern is a prefix."""
     return pattern.endswith(ALL)
 
 
 def is_unambiguous_name(name: str) -> bool:
-    """Tell whether every parser reads a name the same way."""
+    """Return whether every parser reads a name the same way."""
     return _PLAIN.fullmatch(name) is not None
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Tell whether a pattern surely matches a name; use it to allow."""
+    """Return whether a pattern surely matches a name; use it to allow."""
     if not is_prefix_pattern(pattern):
         return name == pattern
     return pattern == ALL or (
@@ -35,7 +35,7 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def may_match(pattern: str, name: str) -> bool:
-    """Tell whether a pattern may match a name; use it to be stricter.
+    """Return whether a pattern may match a name; use it to be stricter.
 
     An ambiguous name may be anywhere, so any prefix matches it.
     """

@@ -55,7 +55,7 @@ def apply_exceptions(
 def _matches_arguments(
     exception: PolicyException, request: AuthorizationRequest
 ) -> bool:
-    """Tell whether an exception covers the arguments, by their SHA-256."""
+    """Return whether an exception covers the arguments, by their SHA-256."""
     if not exception.arguments:
         return True
     return hashlib.sha256(request.arguments).hexdigest() == exception.arguments

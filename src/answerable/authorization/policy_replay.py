@@ -65,7 +65,7 @@ def merge_replays(replays: Iterable[PolicyReplayResult]) -> PolicyReplayResult:
 
 
 def _is_unenforced_denial(group: ChangedDecisions) -> bool:
-    """Tell whether a call is newly denied, but still passes in its agent's mode."""
+    """Return whether a call is newly denied, but still passes in its agent's mode."""
     allowed = (
         group.before is DecisionEffect.ALLOW and group.after is not DecisionEffect.ALLOW
     )

@@ -54,11 +54,11 @@ class DurabilityRules:
         return RecordDurability.DURABLE if durable else RecordDurability.BUFFERED
 
     def _is_read(self, name: str) -> bool:
-        """Tell whether a tool surely only reads, by the configured patterns."""
+        """Return whether a tool surely only reads, by the configured patterns."""
         return name in self.reads or any(matches(p, name) for p in self.read_prefixes)
 
     def _is_sensitive(self, name: str) -> bool:
-        """Tell whether a resource may be sensitive, by the configured patterns."""
+        """Return whether a resource may be sensitive, by the configured patterns."""
         return name in self.sensitive or any(
             may_match(p, name) for p in self.sensitive_prefixes
         )

@@ -68,7 +68,7 @@ def revoked_key_ids(revocations: Revocations) -> frozenset[str]:
 
 
 def is_undeclared_subject(subject: str, config: Config) -> bool:
-    """Tell whether a subject must be in the configuration file and is not.
+    """Return whether a subject must be in the configuration file and is not.
 
     Runs, principals and inventory agents are not in the file, so they are never
     reported.

@@ -86,7 +86,7 @@ def _count_runs_by_key(seen: Iterable[KeyCount]) -> list[int]:
 def is_ready_to_enforce(
     profile: BaselineProfile, parameters: LearningParameters
 ) -> bool:
-    """Tell whether a profile has enough training runs to leave shadow mode.
+    """Return whether a profile has enough training runs to leave shadow mode.
 
     Start hours do not count, because they are advisory.
     """

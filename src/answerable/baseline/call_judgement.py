@@ -92,7 +92,7 @@ def _find_deviations(
 
 
 def _is_new_tool(profile_index: ProfileIndex, call: CallObservation) -> bool:
-    """Tell whether no run called this tool with its current definition."""
+    """Return whether no run called this tool with its current definition."""
     if profile_index.is_empty:
         return False
     known = profile_index.tools.get(call.tool, ())

@@ -96,7 +96,7 @@ def find_entities(text: str) -> list[tuple[EntityKind, str, int, int]]:
 
 
 def _is_path(text: str) -> bool:
-    """Tell whether a text is a file path."""
+    """Return whether a text is a file path."""
     return _PATH.fullmatch(text.encode("utf-8", "replace").decode()) is not None
 
 

@@ -136,7 +136,7 @@ def build_name_prefix_pattern(pattern: EntityPattern) -> EntityPattern | None:
 
 
 def pattern_covers(pattern: EntityPattern, kind: EntityKind, text: str) -> bool:
-    """Tell whether a learned pattern (exact, domain, type...) covers a value."""
+    """Return whether a learned pattern (exact, domain, type...) covers a value."""
     if pattern.kind is not kind:
         return False
     if pattern.level is GeneralisationLevel.EXACT:
@@ -193,7 +193,7 @@ def _may_generalise(
     seen: DaysByEntity,
     parameters: LearningParameters,
 ) -> bool:
-    """Tell whether enough children were seen on enough different days."""
+    """Return whether enough children were seen on enough different days."""
     if len(children) < parameters.children:
         return False
     days = {day for node in children for text in nodes[node] for day in seen[text]}

@@ -40,7 +40,7 @@ class FirmnessThreshold:
         self._persons = min(parameters.min_persons, persons)
 
     def is_met(self, seen: KeyCount) -> bool:
-        """Tell whether a rule was seen often enough to be firm, not provisional."""
+        """Return whether a rule was seen often enough to be firm, not provisional."""
         return (
             seen.runs >= self._runs
             and len(seen.days) >= self._days

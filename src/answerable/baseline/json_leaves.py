@@ -78,7 +78,7 @@ def hash_arguments(value: JsonValue) -> str:
 
 
 def matches_path_pattern(patterns: tuple[str, ...], path: str) -> bool:
-    """Tell whether a path equals a pattern, or starts with one ending in `*`."""
+    """Return whether a path equals a pattern, or starts with one ending in `*`."""
     return any(
         path.startswith(each[:-1]) if each.endswith("*") else path == each
         for each in patterns

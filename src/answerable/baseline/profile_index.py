@@ -84,7 +84,7 @@ class ArgumentRules:
 def _flow_matches_origin(
     edge: FlowEntry, origin: ValueOrigin, ignore_selector: bool
 ) -> bool:
-    """Tell whether a learned flow covers a value's origin."""
+    """Return whether a learned flow covers a value's origin."""
     if not origin.trusted and edge.trusted:
         return False
     return ignore_selector or (
@@ -96,7 +96,7 @@ def _flow_matches_origin(
 def matches_source_arguments(
     patterns: tuple[tuple[str, EntityPattern], ...], tokens: tuple[tuple[str, str], ...]
 ) -> bool:
-    """Tell whether the source tool was called as a learned flow requires."""
+    """Return whether the source tool was called as a learned flow requires."""
     if len(patterns) != len(tokens):
         return {name for name, _ in patterns} == {name for name, _ in tokens} and all(
             any(n == name and _pattern_covers_token(p, token) for n, p in patterns)
@@ -109,7 +109,7 @@ def matches_source_arguments(
 
 
 def _pattern_covers_token(pattern: EntityPattern, token: str) -> bool:
-    """Tell whether a learned pattern covers an origin or value token."""
+    """Return whether a learned pattern covers an origin or value token."""
     origin, kind, text = parse_selector_token(token)
     if pattern.level is GeneralisationLevel.ORIGIN:
         return pattern.text == origin
@@ -169,7 +169,7 @@ class ProfileIndex:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing was learned: only value origins are enforced."""
+        """Return whether nothing was learned: only value origins are enforced."""
         return self.profile.runs == 0
 
     def get_argument_rules(self, tool: str, path: str) -> ArgumentRules:
@@ -177,7 +177,7 @@ class ProfileIndex:
         return self.sinks.get((tool, path), EMPTY_SINK)
 
     def is_accepted_by_owner(self, tool: str, value: ArgumentValue) -> bool:
-        """Tell whether the owner signed this value for this argument."""
+        """Return whether the owner signed this value for this argument."""
         sources = self.accepted.get((tool, value.path, value.text))
         if sources is None:
             return False

@@ -141,7 +141,7 @@ class RecentResultWindow:
             )
 
     def has_run(self, run: str) -> bool:
-        """Tell whether a run was begun and is still remembered."""
+        """Return whether a run was begun and is still remembered."""
         return run in self._runs
 
     def observe_call(

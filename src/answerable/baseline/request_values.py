@@ -102,5 +102,5 @@ def _strip_word(word: str) -> str:
 
 
 def _is_distinctive_word(word: str) -> bool:
-    """Tell whether a word looks like an identifier: capital, digit or sign in it."""
+    """Return whether a word looks like an identifier: capital, digit or sign in it."""
     return any(each.isupper() or each.isdigit() or each in _SIGNS for each in word)

@@ -66,14 +66,14 @@ def fold_case(text: str) -> bytes:
 
 
 def _is_word_byte(byte: int) -> bool:
-    """Tell whether a byte can be part of a word."""
+    """Return whether a byte can be part of a word."""
     return byte >= 0x80 or byte == 0x5F or chr(byte).isalnum()
 
 
 def is_whole_word(
     text: bytes | bytearray, low: int, high: int, start: int, end: int
 ) -> bool:
-    """Tell whether `text[start:end]` is no part of a longer word in `text[low:high]`.
+    """Return whether `text[start:end]` is no part of a longer word in `text[low:high]`.
 
     `bob@corp.example` is part of `jim.bob@corp.example` and of `bob@corp.example.net`,
     and ends a sentence in `to bob@corp.example.`

@@ -142,13 +142,13 @@ def select_training_runs(
 
 
 def _is_usable_for_training(contribution: RunContribution) -> bool:
-    """Tell whether a run has no contradiction, denied call or approval request."""
+    """Return whether a run has no contradiction, denied call or approval request."""
     run = contribution.run
     return not (contribution.conflict or run.denied or run.asked)
 
 
 def is_tainted_run(run: AgentRun, accepted: set[tuple[str, str, str]]) -> bool:
-    """Tell whether untrusted text set a sensitive argument of a write in a run."""
+    """Return whether untrusted text set a sensitive argument of a write in a run."""
     return any(
         call.is_write and is_from_untrusted_only(value)
         for call in run.calls
@@ -158,7 +158,7 @@ def is_tainted_run(run: AgentRun, accepted: set[tuple[str, str, str]]) -> bool:
 
 
 def is_from_untrusted_only(value: ArgumentValue) -> bool:
-    """Tell whether a sensitive value came from untrusted text alone."""
+    """Return whether a sensitive value came from untrusted text alone."""
     return (
         value.sensitive
         and bool(value.origins)
@@ -234,7 +234,7 @@ def list_untrusted_source_edges(call: CallObservation) -> set[EdgeKey]:
 
 
 def belongs_to_server(subject: BaselineSubject, tool: str) -> bool:
-    """Tell whether a tool belongs to the subject's server."""
+    """Return whether a tool belongs to the subject's server."""
     return tool.partition("/")[0] == subject.server
 
 
@@ -297,7 +297,7 @@ def count_calls_of_runs(
 
 
 def is_learned_as_entity(call: CallObservation, value: ArgumentValue) -> bool:
-    """Tell whether an argument value is learned as one of a known set.
+    """Return whether an argument value is learned as one of a known set.
 
     Typed and sensitive values are, and short names given to a write: an argument may
     take one of a few words.

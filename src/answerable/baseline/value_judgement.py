@@ -143,7 +143,7 @@ def _get_unexplained_outcome(
 def _is_free_text(
     call: CallObservation, argument_rules: ArgumentRules, value: ArgumentValue
 ) -> bool:
-    """Tell whether a value is the agent's free text, which no rule covers."""
+    """Return whether a value is the agent's free text, which no rule covers."""
     if value.kind is not EntityKind.NAME:
         return False
     return not call.is_write or bool(argument_rules.own)

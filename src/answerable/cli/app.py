@@ -110,7 +110,7 @@ class LazyCommands(MutableMapping[str, click.Command]):
         self._imported.pop(name, None)
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is such a command, without importing it."""
+        """Return whether there is such a command, without importing it."""
         return name in self._modules
 
     def __iter__(self) -> Iterator[str]:

@@ -79,7 +79,7 @@ class CollectorApp(App[CollectorSettings]):
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a run or a delivery is in progress."""
+        """Return whether a run or a delivery is in progress."""
         runs = any(each.running_since for each in self._collectors.values())
         return runs or self._deliveries.is_busy
 

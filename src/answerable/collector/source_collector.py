@@ -79,11 +79,11 @@ class SourceCollector:
         return run_timing.next_regular_start(self.schedule, last, time.time())
 
     def is_late(self, now: float) -> bool:
-        """Tell whether the data of the source is late."""
+        """Return whether the data of the source is late."""
         return now * SECOND_NS > self.state.late_after
 
     def is_silent(self, now: float) -> bool:
-        """Tell whether a log had no new event for too long."""
+        """Return whether a log had no new event for too long."""
         return 0 < self.state.silent_at < now * SECOND_NS
 
     def reschedule(self, schedule: CollectionSchedule) -> None:

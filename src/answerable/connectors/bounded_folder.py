@@ -138,7 +138,7 @@ class BoundedFolder:
             stack += below[::-1]
 
     def _is_unvisited_link(self, path: str) -> bool:
-        """Tell whether a symlink leads to a folder inside not yet visited."""
+        """Return whether a symlink leads to a folder inside not yet visited."""
         try:
             if not os.path.islink(self.root / path) or not (self.root / path).is_dir():
                 return False
@@ -154,7 +154,7 @@ class BoundedFolder:
         return True
 
     def _path_exists(self, path: str) -> bool:
-        """Tell whether a path exists; add a problem if permission is denied."""
+        """Return whether a path exists; add a problem if permission is denied."""
         try:
             os.stat(self.root / path)
         except PermissionError:

@@ -76,7 +76,7 @@ def read_managed_settings(
 
 
 def is_own_home(root: "Path | str") -> bool:
-    """Tell whether a home belongs to the current user.
+    """Return whether a home belongs to the current user.
 
     Machine-wide files bind the agents of this machine; another home may be a copy from
     another machine.
@@ -159,14 +159,14 @@ def read_user_settings(
 
 
 def _applies_to_all_projects(entry: ClientConfigFile) -> bool:
-    """Tell whether a file of a home applies to all of the user's projects."""
+    """Return whether a file of a home applies to all of the user's projects."""
     name = entry.path.rpartition("/")[2]
     local = name == "settings.local.json"
     return entry.role is FileRole.SETTINGS and "*" not in entry.path and not local
 
 
 def _home_lists_project(home: str, projects: Collection[str]) -> bool:
-    """Tell whether a home's client settings list one of the projects."""
+    """Return whether a home's client settings list one of the projects."""
     try:
         folder = BoundedFolder.open(home)
         data = (

@@ -112,7 +112,7 @@ def _plan_file_read(
 
 
 def _is_continued(file: BinaryIO, before: FilePosition, size: int) -> bool:
-    """Tell whether a file is the one of a position, with nothing but more bytes."""
+    """Return whether a file is the one of a position, with nothing but more bytes."""
     return 0 < before.offset <= size and before.digest == _digest_file(
         file, before.offset
     )

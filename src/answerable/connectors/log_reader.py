@@ -238,7 +238,7 @@ class _LogFileReader:
 
     @property
     def _is_not_a_log(self) -> bool:
-        """Tell whether most of the file is not records, so that the rest is skipped."""
+        """Return whether most of the file is not records, so that the rest is skipped."""
         return (
             self._unparsed_record_count >= MAX_REFUSED
             and 2 * self._unparsed_record_count > self._seen

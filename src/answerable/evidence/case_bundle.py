@@ -80,7 +80,7 @@ def encode_case_bundle(bundle: CaseBundle) -> bytes:
 
 
 def is_case_bundle(data: bytes) -> bool:
-    """Tell whether a file is a case bundle, by its schema."""
+    """Return whether a file is a case bundle, by its schema."""
     try:
         found = msgspec.json.decode(data, type=_SchemaMember)
     except (ValueError, RecursionError):
@@ -200,7 +200,7 @@ def _verify_rows(
 
 
 def _is_row_of(row: Mapping[str, Any], event: AuditEvent) -> bool:
-    """Tell whether a row repeats the fields of an event."""
+    """Return whether a row repeats the fields of an event."""
     hops = row.get("hops")
     if not isinstance(hops, Mapping):
         return False

@@ -17,7 +17,7 @@ _MAX_HASHES = 63  # C2SP tlog-witness
 
 
 def is_consistency_proof(data: bytes) -> bool:
-    """Tell whether a file is a consistency proof."""
+    """Return whether a file is a consistency proof."""
     return data.startswith(b"old ")
 
 

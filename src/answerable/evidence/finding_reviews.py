@@ -27,7 +27,7 @@ _ACTIONS = {kind: action for action, kind in _TYPES.items()}
 
 
 def is_finding_id(text: str) -> bool:
-    """Tell whether a text has the form of a finding's id."""
+    """Return whether a text has the form of a finding's id."""
     return _FINDING.fullmatch(text) is not None
 
 

@@ -51,7 +51,7 @@ def _find_incomplete_call_fault(statement: OwnerStatement) -> StatementFault | N
 
 
 def _names_complete_call(statement: OwnerStatement) -> bool:
-    """Tell whether claims name agent, server, tool and arguments of a call."""
+    """Return whether claims name agent, server, tool and arguments of a call."""
     arguments = statement.get_statement_claim("arguments")
     digest = len(arguments) == 64 and _HEX.issuperset(arguments)
     whole = bool(

@@ -330,7 +330,7 @@ class StatementShape:
         return fault
 
     def _has_valid_expiry(self, statement: OwnerStatement) -> bool:
-        """Tell whether the expiry is after signing and within the maximum."""
+        """Return whether the expiry is after signing and within the maximum."""
         lifetime = self.lifetimes.get(statement.type)
         is_endless = statement.get_statement_claim(self.expiry) == NO_EXPIRY
         if lifetime is None or (is_endless and statement.type is self.endless):

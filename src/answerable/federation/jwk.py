@@ -61,7 +61,7 @@ class VerificationKey:
         return cls(alg, jwk, build_verifier(jwk.crv, dict(jwk.members), alg))
 
     def verify(self, signing_input: bytes, signature: bytes) -> bool:
-        """Tell whether a signature over the input is valid for this key."""
+        """Return whether a signature over the input is valid for this key."""
         return self._holds(signing_input, signature)
 
 

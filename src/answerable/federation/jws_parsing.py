@@ -121,7 +121,7 @@ _cached_header = lru_cache(maxsize=_MAX_CACHED)(_parse_header)
 
 
 def is_identifier(value: object) -> TypeGuard[str]:
-    """Tell whether a value can be an id: printable text, not empty, bounded."""
+    """Return whether a value can be an id: printable text, not empty, bounded."""
     if not isinstance(value, str):
         return False
     return 0 < len(value) <= MAX_NAME and value.isprintable()

@@ -155,7 +155,7 @@ def _signing_start_sort_key(key: SigningKey) -> tuple[int, bool, int, str]:
 
 
 def _ends_signing_of_predecessor(key: SigningKey) -> bool:
-    """Tell whether a key ends its predecessor; not if revoked before it was active.
+    """Return whether a key ends its predecessor; not if revoked before it was active.
 
     One that was killed later still ends the one before it: that does not come back.
     """
@@ -175,7 +175,7 @@ def _end_of_signing(key: SigningKey, keys: Iterable[SigningKey]) -> int:
 
 
 def _is_recently_revoked(key: SigningKey, now: float) -> bool:
-    """Tell whether tokens of a revoked key may still be alive."""
+    """Return whether tokens of a revoked key may still be alive."""
     return bool(key.killed) and now < key.killed + MAX_TOKEN_LIFETIME + CLOCK_SLACK
 
 
@@ -217,7 +217,7 @@ def _plan_next_key(
 def _is_unknown_to_verifiers(
     signing_key: SigningKey | None, known: tuple[SigningKey, ...], now: float
 ) -> bool:
-    """Tell whether verifiers may have cached a key set without this key."""
+    """Return whether verifiers may have cached a key set without this key."""
     if signing_key is None or now >= signing_key.published + LEAD_TIME:
         return False
     # Without an earlier key no verifier has an older set. A key of the same second may

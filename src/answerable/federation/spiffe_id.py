@@ -8,7 +8,7 @@ _MAX_DOMAIN = 255
 
 
 def is_trust_domain(text: str) -> bool:
-    """Tell whether a text is exactly `spiffe://DOMAIN`."""
+    """Return whether a text is exactly `spiffe://DOMAIN`."""
     domain = text.removeprefix(_SCHEME)
     whole = text.startswith(_SCHEME) and 0 < len(domain) <= _MAX_DOMAIN
     return whole and _DOMAIN.issuperset(domain)

@@ -199,7 +199,7 @@ def _read_audience(form: FormParameters) -> str:
 
 
 def _is_absolute_uri(text: str) -> bool:
-    """Tell whether a text is an absolute URI without a fragment."""
+    """Return whether a text is an absolute URI without a fragment."""
     try:
         parts = urlsplit(text)
     except ValueError:

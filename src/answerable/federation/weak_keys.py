@@ -55,5 +55,5 @@ _SUBGROUPS = tuple((prime, _powers_modulo(prime)) for prime in _ROCA_PRIMES)
 
 
 def is_roca(modulus: int) -> bool:
-    """Tell whether an RSA modulus has the fingerprint of the ROCA generator."""
+    """Return whether an RSA modulus has the fingerprint of the ROCA generator."""
     return all(modulus % prime in powers for prime, powers in _SUBGROUPS)

@@ -245,7 +245,7 @@ class BaselineEnforcer:
         chain: tuple[EnforcedProfile, ...],
         arguments: dict[str, JsonValue],
     ) -> bool:
-        """Tell whether an argument name resembles one that a profile reads."""
+        """Return whether an argument name resembles one that a profile reads."""
         read = [self._names.get(tool, ())]
         read += [each.profile_index.names.get(tool, ()) for each in chain]
         tree = build_json_key_tree(tuple(path for each in read for path in each))

@@ -137,12 +137,12 @@ class CallPipeline:
         self._latest = None
 
     def uses_credential(self, server: str) -> bool:
-        """Tell whether the gateway adds a credential to calls of a server."""
+        """Return whether the gateway adds a credential to calls of a server."""
         found = self.credentials
         return found is not None and found.needs_credential(server)
 
     def would_allow(self, caller: VerifiedCaller, call: McpCall) -> bool:
-        """Tell whether a call would be allowed, without recording the decision."""
+        """Return whether a call would be allowed, without recording the decision."""
         return self._decide_again(caller, call).passes
 
     def deny_unrecorded(self, in_flight: InFlightCall) -> DeniedCall:
@@ -151,12 +151,12 @@ class CallPipeline:
         return DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
 
     def may_continue(self, in_flight: InFlightCall) -> bool:
-        """Tell whether an open call may continue after a revocation."""
+        """Return whether an open call may continue after a revocation."""
         decision = self._decide_again(in_flight.caller, in_flight.call)
         return decision.reason is not DecisionReason.KILLED
 
     def may_send(self, in_flight: InFlightCall) -> bool:
-        """Tell whether a call may be sent, now that its server's identity is known."""
+        """Return whether a call may be sent, now that its server's identity is known."""
         decision = self._decide_again(in_flight.caller, in_flight.call)
         held = decision.reason in (DecisionReason.KILLED, DecisionReason.QUARANTINED)
         return decision.passes or not held
@@ -385,7 +385,7 @@ class CallPipeline:
     def _may_use_list_item(
         self, in_flight: InFlightCall, listing: ListKind, name: str
     ) -> bool:
-        """Tell whether policy lets the caller see one item of a list answer."""
+        """Return whether policy lets the caller see one item of a list answer."""
         definitions = self.definitions
         if listing.is_template and definitions.is_quarantined_item(
             in_flight, Item.TEMPLATE, name

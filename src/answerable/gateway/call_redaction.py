@@ -36,5 +36,5 @@ def drop_values(behaviour: CallBehaviour) -> CallBehaviour:
 
 
 def _is_credential(value: ArgumentValue) -> bool:
-    """Tell whether a text looks like a credential."""
+    """Return whether a text looks like a credential."""
     return contains_credential(value.text)

@@ -84,7 +84,7 @@ class DefinitionWatcher:
     def is_quarantined_item(
         self, in_flight: InFlightCall, item: Item, name: str = ""
     ) -> bool:
-        """Tell whether a listed item is in quarantine and its agent's mode enforces."""
+        """Return whether a listed item is in quarantine and its agent's mode enforces."""
         return (
             self._pins is not None
             and in_flight.decision.mode is EnforcementMode.ENFORCE

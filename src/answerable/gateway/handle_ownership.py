@@ -121,14 +121,14 @@ class HandleOwnershipTracker:
     def _find_task_owner(
         self, caller: VerifiedCaller, call: McpCall, task: str
     ) -> HandleOwner:
-        """Tell whether a task is the caller's, another's, or unknown."""
+        """Return whether a task is the caller's, another's, or unknown."""
         return self._owned.find_owner(
             ("task", call.server, sha256_hex(task)), caller.principal
         )
 
 
 def _carries_no_handle(call: McpCall) -> bool:
-    """Tell whether a call is a tool call without handles, as most are."""
+    """Return whether a call is a tool call without handles, as most are."""
     return (
         call.target is TargetKind.TOOL
         and call.kind is MessageKind.REQUEST

@@ -71,7 +71,7 @@ class HandleRegistry:
             self._update_counts_after_removal(key, principal)
 
     def find_owner(self, key: HandleKey, principal: str) -> HandleOwner:
-        """Tell whether a handle is the principal's, another's, or unknown."""
+        """Return whether a handle is the principal's, another's, or unknown."""
         room = self._of.get(principal)
         if room is not None:
             self._sizes.set_handle_count(principal, len(room))

@@ -64,7 +64,7 @@ class PersonRequestIndex:
     def _applies_to(
         self, request: PersonRequest, caller: VerifiedCaller, now: int
     ) -> bool:
-        """Tell whether a request is for this caller's run, by its own person."""
+        """Return whether a request is for this caller's run, by its own person."""
         if now >= request.until or request.run not in (ANY_RUN, caller.run):
             return False
         person = caller.person

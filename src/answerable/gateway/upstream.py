@@ -38,7 +38,7 @@ class ResponseSink(Protocol):
     """Receiver of one answer: a head, its body, then one end."""
 
     def may_send_again(self) -> bool:
-        """Tell whether to send although the server's identity has changed."""
+        """Return whether to send although the server's identity has changed."""
 
     def on_head(self, head: UpstreamHead, length: int | None) -> None:
         """Receive the head, and the length of the body if it is known."""

@@ -220,7 +220,7 @@ def _select_credentials_mounted_in_container(
 
 
 def _is_path_mounted(path: str, mounts: Iterable[str]) -> bool:
-    """Tell whether a file is under one of some mounts."""
+    """Return whether a file is under one of some mounts."""
     file = path.partition("#")[0]
     return any(file == mount or file.startswith(f"{mount}/") for mount in mounts)
 
@@ -228,7 +228,7 @@ def _is_path_mounted(path: str, mounts: Iterable[str]) -> bool:
 def _uses_default_credential_chain(
     tool: Tool, credentials: Mapping[CredentialId, CredentialEntity]
 ) -> bool:
-    """Tell whether a tool acts with the ambient credentials of the agent's host."""
+    """Return whether a tool acts with the ambient credentials of the agent's host."""
     if tool.transport == SHELL:
         return True
     stated = any(
@@ -238,7 +238,7 @@ def _uses_default_credential_chain(
 
 
 def _is_model_provider_api_key(entity: CredentialEntity | None) -> bool:
-    """Tell whether a credential is only ever a model provider's API key."""
+    """Return whether a credential is only ever a model provider's API key."""
     return entity is not None and all(
         each.name in MODEL_KEYS for each in entity.sightings
     )
@@ -316,7 +316,7 @@ def _list_parent_agents(
 
 
 def _has_tool_restriction(agent: Agent) -> bool:
-    """Tell whether an agent's definition limits its tools."""
+    """Return whether an agent's definition limits its tools."""
     return any(n == "tools" and v != "inherits all" for n, v in agent.facts)
 
 

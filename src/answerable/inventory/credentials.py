@@ -66,12 +66,12 @@ def _resolve_aws_profile_references(
 
 
 def _is_aws_access_key(sighting: Credential) -> bool:
-    """Tell whether a sighting is of an AWS access key or session key."""
+    """Return whether a sighting is of an AWS access key or session key."""
     return sighting.kind in ("aws-access-key", "aws-session")
 
 
 def _is_aws_profile_reference(sighting: Credential) -> bool:
-    """Tell whether a sighting is a file's reference to an AWS profile."""
+    """Return whether a sighting is a file's reference to an AWS profile."""
     return sighting.kind == PROFILE and sighting.cls is CredentialClass.FILE_REF
 
 

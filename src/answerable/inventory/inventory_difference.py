@@ -107,7 +107,7 @@ def _is_part_of_whole(
     old: ComparedThings,
     new: ComparedThings,
 ) -> bool:
-    """Tell whether a thing belongs to another that only one side has."""
+    """Return whether a thing belongs to another that only one side has."""
     kind, subject, agent = key
     if kind not in ("tool", "owner"):
         return False
@@ -197,7 +197,7 @@ class _ReadSources:
         self._scope = side.scope
 
     def has_counterpart(self, source: str, other: "_ReadSources") -> bool:
-        """Tell whether a source of the other side was read here under any name.
+        """Return whether a source of the other side was read here under any name.
 
         One source of a connector on each side is taken as the same, unless both name
         their accounts.

@@ -26,7 +26,7 @@ class SubjectEvidence:
     writes_own_tags: bool = False
 
     def may_be_self_written(self, item: OwnerEvidence) -> bool:
-        """Tell whether the subject may have written a record itself.
+        """Return whether the subject may have written a record itself.
 
         A confirmation is self-reported by definition, so it is never discredited here.
         """

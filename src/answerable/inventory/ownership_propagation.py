@@ -177,7 +177,7 @@ def _copy_evidence_to_subject(
 
 
 def _has_valid_evidence(items: Iterable[OwnerEvidence]) -> bool:
-    """Tell whether some of the evidence is not void."""
+    """Return whether some of the evidence is not void."""
     return any(not item.void for item in items)
 
 

@@ -252,7 +252,7 @@ def _find_newest_attestation(
 
 
 def is_valid_attestation(item: OwnerEvidence, now: int) -> bool:
-    """Tell whether a record is an attestation of its subject that is valid now."""
+    """Return whether a record is an attestation of its subject that is valid now."""
     if item.kind is not OwnerEvidenceKind.ATTESTATION or item.void or item.said_of:
         return False
     return now < get_attestation_end(item) and item.seen.written_by.is_trusted_author
@@ -312,13 +312,13 @@ def _infer_owner_from_scores(
 
 
 def _has_person_left(person: PersonId, people: PersonDirectory) -> bool:
-    """Tell whether a person has left the organisation."""
+    """Return whether a person has left the organisation."""
     known = people.get_merged_person(person)
     return known is not None and not known.alive
 
 
 def _is_team_candidate(candidate: OwnerCandidate, people: PersonDirectory) -> bool:
-    """Tell whether a candidate is a team, which is never the only owner."""
+    """Return whether a candidate is a team, which is never the only owner."""
     known = people.get_merged_person(candidate.person)
     return is_team_handle(candidate.person) or (known is not None and known.team)
 

@@ -68,7 +68,7 @@ def get_person_handle(person: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def is_machine_user(person: str) -> bool:
-    """Tell whether a handle belongs to a machine user, never an owner."""
+    """Return whether a handle belongs to a machine user, never an owner."""
     bare = get_person_handle(person).lower()
     local = bare.partition("@")[0]
     if bare.startswith(("arn:", "svc-", "svc_")) or bare.endswith(_MACHINE_SUFFIXES):
@@ -81,7 +81,7 @@ def is_machine_user(person: str) -> bool:
 
 
 def is_team_handle(person: str) -> bool:
-    """Tell whether a handle is a GitHub or GitLab team (`@org/team`)."""
+    """Return whether a handle is a GitHub or GitLab team (`@org/team`)."""
     return "/" in get_person_handle(person) and "@" not in get_person_handle(
         person
     ).lstrip("@")

@@ -137,7 +137,7 @@ class _SelfTagging:
     def is_evidence_independent_of_identity(
         self, identity: str, item: OwnerEvidence
     ) -> bool:
-        """Tell whether an identity cannot have written the evidence."""
+        """Return whether an identity cannot have written the evidence."""
         own = (
             item.kind in TAG_EVIDENCE_KINDS
             and self._authorship.may_identity_tag_target(identity, identity)
@@ -158,7 +158,7 @@ class _SelfTagging:
         return found
 
     def _may_subject_set_own_owner_tags(self, subject: str) -> bool:
-        """Tell whether a subject may set the tags that name its owner."""
+        """Return whether a subject may set the tags that name its owner."""
         agent = self._agents.get(AgentId(subject))
         credential = self._credentials.get(CredentialId(subject))
         writers: tuple[str, ...] = (subject,)

@@ -84,7 +84,7 @@ class _SyncPrecedence:
     def is_newest_sync_of_object(
         self, position: int, connector: str, object_id: str, coverage_word: str = ""
     ) -> bool:
-        """Tell whether the sync at `position` is the newest that saw an object."""
+        """Return whether the sync at `position` is the newest that saw an object."""
         newest = self._newest.get((connector, object_id, coverage_word))
         return newest is None or newest >= position
 

@@ -56,14 +56,14 @@ class TagAuthorship:
         self._known: dict[tuple[str, str], bool] = {}
 
     def may_identity_tag_target(self, writer: str, target: str) -> bool:
-        """Tell whether `writer` could set the tags of the role or user `target`."""
+        """Return whether `writer` could set the tags of the role or user `target`."""
         key = (writer, target)
         if key not in self._known:
             self._known[key] = self._may_policies_allow_tagging(writer, target)
         return self._known[key]
 
     def _may_policies_allow_tagging(self, writer: str, target: str) -> bool:
-        """Tell whether the writer's policies may allow the tagging."""
+        """Return whether the writer's policies may allow the tagging."""
         action = _get_iam_tagging_action(target)
         if action is None or parse_arn_account(writer) != parse_arn_account(target):
             return False
@@ -86,7 +86,7 @@ class TagAuthorship:
         )
 
     def _are_boundaries_collected(self, writer: str) -> bool:
-        """Tell whether the boundaries are all collected and readable."""
+        """Return whether the boundaries are all collected and readable."""
         attached = self._attached.get((writer, PolicyLayer.BOUNDARY), [])
         found = [self._policies.get(a.policy) for a in attached]
         return bool(found) and all(p is not None and not p.unread for p in found)
@@ -116,7 +116,7 @@ def _get_iam_tagging_action(target: str) -> str | None:
 def _does_statement_apply(
     statement: Statement, effect: PolicyEffect, action: str, target: str
 ) -> bool:
-    """Tell whether a statement has this effect on an action and target."""
+    """Return whether a statement has this effect on an action and target."""
     if statement.effect is not effect:
         return False
     if statement.not_actions:

@@ -300,7 +300,7 @@ class SessionStart:
         return f"the session of {self.role} was started by {by}, of no known agent"
 
     def is_agent_named(self, agent: str, uses: UsesBySubject) -> bool:
-        """Tell whether a record or configuration names the agent as the caller."""
+        """Return whether a record or configuration names the agent as the caller."""
         owner = uses[agent].person if agent in uses else ""
         return any(
             is_platform_service(step.identity)
@@ -314,7 +314,7 @@ class SessionStart:
         )
 
     def may_agent_be_caller(self, agent: str, uses: UsesBySubject) -> bool:
-        """Tell whether no record names a caller other than the agent."""
+        """Return whether no record names a caller other than the agent."""
         if not self.by or self.is_agent_named(agent, uses):
             return True
         is_workflow = agent.startswith(_WORKFLOW_PREFIX)

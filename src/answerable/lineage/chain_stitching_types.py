@@ -69,7 +69,7 @@ _LONG_LIVED_PREFIXES = (
 
 
 def is_long_lived(credential: str) -> bool:
-    """Tell whether a credential is a long-lived key, not of a session.
+    """Return whether a credential is a long-lived key, not of a session.
 
     The creator of a long-lived key may hand it over; the caller that assumes a role
     acts through it. So a path leads through the second and not through the first.
@@ -78,5 +78,5 @@ def is_long_lived(credential: str) -> bool:
 
 
 def is_platform_service(identity: str) -> bool:
-    """Tell whether an identity is a service principal of the platform."""
+    """Return whether an identity is a service principal of the platform."""
     return "." in identity and ":" not in identity and "@" not in identity

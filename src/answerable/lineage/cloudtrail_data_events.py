@@ -64,7 +64,7 @@ _NAMED = {
 
 
 def is_cloudtrail_data_event(catalogue: ActionCatalogue, action: str) -> bool:
-    """Tell whether calls of an action are logged as data events.
+    """Return whether calls of an action are logged as data events.
 
     Args:
         catalogue: Catalogue with the action's service.
@@ -78,5 +78,5 @@ def is_cloudtrail_data_event(catalogue: ActionCatalogue, action: str) -> bool:
 
 
 def has_cloudtrail_data_events(service: str) -> bool:
-    """Tell whether some calls of a service are logged as data events."""
+    """Return whether some calls of a service are logged as data events."""
     return service in _NAMED or service in _INSIDE

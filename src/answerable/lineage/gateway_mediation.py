@@ -156,7 +156,7 @@ class IntervalSet:
         self.ends.sort()
 
     def contains_time(self, at: int) -> bool:
-        """Tell whether some interval contains a time."""
+        """Return whether some interval contains a time."""
         return bisect_right(self.starts, at) > bisect_left(self.ends, at)
 
 
@@ -186,7 +186,7 @@ class _OpenCalls:
             spans.sort_intervals()
 
     def may_call_have_caused_event(self, event: PlatformEvent, server: str) -> bool:
-        """Tell whether a gateway call was open when an event happened."""
+        """Return whether a gateway call was open when an event happened."""
         keys = [(agent, server) for agent in event.agents]
         found = [self._own[key] for key in keys if key in self._own]
         leaf = self._on_path.get(keys[-1])
@@ -222,7 +222,7 @@ class MediationJudge:
             spans.sort_intervals()
 
     def may_gateway_call_have_caused(self, event: PlatformEvent) -> MediationVerdict:
-        """Tell whether some gateway call may have caused a platform event."""
+        """Return whether some gateway call may have caused a platform event."""
         if not event.agents:
             return MediationVerdict.AGENT_MISSING
         if self._covered.isdisjoint(event.agents):
@@ -266,7 +266,7 @@ def _has_event_during_call(
     by_leaf: dict[AgentServer, list[int]],
     by_path: dict[AgentServer, list[int]],
 ) -> bool:
-    """Tell whether an event occurred during a call."""
+    """Return whether an event occurred during a call."""
     first, last = call.start - CLOCK_SKEW, call.latest_end + CLOCK_SKEW
     servers = ("", get_server_of_called_tool(call.tool))
     lists: list[Sequence[int]] = [

@@ -158,7 +158,7 @@ def _get_issuance_sort_key(issuance: CredentialIssuance) -> tuple[object, ...]:
 
 
 def _was_alive_at(issuance: CredentialIssuance, at: int) -> bool:
-    """Tell whether a credential could be used at a time; clocks may differ.
+    """Return whether a credential could be used at a time; clocks may differ.
 
     The end of a long-lived credential, or of one without a recorded expiry, is not
     known.

@@ -29,7 +29,7 @@ class ActionEntry:
 
     @property
     def takes_only_wildcard_resource(self) -> bool:
-        """Tell whether only the resource `*` can be granted."""
+        """Return whether only the resource `*` can be granted."""
         return not self.resource_types
 
     def __str__(self) -> str:

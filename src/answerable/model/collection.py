@@ -139,7 +139,7 @@ class CollectorConfig:
 
     @property
     def has_work(self) -> bool:
-        """Tell whether there are senders, maintenance tasks or a watch."""
+        """Return whether there are senders, maintenance tasks or a watch."""
         return bool(self.senders or self.maintenance or self.deployed)
 
 

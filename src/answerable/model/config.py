@@ -390,10 +390,10 @@ class Config:
 
     @property
     def has_scheduled_source(self) -> bool:
-        """Tell whether a source has a schedule."""
+        """Return whether a source has a schedule."""
         return any(source.schedule for source in self.sources)
 
     @property
     def needs_collector(self) -> bool:
-        """Tell whether the collector has work: a schedule, senders or tasks."""
+        """Return whether the collector has work: a schedule, senders or tasks."""
         return self.has_scheduled_source or self.collector.has_work

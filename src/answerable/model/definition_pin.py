@@ -170,7 +170,7 @@ class ServerPins(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def has_identity_changed(self) -> bool:
-        """Tell whether the server's key or program changed without approval."""
+        """Return whether the server's key or program changed without approval."""
         return bool(self.other and self.servers)
 
 

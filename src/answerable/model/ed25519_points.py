@@ -15,7 +15,7 @@ SMALL_ORDER = frozenset(
 
 
 def is_small_order(key: bytes) -> bool:
-    """Tell whether an Ed25519 key is a small-order point or not canonical.
+    """Return whether an Ed25519 key is a small-order point or not canonical.
 
     Args:
         key: 32 bytes, RFC 8032 5.1.2.

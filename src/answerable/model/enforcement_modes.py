@@ -54,7 +54,7 @@ class RecordedModes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(each for each in self.ended if not each.confirmed)
 
     def is_same_as(self, other: "RecordedModes") -> bool:
-        """Tell whether another record has the same modes and ended enforcement."""
+        """Return whether another record has the same modes and ended enforcement."""
         return (self.modes, self.ended) == (other.modes, other.ended)
 
 

@@ -83,22 +83,22 @@ def _normalise_address(kind: str, address: str) -> str:
 
 
 def is_principal(text: str) -> bool:
-    """Tell whether a text is the id of a Google Cloud principal."""
+    """Return whether a text is the id of a Google Cloud principal."""
     return _OWNED.fullmatch(text) is not None
 
 
 def is_resource(text: str) -> bool:
-    """Tell whether a text is a full resource name."""
+    """Return whether a text is a full resource name."""
     return _RESOURCE.fullmatch(text) is not None
 
 
 def is_service_account(principal: str) -> bool:
-    """Tell whether a principal is a service account."""
+    """Return whether a principal is a service account."""
     return principal.endswith(SERVICE_ACCOUNT_SUFFIX) and ":" not in principal
 
 
 def is_service_agent(principal: str) -> bool:
-    """Tell whether a principal is the Google APIs Service Agent of a project.
+    """Return whether a principal is the Google APIs Service Agent of a project.
 
     Google alone makes it and acts as it. The domains of other agents begin with
     `gcp-sa-`, as the id of a customer's project may.

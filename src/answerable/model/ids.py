@@ -107,7 +107,7 @@ def build_aws_credential_id(access_key_id: str) -> CredentialId:
 
 
 def is_iam_role_arn(subject: str) -> bool:
-    """Tell whether an id is the ARN of an IAM role."""
+    """Return whether an id is the ARN of an IAM role."""
     return subject.startswith("arn:") and ":role/" in subject
 
 
@@ -120,7 +120,7 @@ def parse_arn_account(text: str) -> str:
 
 
 def is_access_key_id(text: str) -> bool:
-    """Tell whether the text has the shape of an AWS access-key id."""
+    """Return whether the text has the shape of an AWS access-key id."""
     return _ACCESS_KEY.fullmatch(text) is not None
 
 

@@ -11,7 +11,7 @@ MAX_ARGUMENT_VALUES = (
 
 
 def exceeds_json_value_count(data: bytes, most: int) -> bool:
-    """Tell whether JSON has more than `most` values, in linear time.
+    """Return whether JSON has more than `most` values, in linear time.
 
     Args:
         data: JSON; of other text the answer says nothing.

@@ -29,5 +29,5 @@ class ObservedAction:
 
     @property
     def has_unnamed(self) -> bool:
-        """Tell whether the log names no resource of some call."""
+        """Return whether the log names no resource of some call."""
         return frozenset() in self.resource_sets

@@ -118,7 +118,7 @@ class OwnerKey:
 
 
 def is_owner_key_valid_at(key: OwnerKey, at: LogPosition) -> bool:
-    """Tell whether a key is enrolled and not revoked at a log position."""
+    """Return whether a key is enrolled and not revoked at a log position."""
     for where, revocation in key.revoked:
         reaches_back = at.index > where.index and revocation.since <= where.at
         if reaches_back or revocation.since <= at.at:

@@ -18,7 +18,7 @@ class WrittenBy(StrEnum):
 
     @property
     def is_trusted_author(self) -> bool:
-        """Tell whether the fact is not self-reported by what it describes."""
+        """Return whether the fact is not self-reported by what it describes."""
         return self is not WrittenBy.SELF_REPORTED
 
 

@@ -92,7 +92,7 @@ class Confirmation:
 
     @property
     def is_bound_to_key(self) -> bool:
-        """Tell whether `cnf` binds the token to a key (DPoP or mTLS)."""
+        """Return whether `cnf` binds the token to a key (DPoP or mTLS)."""
         return bool(self.jkt or self.x5t_s256)
 
 

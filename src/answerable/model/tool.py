@@ -50,5 +50,5 @@ class Tool:
 
     @property
     def has_only_indirect_identities(self) -> bool:
-        """Tell whether it has an identity only through credentials it reads."""
+        """Return whether it has an identity only through credentials it reads."""
         return self.transport in _READ_ONLY_TRANSPORTS

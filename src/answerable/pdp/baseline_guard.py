@@ -93,5 +93,5 @@ class BaselineGuard:
 
 
 def _is_baseline_enforced(baseline: ActiveBaseline) -> bool:
-    """Tell whether deviations from a signed baseline are denied, not only reported."""
+    """Return whether deviations from a signed baseline are denied, not only reported."""
     return baseline.stage is BaselineStage.ENFORCE

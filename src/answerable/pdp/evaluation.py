@@ -176,7 +176,7 @@ class EvaluationService:
         return EvaluationAnswer(decision.passes, decision.effect.value, id)
 
     def would_allow(self, caller: VerifiedCaller, query: McpCallQuery) -> bool:
-        """Tell whether a call would be allowed with unknown arguments.
+        """Return whether a call would be allowed with unknown arguments.
 
         Nothing is recorded.
         """

@@ -115,7 +115,7 @@ class SearchService:
     async def _is_allowed(
         self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> bool:
-        """Tell whether an evaluation would be allowed, without recording it."""
+        """Return whether an evaluation would be allowed, without recording it."""
         asked = self._evaluating.to_call_query(evaluation, enforcement_point)
         if asked is None:
             return False
@@ -173,7 +173,7 @@ class SearchService:
         return {name for name in named if not name.startswith(f"{type}:mcp/")}
 
     def _has_rule_with_pattern(self, type: str) -> bool:
-        """Tell whether rules name this resource type's items by prefix pattern."""
+        """Return whether rules name this resource type's items by prefix pattern."""
         target = TARGETS_BY_TYPE.get(type)
         return any(
             each is target and is_prefix_pattern(name)

@@ -100,7 +100,7 @@ class ToolMappingResolver:
 def _entry_produces_evaluation(
     entry: MappingEntry, evaluation: EvaluationRequest, tool: str
 ) -> bool:
-    """Tell whether a mapping entry maps some call to this evaluation."""
+    """Return whether a mapping entry maps some call to this evaluation."""
     named = (evaluation.action.name, evaluation.resource.type)
     if (entry.action, entry.type) != named:
         return False
@@ -127,7 +127,7 @@ def _iterate_compared_values(
 def _mapped_value_matches(
     leaf: MappingLeaf, value: Any, arguments: Any, tool: str
 ) -> bool:
-    """Tell whether a value equals what the mapping makes of the call."""
+    """Return whether a value equals what the mapping makes of the call."""
     if isinstance(leaf, MappingConstant):
         return value is _MISSING or _json_equal(value, json.loads(leaf.spelled))
     if leaf.keys == ("name",):

@@ -33,7 +33,7 @@ def get_agent_reach(facts: PostureFacts, entity: AgentEntity) -> IdentityReach:
 
 
 def has_unknown_credential(facts: PostureFacts, entity: AgentEntity) -> bool:
-    """Tell whether a tool has a credential whose identity is not known.
+    """Return whether a tool has a credential whose identity is not known.
 
     Keys of model providers do not count: they prove no identity that a tool acts as.
     """
@@ -50,7 +50,7 @@ def has_unknown_credential(facts: PostureFacts, entity: AgentEntity) -> bool:
 
 
 def has_write_token(entity: AgentEntity) -> bool:
-    """Tell whether the job token of a workflow may write."""
+    """Return whether the job token of a workflow may write."""
     if entity.agent.kind != WORKFLOW:
         return False
     permissions = dict(entity.agent.facts).get("permissions", "")
@@ -60,7 +60,7 @@ def has_write_token(entity: AgentEntity) -> bool:
 
 
 def is_unattended(entity: AgentEntity) -> bool:
-    """Tell whether an agent acts without a person's approval."""
+    """Return whether an agent acts without a person's approval."""
     return entity.agent.unattended or any(u.tool.unattended for u in entity.tools)
 
 

@@ -206,13 +206,13 @@ class PostureFacts:
         ).get(policy)
 
     def is_collected(self, word: str) -> bool:
-        """Tell whether a source collected a kind of data."""
+        """Return whether a source collected a kind of data."""
         if word == GATEWAY_POLICIES:
             return self.argument_limits is not None
         return any(word in each.collected for each in self.inventory.coverage)
 
     def has_connector(self, name: str) -> bool:
-        """Tell whether a source of a connector was scanned."""
+        """Return whether a source of a connector was scanned."""
         return any(each.connector == name for each in self.inventory.coverage)
 
 

@@ -78,6 +78,6 @@ class SeverityFacts:
 
 
 def is_at_least(severity: str, threshold: str) -> bool:
-    """Tell whether a severity is as severe as a threshold, both by name."""
+    """Return whether a severity is as severe as a threshold, both by name."""
     names = [each.value[0] for each in Severity]
     return severity in names and names.index(severity) <= names.index(threshold)

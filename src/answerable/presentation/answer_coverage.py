@@ -99,7 +99,7 @@ def list_missing_data(kind: str, inventory: Inventory) -> list[str]:
 
 
 def _names_undescribed_workflow(inventory: Inventory) -> bool:
-    """Tell whether a repository names a workflow that no scan of GitHub describes."""
+    """Return whether a repository names a workflow that no scan of GitHub describes."""
     return any(
         each.id.startswith("github:") and each.kind == "unknown"
         for each in inventory.facts.identities

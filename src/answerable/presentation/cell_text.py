@@ -171,7 +171,7 @@ def _format_identities(
 
 
 def is_read_only_tool(item: Mapping[str, Any]) -> bool:
-    """Tell whether an item is a client's built-in tool that only reads."""
+    """Return whether an item is a client's built-in tool that only reads."""
     return item.get("transport") in BUILT_IN and item["transport"] != SHELL
 
 

@@ -102,7 +102,7 @@ def get_hops_by_name(item: TraceItem) -> Mapping[str, HopItem]:
 
 
 def is_hop_missing(hop: HopItem) -> bool:
-    """Tell whether a chain's hop is unknown: no source names it."""
+    """Return whether a chain's hop is unknown: no source names it."""
     return hop["status"] == "missing" or not hop["value"]
 
 

@@ -123,5 +123,5 @@ def sort_items(document: Document, order: str) -> Document:
 
 
 def _has_sortable_value(column: "DocumentColumn", item: Mapping[str, object]) -> bool:
-    """Tell whether an item has a value to sort by."""
+    """Return whether an item has a value to sort by."""
     return column.get_value_of_item(item) not in (None, "")

@@ -132,7 +132,7 @@ class EntityRows:
         )
 
     def has_link_to(self, value: str) -> bool:
-        """Tell whether some row already links to this entity."""
+        """Return whether some row already links to this entity."""
         return any(key[2] == value for key in self._rows)
 
     def list_rows(self) -> list[ShowItem]:

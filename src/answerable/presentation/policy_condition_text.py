@@ -210,7 +210,7 @@ def quote_grant(statement: DeterminingStatementItem) -> str:
 
 
 def is_iam_layer(layer: str) -> bool:
-    """Tell whether statements of a layer are parts of IAM policies."""
+    """Return whether statements of a layer are parts of IAM policies."""
     return layer in _LAYERS
 
 

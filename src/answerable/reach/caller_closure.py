@@ -140,7 +140,7 @@ class CallerClosure:
                 self._unknown[missing] = None
 
     def _is_reached(self, origins: Sequence[str]) -> bool:
-        """Tell whether any caller is, or becomes, one of some identities."""
+        """Return whether any caller is, or becomes, one of some identities."""
         return any(
             next(iter(evaluator.find_nearest_paths({IdentityId(each)}, ())), None)
             for each in dict.fromkeys(origins)

@@ -17,7 +17,7 @@ class CollectedData:
             of_word.setdefault(each.account, []).append(each)
 
     def is_data_kind_collected(self, word: str, account: str) -> bool:
-        """Tell whether a kind of data was collected for an account, anywhere."""
+        """Return whether a kind of data was collected for an account, anywhere."""
         return account in self._held.get(word, {})
 
     def name_missing_data(

@@ -163,7 +163,7 @@ def reduce_to_prime_implicants(formula: Formula) -> Formula:
 
 
 def _has_atom_and_its_negation(term: Alternative) -> bool:
-    """Tell whether an alternative holds an atom and its negation."""
+    """Return whether an alternative holds an atom and its negation."""
     if len(term) < 2:
         return False
     negated = [a for a in term if a.negated]

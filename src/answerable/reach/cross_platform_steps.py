@@ -41,7 +41,7 @@ _SERVICE_ISSUERS = (
 
 
 def may_be_cluster(issuer: str) -> bool:
-    """Tell whether an issuer without its scheme may sign tokens of a Kubernetes cluster.
+    """Return whether an issuer without its scheme may sign tokens of a Kubernetes cluster.
 
     Each cluster chooses its issuer: only those of known services are none.
     """
@@ -94,7 +94,7 @@ class CrossPlatformStepSource(Protocol):
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether all ways to the target are listed; else a `never` is not known."""
+        """Return whether all ways to the target are listed; else a `never` is not known."""
 
     def list_steps(
         self,
@@ -158,5 +158,5 @@ def _get_key(start: SubjectIdentity) -> tuple[str, IdentityId]:
 
 
 def _is_unconditional(start: SubjectIdentity) -> bool:
-    """Tell whether no step of a path has a condition."""
+    """Return whether no step of a path has a condition."""
     return all(hop.formula == TRUE for hop in start.hops)

@@ -228,7 +228,7 @@ def _list_unscanned_words(
 
 
 def _is_impossible_call(answer: Answer) -> bool:
-    """Tell whether no resource of this kind takes the action, for any subject."""
+    """Return whether no resource of this kind takes the action, for any subject."""
     effects = {each["effect"] for each in answer.item["determining"]}
     return effects == {"impossible"}
 

@@ -29,7 +29,7 @@ class VerdictExpectation:
     def is_contradicted_by_answer(
         self, item: PermissionCheckItem, *, has_unread_statements: bool
     ) -> bool:
-        """Tell whether a known verdict differs from the one `--expect` states."""
+        """Return whether a known verdict differs from the one `--expect` states."""
         if not self.verdict or item["verdict"] == Verdict.NOT_KNOWN:
             return False
         if has_unread_statements and item["verdict"] == Verdict.ONLY_IF:

@@ -196,7 +196,7 @@ class OpenPlatforms:
     def is_modelled(
         self, origin: PermissionPlatform, target: PermissionPlatform
     ) -> bool:
-        """Tell whether any source lists the steps from one platform to another."""
+        """Return whether any source lists the steps from one platform to another."""
         names = origin.name, target.name
         return origin is target or any(
             (source.origin, source.target) == names and source.is_complete

@@ -195,7 +195,7 @@ class PolicyEdit:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether a what-if edit removes nothing and adds no policy."""
+        """Return whether a what-if edit removes nothing and adds no policy."""
         return not (self.statements or self.policies or self.file)
 
 
@@ -339,7 +339,7 @@ class PermissionPlatform(Protocol):
         """Prefixes of the kinds of its identities and credentials."""
 
     def owns(self, key: str) -> bool:
-        """Tell whether an identity or resource id is in the format of the platform."""
+        """Return whether an identity or resource id is in the format of the platform."""
 
     def parse_call(
         self, inventory: Inventory, action: str, resource: str

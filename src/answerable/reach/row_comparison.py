@@ -158,7 +158,7 @@ def _find_cover(rows: _Rows, key: _RowKey) -> ReachItem | None:
 
 
 def _covers_action(actions: str, action: str) -> bool:
-    """Tell whether `s3:*` or `* except kms:*` covers an action."""
+    """Return whether `s3:*` or `* except kms:*` covers an action."""
     pattern, _, others = actions.lower().partition(" except ")
     excluded = others.split(", ") if others else ()
     name = action.lower().partition(" except ")[0]

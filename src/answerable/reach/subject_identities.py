@@ -235,7 +235,7 @@ def _list_hops_from_agent_to_identity(
 def _only_reads_credential(
     inventory: Inventory, tool_use: ToolUse, identity: IdentityId
 ) -> bool:
-    """Tell whether a tool reaches an identity only by reading its key."""
+    """Return whether a tool reaches an identity only by reading its key."""
     if tool_use.tool.has_only_indirect_identities:
         return identity in tool_use.identities
     if identity in tool_use.identities:

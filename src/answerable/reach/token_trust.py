@@ -39,7 +39,7 @@ class TokenTrusts(Protocol):
         """List the issuers that trust policies name, without their scheme."""
 
     def has_trust_policy(self, identity: IdentityId) -> bool:
-        """Tell whether the trust policy of an identity was collected."""
+        """Return whether the trust policy of an identity was collected."""
 
     def list_token_trusts(self, issuer: str) -> Iterable[TokenTrust]:
         """List the identities that trust an issuer, or a part of it below a path."""

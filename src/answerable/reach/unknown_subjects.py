@@ -26,7 +26,7 @@ class IdentitySource:
     suffixes: tuple[str, ...] = ()
 
     def owns_id(self, key: str, kind: str) -> bool:
-        """Tell whether an id belongs to this source, by its kind or format."""
+        """Return whether an id belongs to this source, by its kind or format."""
         if kind:
             return kind.startswith(self.kinds)
         return key.startswith(self.prefixes) or key.endswith(self.suffixes)

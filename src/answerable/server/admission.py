@@ -254,7 +254,7 @@ class AdmissionControl:
         return True
 
     def _is_proxy(self, address: str) -> bool:
-        """Tell whether an address is one of a configured proxy."""
+        """Return whether an address is one of a configured proxy."""
         return bool(self._proxies) and _is_in_networks(address, self._proxies)
 
     def _count_refused(self, quota: str) -> None:
@@ -330,7 +330,7 @@ def _is_in_networks(
     address: str,
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
 ) -> bool:
-    """Tell whether an address is in one of the networks."""
+    """Return whether an address is in one of the networks."""
     if address == "unknown":
         return False
     parsed = ipaddress.ip_address(address)

@@ -52,7 +52,7 @@ def drop_invalid_certificate(
 
 
 def is_certificate_valid(der: bytes, now: float) -> bool:
-    """Tell whether a certificate is inside its validity period (RFC 5280 4.1.2.5).
+    """Return whether a certificate is inside its validity period (RFC 5280 4.1.2.5).
 
     One that cannot be parsed is not: its dates are unknown.
     """

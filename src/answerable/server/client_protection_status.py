@@ -73,7 +73,7 @@ def name_place(config_path: Path, home: Path, repository: Path | None) -> PlaceO
 
 
 def is_protected(config_path: Path) -> bool:
-    """Tell whether `protect` has changed files for a configuration."""
+    """Return whether `protect` has changed files for a configuration."""
     return (config_path.parent / "protection" / "protected.json").is_file()
 
 

@@ -47,7 +47,7 @@ _ISATAP = frozenset((0x0000_5EFE, 0x0200_5EFE))  # RFC 5214 6.1
 
 
 def is_metadata_service(address: IPAddress) -> bool:
-    """Tell whether an address is, or embeds, the address of a metadata service."""
+    """Return whether an address is, or embeds, the address of a metadata service."""
     found = list(list_destination_addresses(address))
     if (
         isinstance(address, ipaddress.IPv6Address)
@@ -77,7 +77,7 @@ def list_destination_addresses(address: IPAddress) -> Iterator[IPAddress]:
 
 
 def _is_listed_service(address: IPAddress) -> bool:
-    """Tell whether an address is in a network of metadata services."""
+    """Return whether an address is in a network of metadata services."""
     return any(address.version == net.version and address in net for net in _SERVICES)
 
 

@@ -104,7 +104,7 @@ class DpopNonces:
         self._since = since
 
     def are_required(self, now: float) -> bool:
-        """Tell whether a proof may have been used before this worker started."""
+        """Return whether a proof may have been used before this worker started."""
         return now < self._since + PROOF_LIFETIME
 
     def issue(self, now: float) -> str:
@@ -113,7 +113,7 @@ class DpopNonces:
         return encode_base64url(stamp + self._compute_nonce_mac(stamp))
 
     def is_valid(self, nonce: str, now: float) -> bool:
-        """Tell whether a nonce is ours, recent, and issued since the start."""
+        """Return whether a nonce is ours, recent, and issued since the start."""
         try:
             data = decode_base64url(nonce)
         except AmbiguousInput:

@@ -114,7 +114,7 @@ class HttpServerConnection(asyncio.Protocol, Generic[HeadT]):
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a request is being answered."""
+        """Return whether a request is being answered."""
         raise NotImplementedError
 
     def data_received(self, data: bytes) -> None:

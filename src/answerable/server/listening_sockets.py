@@ -234,7 +234,7 @@ def _bind_unix(path: str) -> socket.socket:
 
 
 def _is_abandoned_socket(path: str) -> bool:
-    """Tell whether no process listens at a unix socket any more."""
+    """Return whether no process listens at a unix socket any more."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(0)  # one that takes no connections now is not abandoned
         try:

@@ -246,7 +246,7 @@ def _list_unaffected_credentials(
 
 
 def _is_inventory_subject(subject: str) -> bool:
-    """Tell whether a revoked subject is an agent or credential of the inventory."""
+    """Return whether a revoked subject is an agent or credential of the inventory."""
     return subject.startswith(("agent:", "cred:"))
 
 

@@ -155,7 +155,7 @@ class RevocationFile:
         )
 
     def is_accessible(self) -> bool:
-        """Tell whether this process may enter the folder."""
+        """Return whether this process may enter the folder."""
         try:
             self.path.stat()
         except PermissionError:

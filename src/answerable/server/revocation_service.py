@@ -96,7 +96,7 @@ class _RevocationProgress:
             self.why[server] = why
 
     def is_done_at(self, server: str) -> bool:
-        """Tell whether the change succeeded at a server."""
+        """Return whether the change succeeded at a server."""
         return server in self.changed and server not in self.why
 
 
@@ -218,7 +218,7 @@ class RevocationService:
         return self._build_result(doing, subject, "revive")
 
     def _reads_other_store(self, folder: Path, *, elsewhere: bool) -> bool:
-        """Tell whether a server may not read the revocation file of our store."""
+        """Return whether a server may not read the revocation file of our store."""
         if folder.is_relative_to(self._store):
             return not is_locked_for_store(folder, self._store)
         of_another = file_owner(folder) != file_owner(self._store) != UNKNOWN_UID
@@ -366,7 +366,7 @@ def _write_change(
 
 
 def _is_listed_in(file: RevocationFile, subject: str) -> bool:
-    """Tell whether a file lists a subject as revoked."""
+    """Return whether a file lists a subject as revoked."""
     try:
         return subject in (file.read_revocations() or {})
     except EnvironmentFailure:

@@ -56,7 +56,7 @@ class SignInAccounts:
         self._folder = state / FOLDER
 
     def bind_or_check_account(self, claims: SignedClaims, person: PersonId) -> bool:
-        """Tell whether a token belongs to the account that a person is bound to.
+        """Return whether a token belongs to the account that a person is bound to.
 
         The first token that names a person binds them, durably.
 

@@ -56,7 +56,7 @@ def lock_state_folder(state_folder: Path, store: Path, server: str) -> IO[bytes]
 
 
 def is_locked_for_store(state_folder: Path, store: Path) -> bool:
-    """Tell whether the server that last locked a folder uses this store.
+    """Return whether the server that last locked a folder uses this store.
 
     False for one of an earlier release, which stores no path; True where none ever ran.
     """

@@ -141,7 +141,7 @@ class StatementWatch:
 def _outlives_read_failure(
     kind: StatementKind, error: AnswerableError, seconds: float
 ) -> bool:
-    """Tell whether statements stay in force while the store cannot be read.
+    """Return whether statements stay in force while the store cannot be read.
 
     Args:
         error: Reason of the failure.

@@ -42,7 +42,7 @@ class ServerContext(ssl.SSLContext):
     def accepts_certificate(
         self, transport: asyncio.Transport, certificate: bytes
     ) -> bool:
-        """Tell whether a client certificate is trusted now, and track its connection.
+        """Return whether a client certificate is trusted now, and track its connection.
 
         Args:
             transport: The connection whose handshake used this context.
@@ -85,7 +85,7 @@ class ServerContext(ssl.SSLContext):
     def _still_trusts_certificate(
         self, certificate: bytes, verified_by: frozenset[bytes]
     ) -> bool:
-        """Tell whether a certificate is trusted that these authorities verified.
+        """Return whether a certificate is trusted that these authorities verified.
 
         OpenSSL does not name the authority. Where one of them was removed, a
         certificate counts if a remaining one signed it directly.
@@ -257,7 +257,7 @@ def build_server_context(files: TlsFiles, protocol: str) -> ServerContext:
 
 
 def _is_issued_by(authority: bytes, certificate: bytes) -> bool:
-    """Tell whether an authority signed a certificate directly."""
+    """Return whether an authority signed a certificate directly."""
     try:
         signer = parse_certificate(authority)
         parse_certificate(certificate).verify_directly_issued_by(signer)

@@ -77,7 +77,7 @@ def make_private_folder(path: Path) -> None:
 
 
 def is_shared_folder(mode: int) -> bool:
-    """Tell whether a folder is declared as shared with its group, and with no others.
+    """Return whether a folder is declared as shared with its group, and with no others.
 
     The set-group-ID bit declares it: new files then belong to the group of the folder.
     """

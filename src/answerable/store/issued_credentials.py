@@ -31,7 +31,7 @@ class IssuedCredentialRecord:
     until: int
 
     def is_subject(self, subject: str) -> bool:
-        """Tell whether a kill of a subject stops the renewal of this credential."""
+        """Return whether a kill of a subject stops the renewal of this credential."""
         return subject in (self.id, self.agent, self.person, f"run:{self.run}")
 
 

@@ -152,7 +152,7 @@ def open_layout(root: Path, *, create: bool) -> StoreLayout:
 
 
 def is_store_folder(root: Path) -> bool:
-    """Tell whether a folder is a store; False if it cannot be read."""
+    """Return whether a folder is a store; False if it cannot be read."""
     try:
         return StoreLayout(root).format.exists()
     except OSError:
@@ -273,7 +273,7 @@ def _check_format(layout: StoreLayout) -> None:
 
 
 def is_open_to_others(layout: StoreLayout, path: Path) -> bool:
-    """Tell whether others than its owner and the store's group may use a secret.
+    """Return whether others than its owner and the store's group may use a secret.
 
     The store has a group if its root folder is shared with one.
 

@@ -45,7 +45,7 @@ class LogVerification:
 
     @property
     def holds(self) -> bool:
-        """Tell whether every check of the evidence log passed."""
+        """Return whether every check of the evidence log passed."""
         return bool(self.checks) and all(check["ok"] for check in self.checks)
 
 

@@ -31,7 +31,7 @@ class NavigationEntry(NamedTuple):
     facet: tuple[str, str] = ("", "")
 
     def is_visible_to(self, visitor: Visitor) -> bool:
-        """Tell whether a visitor may open the page."""
+        """Return whether a visitor may open the page."""
         return bool(self.permissions & visitor.may)
 
 

@@ -37,7 +37,7 @@ def get_gateway_pin_files(cache: "StoreCache") -> PinFiles:
 
 
 def may_approve_definitions(cache: "StoreCache", visitor: Visitor, server: str) -> bool:
-    """Tell whether the visitor may approve the definitions of a server."""
+    """Return whether the visitor may approve the definitions of a server."""
     if (
         visitor.person is None
         or WebPermission.OWN not in visitor.may

@@ -387,5 +387,5 @@ def _find_own_request(
 
 
 def _is_hex(text: str, size: int) -> bool:
-    """Tell whether a text is exactly `size` lower-case hex digits."""
+    """Return whether a text is exactly `size` lower-case hex digits."""
     return len(text) == size and _HEX.issuperset(text)

@@ -195,7 +195,7 @@ class StoreCache:
         return found if isinstance(found, kind) else None
 
     def _needs_rebuild(self, view: StoreView, stamp: bytes, now: int) -> bool:
-        """Tell whether the store has changed, or the view is too old."""
+        """Return whether the store has changed, or the view is too old."""
         # A build of one second is repeated after five minutes or more.
         lasts = max(_MINUTE, int(view.build_seconds * _REBUILD_SHARE * _MINUTE))
         old = not view.at <= now < min(view.at + lasts, view.until)

@@ -64,7 +64,7 @@ class StoreView:
         return cast("DerivedT", self._derived[name][1])
 
     def has_derived(self, name: str) -> bool:
-        """Tell whether derived data is built already."""
+        """Return whether derived data is built already."""
         return name in self._derived
 
     def get_built(self, name: str, kind: type[DerivedT]) -> DerivedT:

@@ -60,13 +60,13 @@ class Visitor:
         return permissions_of_roles(self.roles)
 
     def can_see_activity_of(self, *subjects: str) -> bool:
-        """Tell whether the visitor may see the activity of any of these subjects."""
+        """Return whether the visitor may see the activity of any of these subjects."""
         if WebPermission.INVESTIGATE in self.may:
             return True
         return WebPermission.OWN in self.may and not self.owns.isdisjoint(subjects)
 
     def answers_for(self, subject: str) -> bool:
-        """Tell whether the visitor is the attested owner of a subject."""
+        """Return whether the visitor is the attested owner of a subject."""
         return WebPermission.OWN in self.may and subject in self.owns
 
 

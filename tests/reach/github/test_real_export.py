@@ -52,7 +52,7 @@ class RawEdges:
         return found
 
     def permits(self, roles: set[str], kind: str, repository: str) -> bool:
-        """Tell whether a role has a permission on a repository."""
+        """Return whether a role has a permission on a repository."""
         return any(
             end == repository and start in roles
             for start, end in self.edges.get(kind, ())

@@ -177,7 +177,7 @@ NOT_REPRODUCED = {
 
 
 def has_finding(audit: str, workflow: Workflow) -> bool:
-    """Tell whether the facts of a workflow file hold a finding of a kind."""
+    """Return whether the facts of a workflow file hold a finding of a kind."""
     organization = build_organization({"default_token_permission": "write"})
     place = RepositoryPlace(
         *next(

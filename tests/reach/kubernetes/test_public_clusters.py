@@ -105,7 +105,7 @@ def node_of(name: str) -> str:
 def holds_role(
     access: ClusterAccess, key: str, permission_set: str, scope: str
 ) -> bool:
-    """Tell whether an identity may do, after steps, all that a role allows in a scope."""
+    """Return whether an identity may do, after steps, all that a role allows in a scope."""
     role_name = permission_set.partition("::")[0]
     role = next(
         role
@@ -127,7 +127,7 @@ def holds_role(
 
 
 def is_found(access: ClusterAccess, row: dict[str, Any]) -> bool:
-    """Tell whether the engine has an expected edge."""
+    """Return whether the engine has an expected edge."""
     edge, start, end = (str(row.get(key)) for key in ("edge", "start", "end"))
     pod = f"k8s:prod/default/pods/{start}"
     if edge == "PERMISSION_DISCOVER":

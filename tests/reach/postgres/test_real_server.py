@@ -163,7 +163,7 @@ def ask(store: Path, capsys: pytest.CaptureFixture[str], *words: str) -> Any:
 
 
 def is_allowed(item: dict[str, Any]) -> bool:
-    """Tell whether the whole object is allowed, under conditions or without."""
+    """Return whether the whole object is allowed, under conditions or without."""
     return item["verdict"] in ALLOWED and item.get("covers") != "part"
 
 

@@ -369,7 +369,7 @@ def _counts(asked: VerifiedRequest, token: SignedClaims, standing: TrustState) -
 
 
 def proves_key(shown: Confirmation, key: Confirmation) -> bool:
-    """Tell whether a requester showed a key."""
+    """Return whether a requester showed a key."""
     return key.jkt in ("", shown.jkt) and key.x5t_s256 in ("", shown.x5t_s256)
 
 

@@ -16,7 +16,7 @@ Workload = SignedClaims | Attestation
 
 
 def fits(rule: TrustRule, workload: Workload) -> bool:
-    """Tell whether a workload fits a rule."""
+    """Return whether a workload fits a rule."""
     match rule.subject, workload:
         case IssuedSubject(issuer, equal, like), SignedClaims():
             return (

@@ -35,7 +35,7 @@ def translate(pattern: str) -> str:
 
 
 def fits(pattern: str, name: str) -> bool:
-    """Tell whether a name fits a pattern."""
+    """Return whether a name fits a pattern."""
     return re.fullmatch(translate(pattern), name) is not None
 
 
@@ -90,19 +90,19 @@ class Person:
         )
 
     def at_least(self, role: str) -> bool:
-        """Tell whether the user has a role or a stronger one."""
+        """Return whether the user has a role or a stronger one."""
         return self.level >= LADDER.index(role)
 
     def can_push(self) -> bool:
-        """Tell whether the user pushes at all."""
+        """Return whether the user pushes at all."""
         return self.at_least("write") and not self.repo.archived
 
     def bypasses_merge_gate(self) -> bool:
-        """Tell whether the merge gate is not the user's, unless it is enforced."""
+        """Return whether the merge gate is not the user's, unless it is enforced."""
         return self.at_least("admin") or "bypass_branch_protection" in self.extra
 
     def bypasses_push_gate(self) -> bool:
-        """Tell whether the push gate is not the user's."""
+        """Return whether the push gate is not the user's."""
         return self.at_least("maintain") or "push_protected_branch" in self.extra
 
 
@@ -150,7 +150,7 @@ def protection(person: Person, branch: str, *, creates: bool, merges: bool) -> i
 
 
 def bypasses(person: Person, ruleset: Ruleset, *, merges: bool) -> bool:
-    """Tell whether the user is a bypass actor of a ruleset."""
+    """Return whether the user is a bypass actor of a ruleset."""
     for actor in ruleset.bypass or ():
         if actor.mode == "pull_request" and not merges:
             continue
@@ -164,7 +164,7 @@ def bypasses(person: Person, ruleset: Ruleset, *, merges: bool) -> bool:
 
 
 def selects(ruleset: Ruleset, ref: str, default: str) -> bool:
-    """Tell whether a ruleset selects a ref."""
+    """Return whether a ruleset selects a ref."""
 
     def one(pattern: str) -> bool:
         if pattern == "~ALL":

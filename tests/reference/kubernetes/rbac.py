@@ -95,7 +95,7 @@ def rules_of_role(cluster: Cluster, role: RbacRole) -> list[PolicyRule]:
 
 
 def selects(role: RbacRole, other: RbacRole) -> bool:
-    """Tell whether one of a role's selectors has all its labels on another role."""
+    """Return whether one of a role's selectors has all its labels on another role."""
     labels = dict(other.labels)
     for selector in role.aggregation:
         if all(
@@ -121,7 +121,7 @@ def find_role(cluster: Cluster, binding: RbacBinding) -> RbacRole | None:
 
 
 def is_subject(who: Who, subject: RbacSubject, namespace: str) -> bool:
-    """Tell whether a subject of a binding in a namespace is the requester."""
+    """Return whether a subject of a binding in a namespace is the requester."""
     if subject.kind == "User":
         return who.name == subject.name
     if subject.kind == "Group":
@@ -145,14 +145,14 @@ def rules_for(cluster: Cluster, who: Who, namespace: str) -> Iterator[PolicyRule
 
 
 def is_url_covered(pattern: str, url: str) -> bool:
-    """Tell whether a URL is the pattern, or begins as one that ends in `*`."""
+    """Return whether a URL is the pattern, or begins as one that ends in `*`."""
     if pattern[-1:] == "*":
         return url[: len(pattern) - 1] == pattern[:-1]
     return url == pattern
 
 
 def rule_allows(rule: PolicyRule, call: Call) -> bool:
-    """Tell whether one rule allows a call."""
+    """Return whether one rule allows a call."""
     if "*" not in rule.verbs and call.verb not in rule.verbs:
         return False
     if call.url:
@@ -171,7 +171,7 @@ def rule_allows(rule: PolicyRule, call: Call) -> bool:
 
 
 def may(cluster: Cluster, who: Who, call: Call) -> bool:
-    """Tell whether a requester may make a call itself."""
+    """Return whether a requester may make a call itself."""
     if "system:masters" in who.groups:
         return True
     if call.url:
@@ -284,7 +284,7 @@ def roles_to_bind(cluster: Cluster, who: Who, namespace: str) -> Iterator[Who]:
 
 
 def may_escalate(cluster: Cluster, who: Who, scope: str) -> bool:
-    """Tell whether a requester may fill a role that it has in a scope."""
+    """Return whether a requester may fill a role that it has in a scope."""
     for binding in cluster.bindings:
         if binding.namespace != scope:
             continue
@@ -307,7 +307,7 @@ def may_escalate(cluster: Cluster, who: Who, scope: str) -> bool:
 
 
 def _may_add_aggregated_rules(cluster: Cluster, who: Who, binding: RbacBinding) -> bool:
-    """Tell whether a new role with any rules may be aggregated into a bound one."""
+    """Return whether a new role with any rules may be aggregated into a bound one."""
     role = find_role(cluster, binding)
     if role is None or not role.aggregation:
         return False
@@ -317,7 +317,7 @@ def _may_add_aggregated_rules(cluster: Cluster, who: Who, binding: RbacBinding) 
 
 
 def may_after_steps(cluster: Cluster, who: Who, call: Call) -> bool:
-    """Tell whether a requester may make a call itself or after unconditional steps."""
+    """Return whether a requester may make a call itself or after unconditional steps."""
     reached = [who]
     for each in reached:
         if may(cluster, each, call):

@@ -293,7 +293,7 @@ def _called(
     at: int,
     declared: Sequence[DeclaredUse],
 ) -> bool:
-    """Tell whether something says that an agent is behind one of the callers."""
+    """Return whether something says that an agent is behind one of the callers."""
     for caller in callers:
         name = caller.identity
         if "." in name and ":" not in name:
@@ -311,7 +311,7 @@ def _called(
 
 
 def _may(agent: str, callers: Sequence[ChainKey]) -> bool:
-    """Tell whether a workflow of a checkout without a remote may be behind a caller."""
+    """Return whether a workflow of a checkout without a remote may be behind a caller."""
     nameless = agent.startswith("agent:github-actions/") and not _of_workflow(agent)
     return nameless and any(_repository(caller.identity) for caller in callers)
 

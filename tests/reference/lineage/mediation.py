@@ -61,7 +61,7 @@ def _within(at: int, start: int, end: int) -> bool:
 
 
 def _are_kin(act: PlatformEvent, call: GatewayCall) -> bool:
-    """Tell whether one of the two acted for the other, or they are one."""
+    """Return whether one of the two acted for the other, or they are one."""
     return act.agents[-1] in call.agents or call.agents[-1] in act.agents
 
 

@@ -67,7 +67,7 @@ def memberships_of(
 
 
 def inherits(catalogue: Catalogue, membership: Membership) -> bool:
-    """Tell whether a member has the privileges of the role without SET ROLE.
+    """Return whether a member has the privileges of the role without SET ROLE.
 
     sql-grant: "If INHERIT is set to TRUE, the member role inherits the privileges of the
     granted role. [...] If omitted, it defaults to the INHERIT attribute of the member
@@ -85,7 +85,7 @@ def has_usage(
     wanted: str,
     seen: tuple[str, ...] = (),
 ) -> bool:
-    """Tell whether a role has the privileges of another: pg_has_role(..., 'USAGE').
+    """Return whether a role has the privileges of another: pg_has_role(..., 'USAGE').
 
     role-membership: privileges are inherited along a chain of grants that inherit. A
     superuser has all privileges (role-attributes).
@@ -106,7 +106,7 @@ def may_set_role(
     wanted: str,
     seen: tuple[str, ...] = (),
 ) -> bool:
-    """Tell whether `SET ROLE` is allowed: pg_has_role(..., 'SET').
+    """Return whether `SET ROLE` is allowed: pg_has_role(..., 'SET').
 
     sql-set-role: "The current session user must have the SET option for the specified
     role, either directly or indirectly via a chain of memberships with the SET option.
@@ -129,7 +129,7 @@ def has_privilege(
     target: DatabaseObject,
     column: str = "",
 ) -> bool:
-    """Tell whether a role has a privilege: has_table_privilege and its like.
+    """Return whether a role has a privilege: has_table_privilege and its like.
 
     ddl-priv: privileges come from grants to the role, to roles that it inherits from and
     to PUBLIC; a privilege on a table holds for all its columns.
@@ -152,7 +152,7 @@ def has_privilege(
 def owns(
     catalogue: Catalogue, database: str, role: str, target: DatabaseObject
 ) -> bool:
-    """Tell whether a role may alter or drop an object.
+    """Return whether a role may alter or drop an object.
 
     ddl-priv: "The right to modify or destroy an object is inherent in being the object's
     owner [...] can be inherited by members of the owning role". sql-droptable: the owner
@@ -166,7 +166,7 @@ def owns(
 def row_security_applies(
     catalogue: Catalogue, database: str, role: str, target: DatabaseObject
 ) -> bool:
-    """Tell whether row security restricts a role on a table.
+    """Return whether row security restricts a role on a table.
 
     ddl-rowsecurity: "Superusers and roles with the BYPASSRLS attribute always bypass the
     row security system. Table owners normally bypass row security as well, though a table

@@ -147,13 +147,13 @@ def _missing(quantifier: str, lenient: bool, negative: bool) -> bool | None:
 
 
 def some(found: Iterable[bool | None]) -> bool | None:
-    """Tell whether any holds, when some may not be decided."""
+    """Return whether any holds, when some may not be decided."""
     all_of = list(found)
     return True if True in all_of else None if None in all_of else False
 
 
 def every(found: Iterable[bool | None]) -> bool | None:
-    """Tell whether all hold, when some may not be decided."""
+    """Return whether all hold, when some may not be decided."""
     all_of = list(found)
     return False if False in all_of else None if None in all_of else True
 

@@ -101,7 +101,7 @@ def collect_attached(world: World, target: str, layer: PolicyLayer) -> PlacedPol
 
 
 def is_known_by_name_only(world: World, target: str) -> bool:
-    """Tell whether an identity is known by name only: nobody asked what it may do."""
+    """Return whether an identity is known by name only: nobody asked what it may do."""
     identity = world.identities.get(target)
     if identity is None or identity.unique_id or is_root(identity):
         return False
@@ -119,7 +119,7 @@ def _unread(policy: Policy) -> list[Gap]:
 
 
 def can_act_on(catalogue: ActionCatalogue, action: str, resource: str) -> bool:
-    """Tell whether the action can act on such a resource."""
+    """Return whether the action can act on such a resource."""
     entry = catalogue.find_action(action)
     if entry is None or resource == "*":
         return True
@@ -143,7 +143,7 @@ def list_statements(
 
 
 def has_policy(world: World, who: Identity, layer: PolicyLayer) -> bool:
-    """Tell whether an identity has a policy at a layer, be it an empty one."""
+    """Return whether an identity has a policy at a layer, be it an empty one."""
     return (str(who.id), layer) in world.attached
 
 

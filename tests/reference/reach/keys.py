@@ -167,7 +167,7 @@ def _tags_are_its_own(world: World, mine: Identity) -> bool:
 
 
 def _tags_sessions(world: World, role: Identity) -> bool:
-    """Tell whether a session of a role may bring tags in place of the role's own."""
+    """Return whether a session of a role may bring tags in place of the role's own."""
     trust = collect_attached(world, role.id, PolicyLayer.TRUST)
     if not trust.attached or trust.gaps:
         return True

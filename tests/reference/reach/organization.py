@@ -43,7 +43,7 @@ def _levels(world: World, who: Identity) -> list[tuple[str, PlacedPolicy]]:
 
 
 def scps_allow(world: World, who: Identity, call: Call) -> bool:
-    """Tell whether every level of the path allows.
+    """Return whether every level of the path allows.
 
     "There must be an explicit Allow statement at every level from the root through
     each OU in the direct path to the account (including the target account itself)."
@@ -62,12 +62,12 @@ def scps_allow(world: World, who: Identity, call: Call) -> bool:
 
 
 def scps_deny(world: World, who: Identity, call: Call) -> bool:
-    """Tell whether any level denies."""
+    """Return whether any level denies."""
     return any(denies(here, call) for _, here in _levels(world, who))
 
 
 def rcps_deny(world: World, linked: bool, owner: str, call: Call) -> bool:
-    """Tell whether an RCP over the owner of the resource denies.
+    """Return whether an RCP over the owner of the resource denies.
 
     Their Allows say nothing: `RCPFullAWSAccess` stands at every level and cannot be
     detached. They bind some services only, no resource of the management account, no

@@ -101,7 +101,7 @@ def evaluate_needs(
 
 
 def is_action_named(world: World, who: Subject, action: str) -> bool:
-    """Tell whether anything at all allows an action; what is unread may."""
+    """Return whether anything at all allows an action; what is unread may."""
     return any(
         takes_action(statement, action)
         for said in (who.extra, *(policy.statements for policy in world.facts.policies))

@@ -43,7 +43,7 @@ Caller = Identity | AnonymousCaller | ServiceCaller | ForeignCaller
 def allow_names_caller(
     here: PlacedPolicy, caller: Caller, how: str, call: Call
 ) -> bool:
-    """Tell whether an Allow of a resource's own policy names the caller so."""
+    """Return whether an Allow of a resource's own policy names the caller so."""
     said = (
         applies(s, call) and _allow_names_caller(s, caller, how, call)
         for s in here.statements
@@ -70,7 +70,7 @@ def _allow_names_caller(
 
 
 def _bypasses_implicit_deny(statement: Statement, call: Call) -> bool:
-    """Tell whether a grant to all principals is free of the caller's implicit denies.
+    """Return whether a grant to all principals is free of the caller's implicit denies.
 
     "Permissions boundaries or session policies do not limit permissions granted using
     the `aws:PrincipalArn` condition key with a wildcard(*) in the `CompiledPrincipal` element"
@@ -90,7 +90,7 @@ def _bypasses_implicit_deny(statement: Statement, call: Call) -> bool:
 def deny_names_caller(
     here: PlacedPolicy, caller: Caller, bounded: bool, call: Call
 ) -> bool:
-    """Tell whether a Deny of a resource's own policy speaks of the caller.
+    """Return whether a Deny of a resource's own policy speaks of the caller.
 
     Args:
         here: The policy.
@@ -142,7 +142,7 @@ def _is_account(caller: Caller) -> bool:
 def statement_names_caller(
     statement: Statement, caller: Caller, how: str, call: Call
 ) -> bool:
-    """Tell whether a statement names the caller in one way.
+    """Return whether a statement names the caller in one way.
 
     NotPrincipal names everybody but those it lists.
     """
@@ -184,7 +184,7 @@ def _names_principal(
 
 
 def _names_session(value: str, account: str, role: str, call: Call) -> bool:
-    """Tell whether a value names the session that a role acts in.
+    """Return whether a value names the session that a role acts in.
 
     Its name is open unless the question states `sts:RoleSessionName`, "the session name
     that a principal specifies when assuming a role" (IAM User Guide, "IAM and AWS STS
@@ -204,7 +204,7 @@ def _names_session(value: str, account: str, role: str, call: Call) -> bool:
 
 
 def _starts_session(action: str) -> bool:
-    """Tell whether a call asks a role's trust for a new session."""
+    """Return whether a call asks a role's trust for a new session."""
     return action.lower() in ("sts:assumerole", "sts:tagsession")
 
 

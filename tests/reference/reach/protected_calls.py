@@ -92,7 +92,7 @@ _OWNERS_ONLY = {
 
 
 def is_refused(world: World, caller: Caller, action: str, resource: str) -> bool:
-    """Tell whether AWS refuses a call although every policy allows it."""
+    """Return whether AWS refuses a call although every policy allows it."""
     folded = action.lower()
     return _is_protected(world, folded, resource) or (
         _is_for_owners(folded) and _is_abroad(world, caller, folded, resource)
@@ -100,7 +100,7 @@ def is_refused(world: World, caller: Caller, action: str, resource: str) -> bool
 
 
 def _is_protected(world: World, action: str, resource: str) -> bool:
-    """Tell whether a call changes an object that AWS keeps for itself."""
+    """Return whether a call changes an object that AWS keeps for itself."""
     parts = (*resource.split(":", 5), "", "", "", "", "")
     if action in _POLICY_CHANGES:
         return parts[4] == "aws" and parts[5].startswith("policy/")
@@ -114,14 +114,14 @@ def _is_protected(world: World, action: str, resource: str) -> bool:
 
 
 def _is_for_owners(action: str) -> bool:
-    """Tell whether only principals of the owner's account may make a call."""
+    """Return whether only principals of the owner's account may make a call."""
     if action.startswith("kms:"):
         return action not in _KMS_ACROSS_ACCOUNTS
     return action in _OWNERS_ONLY
 
 
 def _is_abroad(world: World, caller: Caller, action: str, resource: str) -> bool:
-    """Tell whether a caller is surely of no account that owns the resource.
+    """Return whether a caller is surely of no account that owns the resource.
 
     KMS and SQS speak of other accounts, and a service principal is of none; S3 asks
     that the caller belongs to the owner's.

@@ -39,7 +39,7 @@ _SAYING_IT_IS = {
 def is_blocked(
     world: World, places: list[str], policy: str, here: PlacedPolicy, now: Situation
 ) -> bool:
-    """Tell whether a stranger is kept from what a resource's own policy grants.
+    """Return whether a stranger is kept from what a resource's own policy grants.
 
     Args:
         world: Facts.
@@ -63,7 +63,7 @@ def is_blocked(
 
 
 def is_public(statement: Statement, *, door: bool) -> bool:
-    """Tell whether a statement lets in everybody.
+    """Return whether a statement lets in everybody.
 
     To be non-public it "must grant access only to fixed values (values that don't
     contain a wildcard or an AWS IAM policy variable)" of a principal or a listed key.

@@ -151,7 +151,7 @@ def is_allowed_for_caller(
 
 
 def _may_identify(world: World, caller: Identity | ForeignCaller, action: str) -> bool:
-    """Tell whether a caller has the credentials that such a call needs.
+    """Return whether a caller has the credentials that such a call needs.
 
     GetSessionToken "must be called by using the long-term security credentials of an
     IAM user"; those of a root user work, too (STS API Reference). A role has none, nor
@@ -352,7 +352,7 @@ def _resource_policy_names(
     abroad: bool,
     call: Call,
 ) -> bool:
-    """Tell whether the resource's own policy lets the caller in, in one way.
+    """Return whether the resource's own policy lets the caller in, in one way.
 
     Where nobody asked for that policy and its word is needed, it is a question.
     """
@@ -366,7 +366,7 @@ def _resource_policy_names(
 def _is_blocked_as_public(
     world: World, asked: Request, own: ResourceOwnPolicy, call: Call
 ) -> bool:
-    """Tell whether a public-access block keeps the caller out."""
+    """Return whether a public-access block keeps the caller out."""
     if not asked.action.lower().startswith("s3:") or isinstance(
         asked.caller, ServiceCaller
     ):

@@ -30,14 +30,14 @@ class Call:
 
 
 def allows(here: PlacedPolicy, call: Call) -> bool:
-    """Tell whether an Allow of this place applies, or may in what is missing."""
+    """Return whether an Allow of this place applies, or may in what is missing."""
     return statement_applies(here.statements, PolicyEffect.ALLOW, call) or unread_may(
         here, "Allows", call
     )
 
 
 def denies(here: PlacedPolicy, call: Call) -> bool:
-    """Tell whether a Deny of this place applies, or may in what is missing."""
+    """Return whether a Deny of this place applies, or may in what is missing."""
     return statement_applies(here.statements, PolicyEffect.DENY, call) or unread_may(
         here, "Denies", call
     )
@@ -46,17 +46,17 @@ def denies(here: PlacedPolicy, call: Call) -> bool:
 def statement_applies(
     statements: Iterable[Statement], effect: PolicyEffect, call: Call
 ) -> bool:
-    """Tell whether a statement of this effect applies."""
+    """Return whether a statement of this effect applies."""
     return any(applies(s, call) for s in statements if s.effect is effect)
 
 
 def unread_may(here: PlacedPolicy, what: str, call: Call) -> bool:
-    """Tell whether something that was not read `FindLaunchRule` or `Denies` the request."""
+    """Return whether something that was not read `FindLaunchRule` or `Denies` the request."""
     return any(call.now.holds(key, what, [name]) for key, name in here.gaps)
 
 
 def applies(statement: Statement, call: Call) -> bool:
-    """Tell whether a statement applies to a request."""
+    """Return whether a statement applies to a request."""
     return (
         takes_action(statement, call.action)
         and takes_resource(statement, call.resource, call.keys, call.now)

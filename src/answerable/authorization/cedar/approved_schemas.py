@@ -60,13 +60,13 @@ class ArgumentSchema:
         return found
 
     def accepts_arguments(self, arguments: Mapping[str, object]) -> bool:
-        """Tell whether every argument is declared where the schema forbids others."""
+        """Return whether every argument is declared where the schema forbids others."""
         return all(self._accepts_members(path, arguments) for path in self.closed)
 
     def _accepts_members(
         self, path: AttributePath, arguments: Mapping[str, object]
     ) -> bool:
-        """Tell whether the closed object at a path has only declared members."""
+        """Return whether the closed object at a path has only declared members."""
         given: object = arguments
         for name in path:
             given = given.get(name) if isinstance(given, dict) else None
@@ -131,7 +131,7 @@ def _list_json_types(schema: JsonSchema) -> set[str]:
 
 
 def _forbids_undeclared_properties(schema: JsonSchema) -> bool:
-    """Tell whether an object schema forbids undeclared properties."""
+    """Return whether an object schema forbids undeclared properties."""
     return (
         isinstance(schema.get("properties"), dict)
         and schema.get("additionalProperties") is False

@@ -229,7 +229,7 @@ def _convert_float(value: float) -> object:
 
 
 def _is_valid_unicode(value: str) -> bool:
-    """Tell whether a string is valid Unicode (without lone surrogates)."""
+    """Return whether a string is valid Unicode (without lone surrogates)."""
     if value.isascii():
         return True
     try:

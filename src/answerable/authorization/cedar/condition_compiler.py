@@ -169,7 +169,7 @@ def _pair_with_type(value: object) -> tuple[type, object]:
 
 
 def _is_member(item: object, items: frozenset[tuple[type, object]]) -> bool:
-    """Tell whether a set contains a value of the same type."""
+    """Return whether a set contains a value of the same type."""
     return not isinstance(item, dict | list) and _pair_with_type(item) in items
 
 

@@ -122,6 +122,6 @@ def find_erring_policy(error: str) -> int:
 
 
 def _may_read_entities(text: str) -> bool:
-    """Tell whether a policy text may read the principal or the resource."""
+    """Return whether a policy text may read the principal or the resource."""
     conditions = strip_scope(text).partition(")")[2]
     return "resource" in conditions or "principal" in conditions

@@ -32,7 +32,7 @@ _DROPPED = re.compile(r"[\t\n\r]")  # by readers of URLs (https://url.spec.whatw
 
 
 def is_path_traversal(text: str) -> bool:
-    """Tell whether a text could traverse upwards in a path or URL, or truncate it.
+    """Return whether a text could traverse upwards in a path or URL, or truncate it.
 
     Matches `..` segments, plain or escaped (repeatedly, and in overlong UTF-8), and
     NUL.
@@ -70,7 +70,7 @@ def find_prefix_comparisons(
 
 
 def _is_prefix_pattern(pattern: object) -> bool:
-    """Tell whether a pattern is a literal prefix followed by a wildcard."""
+    """Return whether a pattern is a literal prefix followed by a wildcard."""
     return (
         isinstance(pattern, list)
         and len(pattern) > 1

@@ -283,5 +283,5 @@ def _evaluate_conditions(
 
 
 def _covers_action(rule: CedarPolicy, action: str) -> bool:
-    """Tell whether a policy applies to an MCP method."""
+    """Return whether a policy applies to an MCP method."""
     return not rule.actions or action in rule.actions

@@ -252,7 +252,7 @@ def _single_mcp_method(
 
 
 def _has_template_slot(scope: Mapping[str, Any]) -> bool:
-    """Tell whether a scope has a template slot such as `?principal`."""
+    """Return whether a scope has a template slot such as `?principal`."""
     return "slot" in scope or "slot" in scope.get("in", {})
 
 

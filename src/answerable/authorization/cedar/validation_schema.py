@@ -77,7 +77,7 @@ def infer_argument_types(conditions: list[dict[str, Any]]) -> ArgumentTypes:
 
 
 def have_compatible_types(one: ArgumentTypes, other: ArgumentTypes) -> bool:
-    """Tell whether two policies agree on the type of every shared argument."""
+    """Return whether two policies agree on the type of every shared argument."""
     few, many = sorted((one, other), key=len)
     return all(many.get(path, use) == use for path, use in few.items())
 

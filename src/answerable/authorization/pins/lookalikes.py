@@ -76,7 +76,7 @@ def compare_name_similarity(one: str, other: str) -> NameSimilarity | None:
 
 
 def _is_within_edits(one: str, other: str, max_edits: int) -> bool:
-    """Tell whether two texts are at most so many edits apart (0 to 2)."""
+    """Return whether two texts are at most so many edits apart (0 to 2)."""
     at = 0
     while at < min(len(one), len(other)) and one[at] == other[at]:
         at += 1

@@ -242,7 +242,7 @@ def _tools_with_closed_schema(pins: ServerPins) -> dict[str, ArgumentSchema]:
 def is_quarantined(
     pins: ServerPins, pinning: PinningMode, kind: DefinitionKind, name: str
 ) -> bool:
-    """Tell whether a tool, prompt or resource is in quarantine."""
+    """Return whether a tool, prompt or resource is in quarantine."""
     if name in _quarantined_names(pins, kind):
         return True
     passing = _list_approved_names(pins, pinning, kind)
@@ -313,7 +313,7 @@ def select_items_for_approval(
 
 
 def is_selection_current(pins: ServerPins, selection: ApprovalSelection) -> bool:
-    """Tell whether the reviewed items are still the latest known."""
+    """Return whether the reviewed items are still the latest known."""
     for each in selection.items:
         pin, seen = pins.items.get(each.key), pins.seen.get(each.key)
         known = [e.definition.sha256 for e in (pin, seen) if e is not None]

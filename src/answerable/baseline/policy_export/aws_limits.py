@@ -37,7 +37,7 @@ AWS_LIMITS: Mapping[ExportTarget, AwsPolicyLimit] = {
 
 
 def has_forbidden_characters(text: str) -> bool:
-    """Tell whether a text has characters that no AWS policy may contain.
+    """Return whether a text has characters that no AWS policy may contain.
 
     Policies take U+0020 to U+00FF, tabs and line breaks ("AssumeRole", `Policy`); no
     pattern needs the latter.

@@ -26,7 +26,7 @@ ActionsOfCall = Mapping[str, Sequence[str]]  # logged call -> IAM actions
 
 
 def is_privileged_action(action: ActionEntry) -> bool:
-    """Tell whether an action can give further permissions: sessions, roles, IAM."""
+    """Return whether an action can give further permissions: sessions, roles, IAM."""
     name = str(action).lower()
     is_iam_write = action.service == "iam" and action.access not in _READS
     return is_iam_write or name.startswith(_SESSION_ACTIONS)

@@ -36,7 +36,7 @@ def build_resource_pattern(pattern: EntityPattern) -> str:
 def is_resource_of_action(
     catalogue: ActionCatalogue, action: ActionEntry, resource: str
 ) -> bool:
-    """Tell whether an action can be granted on a resource, by the ARN's type.
+    """Return whether an action can be granted on a resource, by the ARN's type.
 
     Of several types that fit, the one with the most letters decides: an S3 object also
     fits the pattern of a bucket.
@@ -52,7 +52,7 @@ def is_resource_of_action(
 
 
 def matches_arn_pattern(pattern: str, text: str) -> bool:
-    """Tell whether an ARN, or a prefix of ARNs, matches a pattern of a type."""
+    """Return whether an ARN, or a prefix of ARNs, matches a pattern of a type."""
     return matches_parts_between_wildcards(text, pattern.split("*"))
 
 

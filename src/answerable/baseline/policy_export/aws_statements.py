@@ -99,7 +99,7 @@ def _drop_covered(grants: Collection[_Grant]) -> Iterator[_Grant]:
 
 
 def _is_open(text: str) -> bool:
-    """Tell whether a pattern has wildcards or variables before its last character."""
+    """Return whether a pattern has wildcards or variables before its last character."""
     return any(mark in text[:-1] for mark in "*?$")
 
 

@@ -74,7 +74,7 @@ def _compile_arguments(
 
 
 def _is_verbatim(entry: EntityEntry) -> bool:
-    """Tell whether the learned text is exactly the value of the argument."""
+    """Return whether the learned text is exactly the value of the argument."""
     pattern = entry.pattern
     return (
         pattern.level is GeneralisationLevel.EXACT

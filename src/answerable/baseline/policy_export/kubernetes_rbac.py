@@ -128,7 +128,7 @@ def _add_entry(
 
 
 def _is_privileged(verb: str, resource: KubernetesResource) -> bool:
-    """Tell whether a call can give further permissions: roles, tokens, other users."""
+    """Return whether a call can give further permissions: roles, tokens, other users."""
     if verb in _PRIVILEGED_VERBS:
         return True
     is_token = (resource.resource, resource.subresource) == ("serviceaccounts", "token")

@@ -182,7 +182,7 @@ class LeastPrivilegeCompiler:
     def _may_be_of_types(
         self, action: ActionEntry, pattern: str, types: Sequence[str]
     ) -> bool:
-        """Tell whether a pattern may contain resources of some types of an action."""
+        """Return whether a pattern may contain resources of some types of an action."""
         parts = pattern.split(":", 5)
         if len(parts) < 6 or "*" in parts[_SERVICE] or "?" in parts[_SERVICE]:
             return True

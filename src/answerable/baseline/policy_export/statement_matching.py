@@ -27,7 +27,7 @@ class _Pattern(Protocol):
 
 
 def matches_action(statement: Statement, action: str) -> bool:
-    """Tell whether a statement is about an action, whatever its effect."""
+    """Return whether a statement is about an action, whatever its effect."""
     name = action.lower()
     if statement.not_actions:
         return not any(
@@ -51,7 +51,7 @@ def find_matching_patterns(statement: Statement, resource: str) -> list[str]:
 
 
 def matches_arn(pattern: str, resource: str) -> bool:
-    """Tell whether a resource matches a pattern of a policy."""
+    """Return whether a resource matches a pattern of a policy."""
     if pattern == ANY:
         return True
     parts, texts = pattern.split(":", _PARTS - 1), resource.split(":", _PARTS - 1)
@@ -61,7 +61,7 @@ def matches_arn(pattern: str, resource: str) -> bool:
 
 
 def has_variable(pattern: str) -> bool:
-    """Tell whether a pattern has a variable whose value the request decides."""
+    """Return whether a pattern has a variable whose value the request decides."""
     return any(match["variable"] for match in _TOKEN.finditer(pattern))
 
 

@@ -54,7 +54,7 @@ class BodyBudget:
         self._total += count
 
     def is_exceeded_by(self, sender: str) -> bool:
-        """Tell whether the bodies in progress are too large together."""
+        """Return whether the bodies in progress are too large together."""
         return self._total > MAX_HELD or self._held[sender] > MAX_HELD_PER_SENDER
 
 

@@ -104,7 +104,7 @@ class _IamScan:
         )
 
     def has_no_failed_calls(self, action: str) -> bool:
-        """Tell whether every API call of an IAM action succeeded."""
+        """Return whether every API call of an IAM action succeeded."""
         return all(action != failed for _, failed, _ in self.failures)
 
 

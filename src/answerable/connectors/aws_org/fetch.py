@@ -47,7 +47,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 
 def is_live_location(location: str) -> bool:
-    """Tell whether a source's location asks for a live scan, not for files.
+    """Return whether a source's location asks for a live scan, not for files.
 
     Raises:
         UsageError: It is `role/` without a name.

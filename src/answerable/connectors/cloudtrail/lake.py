@@ -179,7 +179,7 @@ def _find_newest_metadata(files: "FileSystem", folder: str) -> str:
 
 
 def _is_day_in_window(name: str, window: LakeWindow) -> bool:
-    """Tell whether a folder may have rows of the window; other folders always may."""
+    """Return whether a folder may have rows of the window; other folders always may."""
     parts = _DAY.fullmatch(name)
     if parts is None:
         return True
@@ -342,7 +342,7 @@ def _parse_rows(
 
 
 def _is_in_window(event: AuditEvent, window: LakeWindow) -> bool:
-    """Tell whether an event is of the window."""
+    """Return whether an event is of the window."""
     return event.event_time >= window.since and (
         not window.until or event.event_time < window.until
     )

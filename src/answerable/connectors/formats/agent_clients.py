@@ -287,7 +287,7 @@ def find_project_file_kind(path: str) -> ClientConfigFile | None:
 
 
 def matches_path_end(parts: list[str], pattern: list[str]) -> bool:
-    """Tell whether a pattern matches the last parts of a path; at most one `**`."""
+    """Return whether a pattern matches the last parts of a path; at most one `**`."""
     if "**" not in pattern:
         tail = parts[-len(pattern) :]
         return len(tail) == len(pattern) and all(
@@ -305,7 +305,7 @@ def matches_path_end(parts: list[str], pattern: list[str]) -> bool:
 
 
 def matches_wildcard_name(name: str, pattern: str) -> bool:
-    """Tell whether a pattern with at most one `*` matches a name."""
+    """Return whether a pattern with at most one `*` matches a name."""
     head, star, tail = pattern.partition("*")
     if not star:
         return name == pattern

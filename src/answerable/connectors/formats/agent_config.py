@@ -358,7 +358,7 @@ class _ClientReader:
         )
 
     def is_server_disabled(self, server: McpServerEntry) -> bool:
-        """Tell whether settings disable or deny a whole server."""
+        """Return whether settings disable or deny a whole server."""
         return any(
             server.name in settings.disabled
             or server.pointer in settings.disabled
@@ -370,7 +370,7 @@ class _ClientReader:
     def may_run_unattended(
         self, server: McpServerEntry, definition: AgentDefinition | None
     ) -> bool:
-        """Tell whether a tool of the server may run without approval."""
+        """Return whether a tool of the server may run without approval."""
         own = definition.allowed if definition is not None else ToolPatterns()
         if server.name not in self.approved:
             self.approved[server.name] = any(

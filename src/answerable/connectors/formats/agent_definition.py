@@ -28,7 +28,7 @@ class ToolPatterns:
         self._sorted = sorted(self._known)
 
     def covers_server(self, server: str) -> bool:
-        """Tell whether a tool pattern covers every tool of an MCP server."""
+        """Return whether a tool pattern covers every tool of an MCP server."""
         return not self._known.isdisjoint(
             (
                 "*",
@@ -42,13 +42,13 @@ class ToolPatterns:
         )
 
     def mentions_server(self, server: str) -> bool:
-        """Tell whether a pattern names a server or one of its tools."""
+        """Return whether a pattern names a server or one of its tools."""
         return self.covers_server(server) or any(
             map(self._has_prefix, (f"mcp__{server}__", f"@{server}/"))
         )
 
     def _has_prefix(self, prefix: str) -> bool:
-        """Tell whether some tool pattern begins with this text."""
+        """Return whether some tool pattern begins with this text."""
         at = bisect_left(self._sorted, prefix)
         return at < len(self._sorted) and self._sorted[at].startswith(prefix)
 
@@ -86,7 +86,7 @@ class AgentDefinition:
     refused: ToolPatterns
 
     def may_use_server(self, server: str) -> bool:
-        """Tell whether a sub-agent may use tools of its parent's MCP server."""
+        """Return whether a sub-agent may use tools of its parent's MCP server."""
         if self.refused.covers_server(server):
             return False
         if self.tools is None or server in self.named_servers:
@@ -190,7 +190,7 @@ def find_sub_agent_parents(definitions: Sequence[AgentDefinition]) -> dict[str, 
 
 
 def _is_ancestor(parents: dict[str, str], child: str, ancestor: str) -> bool:
-    """Tell whether `ancestor` is `child` itself or above it in the parents."""
+    """Return whether `ancestor` is `child` itself or above it in the parents."""
     while child:
         if child == ancestor:
             return True

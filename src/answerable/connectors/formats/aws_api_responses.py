@@ -115,7 +115,7 @@ def wrong_kind_error(answer: Collection[str], place: str, expected: str) -> Usag
 
 
 def is_credential_report(data: bytes) -> bool:
-    """Tell whether the bytes are the CSV of an IAM credential report."""
+    """Return whether the bytes are the CSV of an IAM credential report."""
     return data.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"user,arn,user_creation_time")
 
 

@@ -14,7 +14,7 @@ _PathPattern = tuple[str, ...]
 
 
 def is_client_config_path(path: str) -> bool:
-    """Tell whether a path relative to a home is a client's configuration file."""
+    """Return whether a path relative to a home is a client's configuration file."""
     name = path.rpartition("/")[2]
     patterns = list(_BY_NAME.get(name, ()))
     for wild, those in _BY_WILD_NAME.items():
@@ -25,7 +25,7 @@ def is_client_config_path(path: str) -> bool:
 
 
 def _matches_whole_path(parts: list[str], pattern: list[str]) -> bool:
-    """Tell whether a pattern matches a path from its first part."""
+    """Return whether a pattern matches a path from its first part."""
     if "**" not in pattern:
         return len(parts) == len(pattern) and matches_path_end(parts, pattern)
     head = pattern[: pattern.index("**")]

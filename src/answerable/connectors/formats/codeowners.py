@@ -69,7 +69,7 @@ def parse_codeowners(text: str) -> CodeOwners:
 
 
 def matches_code_owners_pattern(pattern: str, path: str) -> bool:
-    """Tell whether a CODEOWNERS pattern matches a path of the project.
+    """Return whether a CODEOWNERS pattern matches a path of the project.
 
     Args:
         pattern: As written; a leading slash or one inside anchors it to the root.

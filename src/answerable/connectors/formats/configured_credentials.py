@@ -57,7 +57,7 @@ class ConfigOrigin:
 
 
 def contains_aws_files(mounted: str, home: str) -> bool:
-    """Tell whether a mounted path is or contains an AWS file of a home."""
+    """Return whether a mounted path is or contains an AWS file of a home."""
     files = (f"{home}/.aws/config", f"{home}/.aws/credentials")
     return any(file == mounted or file.startswith(f"{mounted}/") for file in files)
 

@@ -218,7 +218,7 @@ def find_in_free_text(position: NamedText) -> tuple[FoundCredential, ...]:
 
 
 def _may_be_secret(position: NamedText) -> bool:
-    """Tell whether a text after a secret-like name may be the secret."""
+    """Return whether a text after a secret-like name may be the secret."""
     if classify_value_by_name(position.name) is ValueMeaning.PASSWORD:
         return True
     value = position.value.lower()
@@ -394,5 +394,5 @@ def _find_in_variable_field(field: NamedText) -> tuple[FoundCredential, ...]:
 
 
 def _is_small_number(value: str) -> bool:
-    """Tell whether a value is a short number, which is no secret."""
+    """Return whether a value is a short number, which is no secret."""
     return value.isdigit() and len(value) <= 6

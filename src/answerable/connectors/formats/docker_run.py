@@ -195,7 +195,7 @@ def _parse_mount(text: str) -> list[ContainerMount]:
 
 
 def _exposes_engine_socket(source: str) -> bool:
-    """Tell whether a mount contains the socket of a container engine."""
+    """Return whether a mount contains the socket of a container engine."""
     source = source.replace("\\", "/").rstrip("/")
     return source in _SOCKET_FOLDERS or _ENGINE_SOCKET.fullmatch(source) is not None
 

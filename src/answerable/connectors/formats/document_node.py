@@ -49,12 +49,12 @@ class DocumentNode:
 
     @property
     def is_object(self) -> bool:
-        """Tell whether this is an object."""
+        """Return whether this is an object."""
         return isinstance(self.raw, dict)
 
     @property
     def is_array(self) -> bool:
-        """Tell whether this is an array."""
+        """Return whether this is an array."""
         return isinstance(self.raw, list)
 
     def get(self, *names: str) -> "DocumentNode | None":
@@ -99,7 +99,7 @@ class DocumentNode:
         return node.text() if node is not None else ""
 
     def flag(self, *names: str) -> bool:
-        """Tell whether a member is `true` (or the text `true`)."""
+        """Return whether a member is `true` (or the text `true`)."""
         return self.text_at(*names).lower() == "true"
 
     def texts(self, *names: str) -> tuple[str, ...]:
@@ -201,7 +201,7 @@ def find_duplicate_keys(raw: RawValue) -> tuple[str, ...]:
 
 
 def _has_duplicate_keys(raw: RawValue) -> bool:
-    """Tell whether any object of a tree has repeated keys."""
+    """Return whether any object of a tree has repeated keys."""
     stack = [raw]
     while stack:
         value = stack.pop()

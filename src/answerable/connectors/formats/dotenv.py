@@ -22,7 +22,7 @@ _TEMPLATES = ("example", "sample", "template", "dist", "defaults", "schema", "va
 
 
 def is_env_file(name: str) -> bool:
-    """Tell whether a file is an environment file by its name (`.env`, `.env.local`)."""
+    """Return whether a file is an environment file by its name (`.env`, `.env.local`)."""
     if name in (".env", ".envrc"):
         return True
     return name.startswith(".env.") and not name.endswith(_TEMPLATES)

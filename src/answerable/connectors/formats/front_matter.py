@@ -40,5 +40,5 @@ def _parse_lines(lines: list[str]) -> RawValue:
 
 
 def _is_flat(line: str) -> bool:
-    """Tell whether a line is blank, or `name: value` without indentation."""
+    """Return whether a line is blank, or `name: value` without indentation."""
     return not line.strip() or (":" in line and not line[0].isspace())

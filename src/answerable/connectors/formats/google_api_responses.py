@@ -170,7 +170,7 @@ def read_role(raw: RawObject) -> GoogleRole | None:
 
 
 def is_role_name(name: str) -> bool:
-    """Tell whether a text is the name of a predefined or custom role."""
+    """Return whether a text is the name of a predefined or custom role."""
     parts = name.split("/")
     if len(parts) == 2:
         return parts[0] == "roles"

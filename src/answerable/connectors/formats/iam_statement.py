@@ -88,7 +88,7 @@ def json_kind(value: object) -> str:
 
 
 def _is_list(value: object) -> bool:
-    """Tell whether a value is a JSON array."""
+    """Return whether a value is a JSON array."""
     return isinstance(value, list | tuple)
 
 

@@ -280,7 +280,7 @@ def _read_transport(node: DocumentNode, *, is_remote: bool) -> str:
 
 
 def _is_auto_approved(entry: DocumentNode) -> bool:
-    """Tell whether the entry lets tools run without approval."""
+    """Return whether the entry lets tools run without approval."""
     if entry.flag("trust"):
         return True
     for name in ("autoApprove", "alwaysAllow"):

@@ -103,7 +103,7 @@ def _find_extension_settings(root: DocumentNode) -> Iterator[FoundCredential]:
 
 
 def _is_server_map(node: DocumentNode) -> bool:
-    """Tell whether the members themselves are server entries."""
+    """Return whether the members themselves are server entries."""
     members = [child for _, child in node.members()]
     return bool(members) and all(
         child.is_object and child.get(*_ENTRY_MARKS) is not None for child in members
@@ -140,7 +140,7 @@ def _read_server_map(
 
 
 def _has_sse_url(entry: DocumentNode) -> bool:
-    """Tell whether Gemini CLI speaks SSE with an entry: `url` without `type: http`.
+    """Return whether Gemini CLI speaks SSE with an entry: `url` without `type: http`.
 
     `httpUrl` is streamable HTTP (geminicli.com/docs/tools/mcp-server).
     """

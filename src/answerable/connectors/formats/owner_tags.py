@@ -138,5 +138,5 @@ def _parse_person_names(text: str) -> Iterator[TagOwner]:
 
 
 def _is_team_name(text: str) -> bool:
-    """Tell whether a name is that of a team, by its words."""
+    """Return whether a name is that of a team, by its words."""
     return not _TEAM_WORDS.isdisjoint(_NON_WORD.split(text.lower()))

@@ -82,7 +82,7 @@ def find_known_program_name(word: str) -> str:
 
 
 def takes_password(program: str, option: str, *, login: bool) -> bool:
-    """Tell whether an option of a known program takes a secret.
+    """Return whether an option of a known program takes a secret.
 
     Args:
         program: As `find_known_program_name` returns it.
@@ -105,7 +105,7 @@ def find_joined_option(program: str, word: str) -> str:
 
 
 def may_take_password(program: str, option: str, value: str) -> bool:
-    """Tell whether an option of an unknown program seems to take a secret."""
+    """Return whether an option of an unknown program seems to take a secret."""
     return not program and option in _COMMON_OPTIONS and looks_generated(value)
 
 

@@ -65,7 +65,7 @@ def find_variable_role(variables: Mapping[str, str]) -> PlatformIdentity | None:
 
 
 def is_role_password(variable: str) -> bool:
-    """Tell whether a variable holds the password of the PG variables."""
+    """Return whether a variable holds the password of the PG variables."""
     return variable == _PASSWORD_VARIABLE
 
 

@@ -64,7 +64,7 @@ def redact_text(text: str) -> str:
 
 
 def _is_secret_form(part: str) -> bool:
-    """Tell whether a text has the form of a secret; ids of access keys are none."""
+    """Return whether a text has the form of a secret; ids of access keys are none."""
     return classify_secret_format(part) not in ("", "aws-access-key", "aws-session")
 
 
@@ -79,7 +79,7 @@ def redact_pointer(pointer: str) -> str:
 
 
 def _is_secret_token(token: str) -> bool:
-    """Tell whether a pointer token looks like a secret."""
+    """Return whether a pointer token looks like a secret."""
     return len(token) > 10 and any(
         map(classify_secret_format, _NAME_PARTS.split(token))
     )
@@ -112,7 +112,7 @@ def _redact_random_parts(word: str) -> str:
 
 
 def _is_secret_part(part: str) -> bool:
-    """Tell whether a part of a word looks like a secret."""
+    """Return whether a part of a word looks like a secret."""
     return bool(classify_secret_format(part)) or (
         len(part) >= 12 and looks_random(part)
     )
@@ -148,7 +148,7 @@ def _redact_pair(pair: str) -> str:
 
 
 def _is_reference(text: str) -> bool:
-    """Tell whether a text consists of references without default values."""
+    """Return whether a text consists of references without default values."""
     pieces = split_references(text)
     return (
         bool(pieces.references)

@@ -60,17 +60,17 @@ def classify_secret_format(value: str) -> str:
 
 
 def contains_credential(text: str) -> bool:
-    """Tell whether a text contains a word in a credential's form."""
+    """Return whether a text contains a word in a credential's form."""
     return any(map(classify_secret_format, _WORDS.split(text)))
 
 
 def is_placeholder(value: str) -> bool:
-    """Tell whether a value is a placeholder (`<TOKEN>`, `xxx`)."""
+    """Return whether a value is a placeholder (`<TOKEN>`, `xxx`)."""
     return len(value) <= 100 and _PLACEHOLDER.fullmatch(value.strip()) is not None
 
 
 def looks_random(text: str) -> bool:
-    """Tell whether a text looks generated rather than written.
+    """Return whether a text looks generated rather than written.
 
     True for a UUID and for a long mix of letters and digits unlike a name. Redaction
     uses it for texts without other hints.
@@ -92,7 +92,7 @@ def looks_random(text: str) -> bool:
 
 
 def _alternates_like_generated_value(run: str) -> bool:
-    """Tell whether letters and digits alternate as in a generated value."""
+    """Return whether letters and digits alternate as in a generated value."""
     if len(run) < 12:
         return False
     digits = sum(char.isdigit() for char in run)
@@ -105,7 +105,7 @@ def _alternates_like_generated_value(run: str) -> bool:
 
 
 def _changes_character_class(left: str, right: str) -> bool:
-    """Tell whether two neighbours differ as letter and digit, or in case."""
+    """Return whether two neighbours differ as letter and digit, or in case."""
     # A capital before a small letter is no switch: `CloudWatchLogs` is a name.
     return left.isdigit() != right.isdigit() or (left.islower() and right.isupper())
 

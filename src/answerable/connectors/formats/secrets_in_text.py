@@ -131,12 +131,12 @@ def find_trailing_secret_name(text: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether a name indicates a credential value."""
+    """Return whether a name indicates a credential value."""
     return classify_value_by_name(name) in _SECRET
 
 
 def looks_generated(value: str) -> bool:
-    """Tell whether a value looks generated: a known form, or letters with digits."""
+    """Return whether a value looks generated: a known form, or letters with digits."""
     letters = any(char.isalpha() for char in value)
     digits = any(char.isdigit() for char in value)
     mixed = len(value) >= 8 and letters and digits and not set(value) & set("/\\.:@")
@@ -244,7 +244,7 @@ def _find_unquoted_span(
 
 
 def _is_name_value_pair(text: str, span: tuple[int, int, int]) -> bool:
-    """Tell whether a value is itself a secret-like name with a value."""
+    """Return whether a value is itself a secret-like name with a value."""
     pair = _match_name_and_separator_at(text, span[0])
     return (
         pair is not None
@@ -277,7 +277,7 @@ def _yield_secret_unless_reference(
 
 
 def _is_reference(text: str) -> bool:
-    """Tell whether a text consists of references without default values."""
+    """Return whether a text consists of references without default values."""
     pieces = split_references(strip_auth_scheme(text).rstrip(",;"))
     return (
         bool(pieces.references)

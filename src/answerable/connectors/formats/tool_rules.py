@@ -72,12 +72,12 @@ class _ToolPattern:
 
     @property
     def is_unconditional(self) -> bool:
-        """Tell whether a rule covers every call of the tool, not only some."""
+        """Return whether a rule covers every call of the tool, not only some."""
         return self.argument.strip() in _WHOLE
 
     @property
     def may_use_credentials(self) -> bool:
-        """Tell whether its commands use an identity, or run any program."""
+        """Return whether its commands use an identity, or run any program."""
         if self.expression:
             return _expression_may_use_credentials(self.argument)
         words = re.split(r"[\s:*]", self.argument.strip(), maxsplit=1)
@@ -95,7 +95,7 @@ class _ToolPattern:
 
 
 def _expression_may_use_credentials(text: str) -> bool:
-    """Tell whether a regular expression (`/^aws/`) may match an acting command.
+    """Return whether a regular expression (`/^aws/`) may match an acting command.
 
     One that does not begin with `^` and a word may match any command.
     """
@@ -167,7 +167,7 @@ def _list_auto_approved_tools(
 def _needs_approval(
     table: ClientTools, tool: str, state_maps: Sequence[DocumentNode]
 ) -> bool:
-    """Tell whether the last matching entry of the state maps asks or denies."""
+    """Return whether the last matching entry of the state maps asks or denies."""
     names = {tool, "*", *(alias for alias, of in table.aliases if of == tool)}
     asked = False
     for node in reversed(state_maps):  # the one that takes precedence is read last

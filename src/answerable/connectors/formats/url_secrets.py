@@ -44,7 +44,7 @@ class SecretUrlPart:
 
 
 def is_url(text: str) -> bool:
-    """Tell whether a text starts like a URL."""
+    """Return whether a text starts like a URL."""
     scheme, mark, rest = text[:_LIMIT].partition("://")
     return bool(mark and rest) and scheme.replace("+", "").replace("-", "").isalnum()
 
@@ -92,7 +92,7 @@ def find_url_secrets(url: str) -> Iterator[SecretUrlPart]:
 
 
 def _is_secret_name(key: str) -> bool:
-    """Tell whether a query parameter's name indicates a secret."""
+    """Return whether a query parameter's name indicates a secret."""
     return key.lower() in _QUERY_NAMES or classify_value_by_name(key) in (
         ValueMeaning.CREDENTIAL,
         ValueMeaning.PASSWORD,
@@ -100,14 +100,14 @@ def _is_secret_name(key: str) -> bool:
 
 
 def _looks_secret(value: str) -> bool:
-    """Tell whether a path part looks like a secret."""
+    """Return whether a path part looks like a secret."""
     return bool(classify_secret_format(value)) or (
         len(value) >= 16 and looks_random(value)
     )
 
 
 def has_dsn_password(value: str) -> bool:
-    """Tell whether a text has a literal or referenced password, as in a DSN."""
+    """Return whether a text has a literal or referenced password, as in a DSN."""
     value = value[:_LIMIT]
     if is_url(value):
         password = split_url(value)[1].partition(":")[2]

@@ -82,7 +82,7 @@ class ValuePieces:
 
 
 def is_variable_name(text: str) -> bool:
-    """Tell whether a text is a valid name of an environment variable."""
+    """Return whether a text is a valid name of an environment variable."""
     return _NAME.fullmatch(text) is not None and text == text.upper()
 
 

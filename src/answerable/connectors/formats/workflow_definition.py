@@ -211,7 +211,7 @@ def _list_cloud_targets(
 
 
 def _checks_out_head(root: DocumentNode, step: DocumentNode) -> bool:
-    """Tell whether a step checks out code of a pull request's head."""
+    """Return whether a step checks out code of a pull request's head."""
     inputs = step.get("with")
     if inputs is not None and get_action_name(step) == _CHECKOUT_ACTION:
         stated = f"{inputs.text_at('ref')} {inputs.text_at('repository')}"
@@ -221,7 +221,7 @@ def _checks_out_head(root: DocumentNode, step: DocumentNode) -> bool:
 
 
 def _is_guarded(root: DocumentNode, step: DocumentNode, inputs: DocumentNode) -> bool:
-    """Tell whether the version of a checkout refuses code of forks."""
+    """Return whether the version of a checkout refuses code of forks."""
     version = _MAJOR_VERSION.fullmatch(step.text_at("uses").partition("@")[2])
     outside = {name for name in _list_triggers(root) if name in OUTSIDE_TRIGGERS}
     return (

@@ -91,7 +91,7 @@ def find_outsider_texts(expression: str) -> Iterator[str]:
 
 
 def _is_outsider_text(parts: list[str]) -> bool:
-    """Tell whether an outsider writes the text at a path of the `github` context."""
+    """Return whether an outsider writes the text at a path of the `github` context."""
     if parts[1:] == ["head_ref"] or parts[1:] == ["event"]:
         return True
     if parts[1:2] != ["event"] or len(parts) < _MIN_PATH:

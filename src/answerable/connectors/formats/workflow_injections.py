@@ -96,7 +96,7 @@ def _list_indirect_texts(
 
 
 def _has_outsider_value(job: DocumentNode, name: str) -> bool:
-    """Tell whether a value of the matrix, or the matrix, holds an outsider's text."""
+    """Return whether a value of the matrix, or the matrix, holds an outsider's text."""
     matrix = job.descend("strategy", "matrix")
     texts = list_matrix_values(job, name)
     if not texts and matrix is not None:
@@ -119,7 +119,7 @@ def _find_variables(*holders: DocumentNode) -> dict[str, bool]:
 
 
 def _holds_outsider_text(text: str) -> bool:
-    """Tell whether an expression in a text holds an outsider's text."""
+    """Return whether an expression in a text holds an outsider's text."""
     return any(any(find_outsider_texts(each)) for each in find_expressions(text))
 
 

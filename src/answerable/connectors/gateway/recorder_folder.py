@@ -187,7 +187,7 @@ def list_record_files(path: Path) -> list[Path]:
 
 
 def is_recorder_alive(path: Path) -> bool:
-    """Tell whether the recorder's process is alive: it holds a lock on its folder."""
+    """Return whether the recorder's process is alive: it holds a lock on its folder."""
     with open_folder(path) as handle:
         return not try_lock(handle, fcntl.LOCK_SH)
 

@@ -55,7 +55,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 
 def _is_live(paths: list[str]) -> bool:
-    """Tell whether a location is empty, or names a system and no path."""
+    """Return whether a location is empty, or names a system and no path."""
     if len(paths) != 1:
         return not paths
     known = re.fullmatch(DECLARATION.live_name, paths[0])

@@ -250,6 +250,6 @@ def find_wait(answer: ApiAnswer, retries: int, now: float) -> tuple[float | None
 
 
 def _is_query_throttled(answer: ApiAnswer) -> bool:
-    """Tell whether a GraphQL answer is the error of a rate limit."""
+    """Return whether a GraphQL answer is the error of a rate limit."""
     head = answer.body[:_ERROR_BYTES].lower()
     return b'"errors"' in head and b"rate limit" in head

@@ -230,7 +230,7 @@ class _LiveOrganizationScan:
 
 
 def _has_codeowners(reader: GithubAnswerReader, address: AnswerAddress) -> bool:
-    """Tell whether a CODEOWNERS file of a repository was read."""
+    """Return whether a CODEOWNERS file of a repository was read."""
     parts = reader.builder.parts.get(address.parameters["repo"].lower())
     return parts is not None and bool(parts.codeowners)
 

@@ -146,5 +146,5 @@ def _describe_file(entry: ClientConfigFile) -> str:
 
 
 def _is_path_inside(base: str, path: str) -> bool:
-    """Tell whether a path is a folder or inside it."""
+    """Return whether a path is a folder or inside it."""
     return not base or path == base or path.startswith(base + "/")

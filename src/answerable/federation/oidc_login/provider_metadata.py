@@ -85,7 +85,7 @@ def parse_metadata(document: bytes, iss: str) -> ProviderMetadata:
 
 
 def is_safe_url(url: object, iss: str) -> bool:
-    """Tell whether a provider URL is printable and https; http only on loopback.
+    """Return whether a provider URL is printable and https; http only on loopback.
 
     A provider at a loopback address may speak plain http, and then only from there.
     """

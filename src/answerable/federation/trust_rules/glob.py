@@ -22,19 +22,19 @@ _SLASH_LOOKALIKES = frozenset("\u30ce\u4e3f\u2cc6\u1735\u31d3\u2f03")
 
 
 def matches_anchored_glob(pattern: str, text: str) -> bool:
-    """Tell whether a pattern matches a whole text."""
+    """Return whether a pattern matches a whole text."""
     patterns, texts = pattern.split("/"), text.split("/")
     return len(patterns) == len(texts) and all(map(_segment_matches, patterns, texts))
 
 
 def anchored_globs_intersect(one: str, other: str) -> bool:
-    """Tell whether some text matches both patterns."""
+    """Return whether some text matches both patterns."""
     ones, others = one.split("/"), other.split("/")
     return len(ones) == len(others) and all(map(_segments_intersect, ones, others))
 
 
 def _segment_matches(pattern: str, text: str) -> bool:
-    """Tell whether a pattern matches one segment between slashes."""
+    """Return whether a pattern matches one segment between slashes."""
     parts = pattern.split(STAR)
     return matches_parts_between_wildcards(text, parts, minimum=1) and (
         len(parts) == 1 or all(map(_is_visible, text))
@@ -42,7 +42,7 @@ def _segment_matches(pattern: str, text: str) -> bool:
 
 
 def _is_visible(letter: str) -> bool:
-    """Tell whether a character is visible and not mistaken for another."""
+    """Return whether a character is visible and not mistaken for another."""
     if letter.isascii():
         return letter.isprintable()
     return (
@@ -53,7 +53,7 @@ def _is_visible(letter: str) -> bool:
 
 
 def _segments_intersect(one: str, other: str) -> bool:
-    """Tell whether some text matches both patterns of one segment.
+    """Return whether some text matches both patterns of one segment.
 
     Dynamic programming: a star is one character and then any number of them. `ends[j]`
     says whether the rest of `one` and `others[j:]` share a text; rows go from the end

@@ -22,7 +22,7 @@ ClaimValue = ClaimScalar | tuple[ClaimScalar, ...]
 
 
 def rules_overlap(one: TrustRule, other: TrustRule) -> bool:
-    """Tell whether one workload could match both rules."""
+    """Return whether one workload could match both rules."""
     match one.subject, other.subject:
         case IssuedSubject() as first, IssuedSubject() as second:
             return first.issuer == second.issuer and not _are_disjoint(first, second)
@@ -55,7 +55,7 @@ def rules_overlap(one: TrustRule, other: TrustRule) -> bool:
 
 
 def are_equal_with_type(one: ClaimValue, other: ClaimValue) -> bool:
-    """Tell whether two values are equal in value and type: to Python, true is 1."""
+    """Return whether two values are equal in value and type: to Python, true is 1."""
     if isinstance(one, tuple):
         return (
             isinstance(other, tuple)
@@ -66,7 +66,7 @@ def are_equal_with_type(one: ClaimValue, other: ClaimValue) -> bool:
 
 
 def _are_disjoint(one: IssuedSubject, other: IssuedSubject) -> bool:
-    """Tell whether no token can match both subjects of one issuer."""
+    """Return whether no token can match both subjects of one issuer."""
     equal: dict[ClaimPath, list[ClaimValue]] = {}
     globs: dict[ClaimPath, list[str]] = {}
     for subject in (one, other):
@@ -83,7 +83,7 @@ def _are_disjoint(one: IssuedSubject, other: IssuedSubject) -> bool:
 
 
 def _has_nested_paths(paths: list[ClaimPath]) -> bool:
-    """Tell whether one claim would need to be a value and an object."""
+    """Return whether one claim would need to be a value and an object."""
     return any(
         len(path) > length and path[:length] in paths
         for path in paths
@@ -92,7 +92,7 @@ def _has_nested_paths(paths: list[ClaimPath]) -> bool:
 
 
 def _cannot_match_all(values: list[ClaimValue], patterns: list[str]) -> bool:
-    """Tell whether one claim cannot satisfy all values and patterns."""
+    """Return whether one claim cannot satisfy all values and patterns."""
     if values:
         first = values[0]
         return not all(

@@ -50,7 +50,7 @@ class BodyTurn:
             self._try_reserve()
 
     def must_wait(self, principal: str, size: int) -> bool:
-        """Tell whether a received body has to wait for its caller's turn."""
+        """Return whether a received body has to wait for its caller's turn."""
         http_server = self._http_server
         open_calls = http_server.in_flight.get(principal, 0)
         return http_server.queue.must_wait(principal, size, open_calls)

@@ -319,7 +319,7 @@ class ClientConnection(HttpServerConnection[McpRequestHead]):
             self._set_deadline()
 
     def _closes_after_reply(self) -> bool:
-        """Tell whether to close after this reply: asked for, or draining."""
+        """Return whether to close after this reply: asked for, or draining."""
         # The received bytes begin with an answered request without a caller: the
         # connection cannot be relayed any more.
         return self._closes or self.http_server.draining or self._received is not None

@@ -66,7 +66,7 @@ class FairQueue:
         return sum(map(len, self._waiting.values()))
 
     def must_wait(self, caller: str, size: int, open_calls: int) -> bool:
-        """Tell whether a call has to wait for its turn, and note its caller's activity.
+        """Return whether a call has to wait for its turn, and note its caller's activity.
 
         Args:
             caller: Principal of the caller.
@@ -165,7 +165,7 @@ class FairQueue:
         )
 
     def _may_run(self, caller: str, now: float) -> bool:
-        """Tell whether a caller has no debt, and its next call may begin now.
+        """Return whether a caller has no debt, and its next call may begin now.
 
         A call of another caller takes several iterations of the loop, and would wait
         for a large one in each.
@@ -175,7 +175,7 @@ class FairQueue:
         return self._has_no_debt(caller, now) and (not is_large or may_begin)
 
     def _is_only_caller(self, caller: str, now: float) -> bool:
-        """Tell whether no other caller has called in the last second.
+        """Return whether no other caller has called in the last second.
 
         The caller itself may have sent nothing meanwhile: its calls wait here.
         """
@@ -183,7 +183,7 @@ class FairQueue:
         return now - others_at >= _BUSY_SECONDS
 
     def _has_no_debt(self, caller: str, now: float) -> bool:
-        """Tell whether a caller has used no more than its share of time."""
+        """Return whether a caller has used no more than its share of time."""
         debt = self._debts.get(caller)
         if debt is None:
             return True

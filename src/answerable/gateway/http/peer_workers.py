@@ -69,7 +69,7 @@ class PeerWorkers:
             side.abort()
 
     def owns_principal(self, principal: str) -> bool:
-        """Tell whether this worker, and no other, serves a principal's calls."""
+        """Return whether this worker, and no other, serves a principal's calls."""
         return self._find_owning_worker(principal) == self._worker
 
     def relay_to_owner(

@@ -64,7 +64,7 @@ class ResponseRelay:
         return self._relayed.has_same_server
 
     def may_send_again(self) -> bool:
-        """Tell whether to send although the server's identity has changed."""
+        """Return whether to send although the server's identity has changed."""
         return self._relayed.exchange.may_send(self.passage)
 
     def on_head(self, head: UpstreamHead, length: int | None) -> None:

@@ -41,7 +41,7 @@ class PeerRouter(Protocol):
     """Router of connections to the worker that owns their principal."""
 
     def owns_principal(self, principal: str) -> bool:
-        """Tell whether this worker, and no other, serves a principal's calls."""
+        """Return whether this worker, and no other, serves a principal's calls."""
 
     def relay_to_owner(
         self,
@@ -102,7 +102,7 @@ class GatewayHttpServer:
         self.queue = FairQueue(self.loop)
 
     def may_start_call(self, principal: str) -> bool:
-        """Tell whether a principal may start one more call."""
+        """Return whether a principal may start one more call."""
         return self.in_flight.get(principal, 0) < self.limits.calls_per_caller
 
     def reserve_bytes(self, principal: str, size: int) -> bool:

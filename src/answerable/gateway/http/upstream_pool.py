@@ -130,7 +130,7 @@ class UpstreamPool:
     def _may_send_to_server(
         self, transport: asyncio.Transport, request: "_PooledRequest"
     ) -> bool:
-        """Tell whether a message may go to the server behind a connection."""
+        """Return whether a message may go to the server behind a connection."""
         tls = transport.get_extra_info("ssl_object")
         identity = self.endpoint.url if tls is None else tls_key_identity(tls)
         return self._met(identity) or request.sink.may_send_again()

@@ -49,7 +49,7 @@ class ServePlan:
 
     @property
     def has_valid_policy(self) -> bool:
-        """Tell whether its policy is valid; otherwise every call is denied."""
+        """Return whether its policy is valid; otherwise every call is denied."""
         return self.policy.whole
 
     @property

@@ -164,5 +164,5 @@ class WritePipe:
 
 
 def _is_dev_null(descriptor: int) -> bool:
-    """Tell whether a descriptor is `/dev/null`."""
+    """Return whether a descriptor is `/dev/null`."""
     return os.fstat(descriptor).st_rdev == os.stat(os.devnull).st_rdev

@@ -181,7 +181,7 @@ class StdioServer:
         self._write_line(body)
 
     def _is_id_taken(self, message: PendingMessage, id: MessageId) -> bool:
-        """Tell whether an id or progress token collides with an open request's."""
+        """Return whether an id or progress token collides with an open request's."""
         token = message.client_progress_token
         return id in self._open or (
             token is not None

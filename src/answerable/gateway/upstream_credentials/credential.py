@@ -42,5 +42,5 @@ class PresentedCredential(msgspec.Struct, frozen=True):
 
 
 def is_sendable(secret: str) -> bool:
-    """Tell whether a secret can be sent unchanged in a field or a variable."""
+    """Return whether a secret can be sent unchanged in a field or a variable."""
     return len(secret) >= MIN_LENGTH and _VISIBLE.issuperset(secret)

@@ -97,7 +97,7 @@ def _decode_html(data: bytes) -> bytes:
 
 
 def _pattern_occurs(pattern: re.Pattern[bytes], data: bytes) -> bool:
-    """Tell whether a regular expression matches anywhere in the bytes."""
+    """Return whether a regular expression matches anywhere in the bytes."""
     return next(pattern.finditer(data), None) is not None
 
 

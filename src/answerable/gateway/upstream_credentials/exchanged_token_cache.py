@@ -96,7 +96,7 @@ class UpstreamTokenCache:
         self._failed.clear()
 
     def needs_token(self, server: str) -> bool:
-        """Tell whether calls of a server carry an exchanged token."""
+        """Return whether calls of a server carry an exchanged token."""
         return server in self._audiences
 
     def upstream_principal(self, caller: VerifiedCaller) -> str:
@@ -198,7 +198,7 @@ class UpstreamTokenCache:
             self._aside.pop(gone, None)
 
     def _is_backing_off(self, key: TokenKey) -> bool:
-        """Tell whether the last request failed a moment ago."""
+        """Return whether the last request failed a moment ago."""
         now = self._clock()
         if len(self._failed) > MAX_KEPT:
             self._failed = {

@@ -66,7 +66,7 @@ class SecretPatterns:
         return SecretPatterns((tail, *before[: MAX_SECRETS - 1]))
 
     def occurs_in(self, data: bytes) -> bool:
-        """Tell whether bytes contain the secret, in any of its encodings."""
+        """Return whether bytes contain the secret, in any of its encodings."""
         if not self._spelled:
             return False
         # Not `any`: this is run for every answer.

@@ -55,7 +55,7 @@ class CredentialProvider:
         return self._servers.get(server)
 
     def needs_credential(self, server: str) -> bool:
-        """Tell whether the gateway adds a credential to calls of a server."""
+        """Return whether the gateway adds a credential to calls of a server."""
         return server in self._shown
 
     def upstream_principal(self, caller: VerifiedCaller, server: str) -> str:

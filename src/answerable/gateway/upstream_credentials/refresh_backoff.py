@@ -22,7 +22,7 @@ class RefreshBackoff:
         self._known: dict[Hashable, tuple[float, float]] = {}  # a pause, and its end
 
     def may_refresh(self, key: Hashable) -> bool:
-        """Tell whether a credential may be refreshed now; if so, a pause begins."""
+        """Return whether a credential may be refreshed now; if so, a pause begins."""
         now = self._clock()
         pause, end = self._known.get(key, (0.0, 0.0))
         # A clock that was set back ends the pause.

@@ -161,7 +161,7 @@ def _read_secret_file(path: str) -> bytes:
 
 
 def _is_shared(file_stat: os.stat_result) -> bool:
-    """Tell whether other users can read a file, or could have written it.
+    """Return whether other users can read a file, or could have written it.
 
     A file of root may be readable by our group.
     """

@@ -163,7 +163,7 @@ class StaticCredentialCache:
             await self.fetch_credential(server)
 
     async def _is_due(self, cached: _CachedSource) -> bool:
-        """Tell whether a credential expires soon, or its file has changed."""
+        """Return whether a credential expires soon, or its file has changed."""
         source, shown, now = cached.source, cached.shown, self._clock()
         if source.file and await asyncio.to_thread(file_stamp, source) != cached.stamp:
             cached.not_before = 0.0

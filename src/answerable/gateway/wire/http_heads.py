@@ -147,7 +147,7 @@ def check_upstream_head(status: int, fields: Mapping[str, str]) -> UpstreamHead:
 
 
 def _reports_invalid_token(fields: Mapping[str, str]) -> bool:
-    """Tell whether a challenge reports an invalid token (RFC 6750 3.1)."""
+    """Return whether a challenge reports an invalid token (RFC 6750 3.1)."""
     parts = fields.get("www-authenticate", "").split(",")
     return any(INVALID_TOKEN.fullmatch(part.strip(" \t")) for part in parts)
 

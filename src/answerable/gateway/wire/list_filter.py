@@ -161,7 +161,7 @@ def _may_use_list_item(
     listing: ListKind,
     is_allowed: Callable[[ListKind, str], bool],
 ) -> bool:
-    """Tell whether the caller may use an item; a malformed one it may not."""
+    """Return whether the caller may use an item; a malformed one it may not."""
     if not is_object(data, item):
         return False
     try:

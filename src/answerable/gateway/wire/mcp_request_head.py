@@ -126,7 +126,7 @@ def cache_repeated_heads(
     total = 0  # bytes of the cached heads
 
     def is_repeated(data: bytes) -> bool:
-        """Tell whether a head came before; note it if not."""
+        """Return whether a head came before; note it if not."""
         mark = hash(data)
         if mark in seen:
             return True

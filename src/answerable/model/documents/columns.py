@@ -126,7 +126,7 @@ class DocumentColumn:
 
     @property
     def is_object(self) -> bool:
-        """Tell whether the fields of the value are columns of their own."""
+        """Return whether the fields of the value are columns of their own."""
         return is_typeddict(self.type)
 
     @property
@@ -137,7 +137,7 @@ class DocumentColumn:
 
     @property
     def is_visible(self) -> bool:
-        """Tell whether a table shows the column without request."""
+        """Return whether a table shows the column without request."""
         return self.declared.importance < HIDDEN
 
     def get_value_of_item(self, item: Mapping[str, object]) -> Any:

@@ -390,5 +390,5 @@ class Document:
 
     @property
     def is_partial(self) -> bool:
-        """Tell whether a source could not be read completely."""
+        """Return whether a source could not be read completely."""
         return self.coverage["partial"]

@@ -156,7 +156,7 @@ def decide_envoy_call(
 
 
 def _needs_gateway_state(call: McpCall) -> bool:
-    """Tell whether a call refers to state that only the gateway has.
+    """Return whether a call refers to state that only the gateway has.
 
     A session belongs to the server here, and its opening was not seen.
     """

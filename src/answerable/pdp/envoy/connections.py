@@ -46,7 +46,7 @@ class EnvoyConnection(H2Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a check of an authenticated Envoy is in progress."""
+        """Return whether a check of an authenticated Envoy is in progress."""
         return self._under_way > 0
 
     def abort(self) -> None:

@@ -129,7 +129,7 @@ class PdpApp(App[PdpSettings]):
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a request is being answered."""
+        """Return whether a request is being answered."""
         return bool(self._http_server.in_flight)
 
     async def reload(self, plan: PdpSettings) -> None:

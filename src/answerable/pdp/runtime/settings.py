@@ -54,7 +54,7 @@ class PdpSettings:
 
     @property
     def has_valid_policy(self) -> bool:
-        """Tell whether its policy is valid; otherwise everything is denied."""
+        """Return whether its policy is valid; otherwise everything is denied."""
         return self.reading.is_valid_except_rules
 
     def compile_policy(self) -> DecisionTable:

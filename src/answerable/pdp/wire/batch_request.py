@@ -27,7 +27,7 @@ class BatchSemantic(StrEnum):
     UNTIL_PERMITTED = "permit_on_first_permit"
 
     def stops_after(self, decision: bool) -> bool:
-        """Tell whether no further evaluation is made after a decision."""
+        """Return whether no further evaluation is made after a decision."""
         if self is BatchSemantic.UNTIL_DENIED:
             return not decision
         return self is BatchSemantic.UNTIL_PERMITTED and decision

@@ -77,7 +77,7 @@ def find_external_identities(facts: PostureFacts) -> Iterator[RuleResult]:
 
 
 def _is_federated(principal: str) -> bool:
-    """Tell whether a principal is an identity provider, which has rules of its own."""
+    """Return whether a principal is an identity provider, which has rules of its own."""
     return "-provider/" in principal or not (
         principal.startswith("arn:") or principal[:12].isdigit()
     )
@@ -209,7 +209,7 @@ def _describe_wide_subject(statement: Statement) -> tuple[str, Trigger] | None:
 
 
 def _is_positive(clause: ConditionClause) -> bool:
-    """Tell whether a condition restricts to its values."""
+    """Return whether a condition restricts to its values."""
     operator = clause.operator.rpartition(":")[2].lower()
     return (
         operator.startswith("string")

@@ -316,7 +316,7 @@ def _not_evaluated(rule: str, entity: CredentialEntity, missing: str) -> NotEval
 
 
 def _is_rotatable(entity: CredentialEntity) -> bool:
-    """Tell whether a credential is an active AWS access key: AWS records its use."""
+    """Return whether a credential is an active AWS access key: AWS records its use."""
     return (
         entity.id.startswith("cred:aws/AKIA")
         and not any(s.status == "inactive" for s in entity.sightings)
@@ -335,12 +335,12 @@ def _list_files(sightings: list[Credential]) -> list[str]:
 
 
 def _is_static(sightings: list[Credential]) -> bool:
-    """Tell whether a credential has no end."""
+    """Return whether a credential has no end."""
     return any(s.lifetime is CredentialLifetime.STATIC for s in sightings)
 
 
 def _is_in_tool(sighting: Credential, place: str) -> bool:
-    """Tell whether a credential is in the entry of a tool."""
+    """Return whether a credential is in the entry of a tool."""
     return sighting.place.startswith((f"{place}/", f"{place}#"))
 
 

@@ -132,7 +132,7 @@ def _build_successor_fix(
 
 
 def _is_self_reported(owner: SubjectOwnership) -> bool:
-    """Tell whether all evidence of all candidates is self-reported."""
+    """Return whether all evidence of all candidates is self-reported."""
     found = [each for one in owner.candidates for each, _ in one.evidence]
     return bool(found) and all(
         each.seen.written_by is WrittenBy.SELF_REPORTED

@@ -99,7 +99,7 @@ def _list_missing_data_words(
 
 
 def _is_independent_of_policies(action: str, reply: ReachAnswer) -> bool:
-    """Tell whether no policy of any kind can change an answer."""
+    """Return whether no policy of any kind can change an answer."""
     if action.lower() in NO_PERMISSION_ACTIONS:
         return True
     said = reply.determining
@@ -107,7 +107,7 @@ def _is_independent_of_policies(action: str, reply: ReachAnswer) -> bool:
 
 
 def _is_external_principal(accounts: CompiledAccounts, reply: ReachAnswer) -> bool:
-    """Tell whether a subject is an AWS principal outside the snapshot.
+    """Return whether a subject is an AWS principal outside the snapshot.
 
     `*` has no policies; a principal that enters a role has an account with policies.
     """
@@ -218,7 +218,7 @@ def _may_other_accounts_access_resource(
 
 
 def _allows_other_account(policy: ResourcePolicy) -> bool:
-    """Tell whether a resource policy allows anything to another account."""
+    """Return whether a resource policy allows anything to another account."""
     return any(
         grant.clause.effect is PolicyEffect.ALLOW
         and any(
@@ -358,7 +358,7 @@ def _list_missing_s3_data(
 def _has_public_access_blocks(
     accounts: CompiledAccounts, requested_resource: RequestedResource
 ) -> bool:
-    """Tell whether the public-access blocks of bucket and account are known."""
+    """Return whether the public-access blocks of bucket and account are known."""
     return {
         requested_resource.holder,
         requested_resource.owner,
@@ -396,5 +396,5 @@ def _list_missing_trust_policies(
 
 
 def depends_on_unread_statements(replies: Iterable[ReachAnswer]) -> bool:
-    """Tell whether an answer depends on policy statements that could not be read."""
+    """Return whether an answer depends on policy statements that could not be read."""
     return any(gap.key == UNREAD for reply in replies for gap in reply.gaps)

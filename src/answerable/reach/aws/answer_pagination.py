@@ -322,7 +322,7 @@ class _ReachPager:
         )
 
     def _is_covered_by_administrator(self, path: ReachPath) -> bool:
-        """Tell whether an earlier administrator's rows cover those of a path."""
+        """Return whether an earlier administrator's rows cover those of a path."""
         account = self._graph.get_principal(path.target).identity.account
         if account in self._ruled and path.step_count:
             return True

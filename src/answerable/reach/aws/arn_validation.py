@@ -104,7 +104,7 @@ def _find_unknown_type_error(
 
 
 def _is_collected_arn(facts: SightedFacts, text: str) -> bool:
-    """Tell whether a resource with this ARN was collected."""
+    """Return whether a resource with this ARN was collected."""
     return text in facts.resources_by_id() or text in facts.identities_by_id()
 
 
@@ -164,7 +164,7 @@ _BEGINNINGS = {2: r"[a-z0-9-]*", 3: r"([a-z]{2}(-[a-z0-9-]*)?)?", 4: r"[0-9]*"}
 
 
 def _ends_in_wildcard(written: list[str]) -> bool:
-    """Tell whether an incomplete ARN ends in a wildcard."""
+    """Return whether an incomplete ARN ends in a wildcard."""
     beginning = _BEGINNINGS.get(len(written) - 1, "")
     return re.fullmatch(beginning + r"\*", written[-1]) is not None
 
@@ -184,7 +184,7 @@ def _add_missing_colons(text: str, load_catalogue: LoadCatalogue) -> str:
 
 
 def _matches_resource_type(catalogue: ActionCatalogue, parts: ArnParts) -> bool:
-    """Tell whether an ARN pattern fits a type of its service."""
+    """Return whether an ARN pattern fits a type of its service."""
     service = parts[_SERVICE]
     return any(
         overlaps_arn(form, parts)

@@ -91,7 +91,7 @@ def _collect_names_used_in_policies(inventory: Inventory) -> "PolicyNames":
 def is_pattern_question(
     accounts: "CompiledAccounts", action: str, resource: str
 ) -> bool:
-    """Tell whether a question is about all resources of a pattern.
+    """Return whether a question is about all resources of a pattern.
 
     Args:
         accounts: The compiled accounts.

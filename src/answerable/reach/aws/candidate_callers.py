@@ -86,7 +86,7 @@ def _list_holders_of_matching_allow(
 
 
 def _may_statement_match_call(clause: CompiledStatement, call: AwsRequest) -> bool:
-    """Tell whether a statement may apply to a call for some caller."""
+    """Return whether a statement may apply to a call for some caller."""
     if match_resource_element(clause, call.parts, call.known) == FALSE:
         return False
     return evaluate_block(clause.conditions, call.known) != FALSE

@@ -84,7 +84,7 @@ def list_roles_trusting_caller(
 
 
 def _does_trust_entry_admit_caller(entry: TrustEntry, caller: ExternalCaller) -> bool:
-    """Tell whether a trust policy's entry admits an outside caller."""
+    """Return whether a trust policy's entry admits an outside caller."""
     match caller.kind:
         case ExternalCallerKind.SERVICE:
             return entry.kind == "Service" and entry.principal == caller.id
@@ -99,7 +99,7 @@ def _does_trust_entry_admit_caller(entry: TrustEntry, caller: ExternalCaller) ->
 
 
 def _does_principal_value_match_caller(text: str, caller: ExternalCaller) -> bool:
-    """Tell whether a principal value names a caller, its account or session."""
+    """Return whether a principal value names a caller, its account or session."""
     if text in ("*", caller.id) or get_principal_account(text) == caller.account:
         return True
     session = parse_session_arn(caller.id)

@@ -71,7 +71,7 @@ class IdentityExposure:
 
     @property
     def is_unconditional(self) -> bool:
-        """Tell whether admin, public or external access needs no condition."""
+        """Return whether admin, public or external access needs no condition."""
         return Verdict.ALWAYS in (self.admin, self.public, self.external)
 
 

@@ -22,7 +22,7 @@ _NO_POLICIES = "its identity policies were not collected"
 
 
 def is_aws_entity(key: str, kind: str = "") -> bool:
-    """Tell whether an identity, credential or resource belongs to AWS."""
+    """Return whether an identity, credential or resource belongs to AWS."""
     if is_account_number(key):
         return True
     return kind.startswith(AWS) if kind else key.startswith(_PREFIXES)

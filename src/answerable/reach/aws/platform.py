@@ -87,7 +87,7 @@ class AwsEvaluator:
         return [each for each in dict.fromkeys(found) if each]
 
     def has_trust_policy(self, identity: IdentityId) -> bool:
-        """Tell whether the trust policy of a role was collected."""
+        """Return whether the trust policy of a role was collected."""
         from answerable.reach.aws import token_trusts
 
         return token_trusts.has_trust_policy(self.query.graph, identity)
@@ -183,7 +183,7 @@ class AwsPlatform:
     kinds: tuple[str, ...] = (AWS,)
 
     def owns(self, key: str) -> bool:
-        """Tell whether an id is an ARN, an AWS account number or an outside caller."""
+        """Return whether an id is an ARN, an AWS account number or an outside caller."""
         return is_aws_entity(key) or parse_caller(key, {}) is not None
 
     def parse_call(

@@ -33,15 +33,15 @@ class PolicyNames:
     resources: frozenset[ArnParts]
 
     def names_service(self, service: str) -> bool:
-        """Tell whether some policy names actions of a service (lower case)."""
+        """Return whether some policy names actions of a service (lower case)."""
         return any(one.startswith(f"{service}:") for one in self.actions)
 
     def names_action(self, action: str) -> bool:
-        """Tell whether a policy names exactly this action (lower case)."""
+        """Return whether a policy names exactly this action (lower case)."""
         return action in self.actions
 
     def matches_action_pattern(self, pattern: str, known: Container[str]) -> bool:
-        """Tell whether an encoded action pattern overlaps one in a policy.
+        """Return whether an encoded action pattern overlaps one in a policy.
 
         Args:
             pattern: In lower case.
@@ -57,7 +57,7 @@ class PolicyNames:
         return False
 
     def overlaps_resource_pattern(self, pattern: ArnParts) -> bool:
-        """Tell whether an ARN pattern overlaps one in a policy."""
+        """Return whether an ARN pattern overlaps one in a policy."""
         return any(overlaps_arn(pattern, one) for one in self.resources)
 
 

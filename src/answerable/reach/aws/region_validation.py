@@ -41,7 +41,7 @@ _NAME = re.compile(f"({'|'.join(_AREAS)})-({'|'.join(_DIRECTIONS)})-[1-9][0-9]?"
 
 
 def is_region_name(text: str) -> bool:
-    """Tell whether a text can be the name of a region."""
+    """Return whether a text can be the name of a region."""
     return _NAME.fullmatch(text) is not None
 
 

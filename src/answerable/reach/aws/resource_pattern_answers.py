@@ -113,11 +113,11 @@ class PatternQuery:
         return self._combine_answers_of_paths(start, ways, limit)
 
     def may_act_on_pattern(self, node: IdentityNode) -> bool:
-        """Tell whether a node, directly or through others, may act on some."""
+        """Return whether a node, directly or through others, may act on some."""
         return self._get_permitted_paths().may_reach_permitted_node(node)
 
     def may_act_on_part_directly(self, principal: CompiledPrincipal) -> bool:
-        """Tell whether a principal by itself may act on part of the pattern.
+        """Return whether a principal by itself may act on part of the pattern.
 
         The test is necessary, not sufficient.
         """
@@ -236,7 +236,7 @@ class PatternQuery:
         return found
 
     def _statement_overlaps_pattern(self, clause: CompiledStatement) -> bool:
-        """Tell whether a statement may match some of the pattern."""
+        """Return whether a statement may match some of the pattern."""
         found = self._touching.get(clause)
         if found is None:
             wanted = self._wanted.resources.pattern
@@ -246,7 +246,7 @@ class PatternQuery:
         return found
 
     def _may_statement_cover_pattern(self, clause: CompiledStatement) -> bool:
-        """Tell whether a statement may allow all of the pattern."""
+        """Return whether a statement may allow all of the pattern."""
         if not clause.parts or clause.not_resources:
             return True
         return any(matches_arn(parts, self._pattern) for parts in clause.parts)
@@ -306,7 +306,7 @@ class PatternQuery:
         return _PatternPaths(whole, some, found, self._find_search_stops(whole, sure))
 
     def _is_node_allowed_whole_pattern(self, node: IdentityNode) -> bool:
-        """Tell whether a node may act on all of it unconditionally."""
+        """Return whether a node may act on all of it unconditionally."""
         return self._evaluate_on_pattern(node).formula == TRUE
 
     def _find_search_stops(self, closure: GraphClosure, unconditional_bits: int) -> int:
@@ -333,7 +333,7 @@ class PatternQuery:
 
 
 def _rests_on_collected_allow(answer: ReachAnswer | None) -> bool:
-    """Tell whether an answer rests on at least one allow that was collected."""
+    """Return whether an answer rests on at least one allow that was collected."""
     return answer is not None and queries.rank_answer(answer) >= queries.CONDITIONAL
 
 
@@ -367,7 +367,7 @@ class _PatternPaths:
         self._whole = closure
 
     def may_reach_other_permitted_nodes(self, node: IdentityNode) -> bool:
-        """Tell whether others that a node can become may act on part of it."""
+        """Return whether others that a node can become may act on part of it."""
         number = self._whole.get_or_assign_node_number(node)
         return bool(self._whole.get_reachable(number) & self.some & ~(1 << number))
 
@@ -379,7 +379,7 @@ class _PatternPaths:
         ).bit_count()
 
     def may_reach_permitted_node(self, node: IdentityNode) -> bool:
-        """Tell whether a node, or one it can become, may act on part of it."""
+        """Return whether a node, or one it can become, may act on part of it."""
         return bool(
             self.some >> self._whole.get_or_assign_node_number(node) & 1
         ) or self.may_reach_other_permitted_nodes(node)

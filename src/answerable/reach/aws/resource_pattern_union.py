@@ -118,7 +118,7 @@ class PatternUnion:
         return sorted(found, key=lambda part: part.formula != TRUE)
 
     def _covers_cached(self, outer: _ResourceTerm, inner: _ResourceTerm) -> bool:
-        """Tell whether one pattern covers another; cached."""
+        """Return whether one pattern covers another; cached."""
         found = self._covers.get((outer, inner))
         if found is None:
             found = self._covers[outer, inner] = covers(RESOURCES, outer, inner)
@@ -148,7 +148,7 @@ class PatternUnion:
             yield conjoin(named, part.formula)
 
     def _is_covered(self, parts: Sequence[ReachAnswer]) -> bool:
-        """Tell whether parts of callers of one account together cover a pattern.
+        """Return whether parts of callers of one account together cover a pattern.
 
         They do not if no single part's pattern, exceptions aside, contains the
         pattern: the remainder is never empty then.
@@ -219,7 +219,7 @@ class UnconditionalParts:
             self._covered.clear()
 
     def does_part_cover_row(self, account: str, row: PermissionRow) -> bool:
-        """Tell whether an already allowed part of an account covers a row."""
+        """Return whether an already allowed part of an account covers a row."""
         key = account, row.resources
         found = self._covered.get(key)
         if found is None:
@@ -235,7 +235,7 @@ class UnconditionalParts:
 def _do_terms_cover_patterns(
     remaining: list[_ResourceTerm], terms: Iterable[_ResourceTerm]
 ) -> bool:
-    """Tell whether these ARN patterns together cover all remaining ones."""
+    """Return whether these ARN patterns together cover all remaining ones."""
     for term in terms:
         remaining = _subtract_pattern_from_each(remaining, term)
         if not remaining:
@@ -273,7 +273,7 @@ def _combine_part_answers(
 
 
 def _does_condition_imply(formula: Formula, other: Formula) -> bool:
-    """Tell whether a condition implies another, compared alternative by alternative."""
+    """Return whether a condition implies another, compared alternative by alternative."""
     return all(any(less <= more for less in other) for more in formula)
 
 
@@ -369,14 +369,14 @@ def _get_resource_pattern(part: ReachAnswer) -> PatternTerm[ArnParts]:
 
 
 def _is_independent_of_resource_name(formula: Formula) -> bool:
-    """Tell whether no condition is about the resource that a call names."""
+    """Return whether no condition is about the resource that a call names."""
     return not any(
         a.key in _RESOURCE_NAMING_KEYS for alternative in formula for a in alternative
     )
 
 
 def _has_uniform_alternative(formula: Formula) -> bool:
-    """Tell whether some alternative is equal for every resource of a part."""
+    """Return whether some alternative is equal for every resource of a part."""
 
     def plain(alternative: frozenset[ConditionAtom]) -> bool:
         return not any(a.key in _RESOURCE_NAMING_KEYS for a in alternative)

@@ -161,7 +161,7 @@ class StatementQuotes:
         return f"none of its statements allows it: {said}{rest}"[:_MAX_TEXT_LENGTH]
 
     def _measure_action_distance(self, statement: Statement) -> "_StatementDistance":
-        """Tell whether a statement is on the action, its service or another."""
+        """Return whether a statement is on the action, its service or another."""
         if not self._action:
             return _StatementDistance.SAME_ACTION
         patterns = [

@@ -17,7 +17,7 @@ _PROVIDER = ":oidc-provider/"
 
 
 def has_trust_policy(graph: IdentityGraph, role: IdentityId) -> bool:
-    """Tell whether the trust policy of a role was collected."""
+    """Return whether the trust policy of a role was collected."""
     trust = graph.accounts.trusts.get(role)
     return trust is not None and trust.collected
 

@@ -263,7 +263,7 @@ class _TransitiveCallerQuery:
                 yield key, partial(self._build_answer_for_path_from_node, node)
 
     def _is_start_node(self, node: IdentityNode) -> bool:
-        """Tell whether a node is an existing identity without gained permissions."""
+        """Return whether a node is an existing identity without gained permissions."""
         return node == self._graph.get_start_node(
             node.identity
         ) and not is_not_yet_created(node.identity)
@@ -286,7 +286,7 @@ class _TransitiveCallerQuery:
         return better if rank_answer(better) > RESTS_ON_UNCOLLECTED else reply
 
     def _does_node_reach_collected_allow(self, node: IdentityNode) -> bool:
-        """Tell whether a node reaches a permission in collected policies."""
+        """Return whether a node reaches a permission in collected policies."""
         if self._answered is None:
             graph, open_ = self._graph, self._goals.some & ~self._goals.sure
             self._answered = self._goals.sure

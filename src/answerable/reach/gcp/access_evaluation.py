@@ -217,7 +217,7 @@ class AccessEvaluation:
                 yield number, denied
 
     def _match_any(self, principal: str, members: tuple[str, ...]) -> Formula:
-        """Tell whether one of some members includes a principal."""
+        """Return whether one of some members includes a principal."""
         return disjoin(*(self.index.match(principal, each) for each in members))
 
     def _evaluate_boundaries(
@@ -257,7 +257,7 @@ class AccessEvaluation:
         permission: str,
         resource: str,
     ) -> Formula:
-        """Tell whether a boundary makes a resource eligible for a permission."""
+        """Return whether a boundary makes a resource eligible for a permission."""
         if policy is None:
             return build_atom(BOUNDARY, "Includes", (name,))
         tree = self.index.tree
@@ -285,7 +285,7 @@ def _find_open_group(match: Formula) -> str:
 
 
 def _names_group(atom: ConditionAtom) -> bool:
-    """Tell whether an atom is about the members of a group."""
+    """Return whether an atom is about the members of a group."""
     return atom.key == MEMBERSHIP and atom.values[0].startswith("group:")
 
 
@@ -314,7 +314,7 @@ def _describe_denial(
 
 
 def denies_permission(rule: GoogleDenyRule, permission: str) -> bool:
-    """Tell whether a deny rule names a permission and does not except it.
+    """Return whether a deny rule names a permission and does not except it.
 
     Source: https://docs.cloud.google.com/iam/docs/deny-permissions-support: groups of
     permissions as `SERVICE/*.*`, `SERVICE/RESOURCE.*` and `SERVICE/*.VERB`.
@@ -325,7 +325,7 @@ def denies_permission(rule: GoogleDenyRule, permission: str) -> bool:
 
 
 def _names_permission(patterns: tuple[str, ...], permission: str) -> bool:
-    """Tell whether one of some patterns names a permission."""
+    """Return whether one of some patterns names a permission."""
     return any(fnmatchcase(permission, normalise_permission(each)) for each in patterns)
 
 
@@ -354,7 +354,7 @@ _DEFAULT_VERSION = 4
 
 
 def is_enforced(policy: GoogleAccessBoundary, permission: str) -> bool:
-    """Tell whether a boundary is known to block a permission outside its resources."""
+    """Return whether a boundary is known to block a permission outside its resources."""
     text = policy.version
     version = int(text) if text.isdigit() else _DEFAULT_VERSION
     return any(
@@ -364,7 +364,7 @@ def is_enforced(policy: GoogleAccessBoundary, permission: str) -> bool:
 
 
 def takes_permission(index: GoogleCloudIndex, permission: str, resource: str) -> bool:
-    """Tell whether resources of a service take a permission.
+    """Return whether resources of a service take a permission.
 
     A project, folder or organization holds resources of all services.
     """

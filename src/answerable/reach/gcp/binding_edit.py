@@ -33,7 +33,7 @@ class _BindingRemoval:
         self.known: dict[str, None] = {}
 
     def includes(self, *names: str) -> bool:
-        """Tell whether one of the names of a binding or rule is to be removed."""
+        """Return whether one of the names of a binding or rule is to be removed."""
         if len(self.known) < _MOST_KNOWN:
             self.known |= dict.fromkeys(names)
         hits = {text for text, short in self.wanted.items() if short in names}

@@ -71,7 +71,7 @@ def parse_timestamp(text: str) -> CelInstant | CelError:
 
 
 def is_open(value: CelValue) -> bool:
-    """Tell whether a value is boolean and open, or a list with such a part."""
+    """Return whether a value is boolean and open, or a list with such a part."""
     return isinstance(value, frozenset) and value not in (TRUE, FALSE)
 
 
@@ -92,7 +92,7 @@ def compare_later_time(mark: str, left: CelValue, right: CelValue) -> bool | Non
 
 
 def contains_value(items: CelValue, value: CelValue) -> bool | None:
-    """Tell whether a list contains a value."""
+    """Return whether a list contains a value."""
     if not isinstance(items, CelList):
         return None
     if value in items.items:

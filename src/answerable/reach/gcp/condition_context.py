@@ -96,7 +96,7 @@ def _build_context(
 
 
 def _is_target(permission: str, resource: str) -> bool:
-    """Tell whether a request with a permission names this very resource.
+    """Return whether a request with a permission names this very resource.
 
     A project is the container of the resources of its services; a bucket is that of its
     objects.
@@ -165,7 +165,7 @@ def _test_tag(
 def _find_tag(
     held: Mapping[str, tuple[str, str]], method: str, arguments: Sequence[str]
 ) -> bool | None:
-    """Tell whether collected tags meet a test; None for a test by the id of a key."""
+    """Return whether collected tags meet a test; None for a test by the id of a key."""
     match method, *arguments:
         case ["hasTagKey", key]:
             return key in held

@@ -186,7 +186,7 @@ class _EstateCompiler:
                     self.by_member.setdefault(member, []).append(binding)
 
     def _is_special(self, member: str) -> bool:
-        """Tell whether a member needs more than a look-up of the principal's sets."""
+        """Return whether a member needs more than a look-up of the principal's sets."""
         kind = member.partition(":")[0]
         is_open = member in self.groups.open_groups
         return kind == "principalSet" or kind in CONVENIENCE_ROLES or is_open

@@ -53,14 +53,14 @@ class GoogleCloudIndex:
         return self.tree.get_account_resource(email, known.project if known else "")
 
     def match_binding(self, principal: str, binding: IndexedBinding) -> Formula:
-        """Tell whether a binding names a principal, directly or by a set."""
+        """Return whether a binding names a principal, directly or by a set."""
         certain = self.principals.get_membership(principal).certain
         if not binding.members.isdisjoint(certain):
             return TRUE
         return disjoin(*(self.match(principal, each) for each in binding.special))
 
     def match(self, principal: str, member: str) -> Formula:
-        """Tell whether a member of a policy includes a principal."""
+        """Return whether a member of a policy includes a principal."""
         role = CONVENIENCE_ROLES.get(member.partition(":")[0])
         if role is None:
             return self.principals.match(principal, member)
@@ -88,7 +88,7 @@ class GoogleCloudIndex:
         return found
 
     def may_include(self, role: str, permission: str) -> bool:
-        """Tell whether a role has a permission, or its permissions are not known."""
+        """Return whether a role has a permission, or its permissions are not known."""
         permissions = self.roles.get_permissions(role)
         return permissions is None or permission in permissions
 
@@ -102,7 +102,7 @@ class GoogleCloudIndex:
         return found
 
     def has_policies_of(self, resource: str) -> bool:
-        """Tell whether the policies of a resource and all its ancestors are known."""
+        """Return whether the policies of a resource and all its ancestors are known."""
         chain = self.tree.get_chain(resource)
         reached = self.tree.reaches_root(resource)
         return POLICIES in self.collected and reached and chain[-1] in self.by_resource

@@ -207,7 +207,7 @@ class GcpEvaluator:
         return self._trusts.list_token_issuers()
 
     def has_trust_policy(self, identity: IdentityId) -> bool:
-        """Tell whether the providers of a pool were collected."""
+        """Return whether the providers of a pool were collected."""
         return self._trusts.has_trust_policy(identity)
 
     def list_token_trusts(self, issuer: str) -> "Iterable[TokenTrust]":

@@ -54,7 +54,7 @@ class GooglePermissionRow:
 
 
 def is_glob(text: str) -> bool:
-    """Tell whether a text is a glob."""
+    """Return whether a text is a glob."""
     return bool(set("*?[") & set(text))
 
 
@@ -232,7 +232,7 @@ class RowLister:
                     self._owned.add(resource)
 
     def _is_owned(self, place: str) -> bool:
-        """Tell whether a row without conditions gives everything on a resource."""
+        """Return whether a row without conditions gives everything on a resource."""
         chain = self._index.tree.get_chain(place)
         return bool(self._owned) and not self._owned.isdisjoint(chain)
 

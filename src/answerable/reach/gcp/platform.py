@@ -57,7 +57,7 @@ class GcpPlatform:
     kinds: tuple[str, ...] = ("gcp-", "gcloud-")
 
     def owns(self, key: str) -> bool:
-        """Tell whether an id is of a principal or a resource of Google Cloud."""
+        """Return whether an id is of a principal or a resource of Google Cloud."""
         if not key.startswith(_MARKS) and not key.endswith(_SUFFIX):
             return False
         from answerable.model import google_cloud_ids as ids
@@ -133,7 +133,7 @@ class GcpPlatform:
 
 
 def has_estate(inventory: Inventory) -> bool:
-    """Tell whether a snapshot has data of Google Cloud."""
+    """Return whether a snapshot has data of Google Cloud."""
     return PLATFORM in inventory.facts.list_catalogue_platforms()
 
 

@@ -44,7 +44,7 @@ class PoolTrusts:
         return tuple(dict.fromkeys(issuers))
 
     def has_trust_policy(self, identity: IdentityId) -> bool:
-        """Tell whether the providers of a pool were collected."""
+        """Return whether the providers of a pool were collected."""
         pool, _ = split_pool_principal(identity)
         return not pool or POOLS in self._index.collected
 
@@ -90,7 +90,7 @@ class PoolTrusts:
 
 
 def match_audience(provider: GooglePoolProvider, audiences: Sequence[str]) -> Formula:
-    """Tell whether a provider accepts a token for one of some audiences.
+    """Return whether a provider accepts a token for one of some audiences.
 
     Without a list, the audience is the full name of the provider. The holder of a token
     that is requested per call chooses its audience: it stays open if it is not known.

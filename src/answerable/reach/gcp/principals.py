@@ -78,7 +78,7 @@ class PrincipalIndex:
             yield f"principalSet://iam.googleapis.com/{pool}/*"
 
     def match(self, principal: str, member: str) -> Formula:
-        """Tell whether a member of a policy includes a principal."""
+        """Return whether a member of a policy includes a principal."""
         if member in self.get_membership(principal).certain:
             return TRUE
         if member.startswith(GROUP):
@@ -91,7 +91,7 @@ class PrincipalIndex:
         return self._match_pool_set(principal, member)
 
     def _may_join(self, group: str, pooled: bool) -> bool:
-        """Tell whether a group may have members that were not collected."""
+        """Return whether a group may have members that were not collected."""
         known = group in self.members and group not in self.open_groups
         return not known and not pooled
 

@@ -94,14 +94,14 @@ class ResourceTree:
         return found
 
     def reaches_root(self, name: str) -> bool:
-        """Tell whether the chain of a resource ends at an organization or root."""
+        """Return whether the chain of a resource ends at an organization or root."""
         last = self.get_chain(name)[-1]
         kind, _ = get_container(last)
         known = self.resources.get(last)
         return kind == "organizations" or (known is not None and known.is_root)
 
     def contains(self, ancestor: str, name: str) -> bool:
-        """Tell whether a resource is an ancestor of another, or the same."""
+        """Return whether a resource is an ancestor of another, or the same."""
         return ancestor in self.get_chain(name)
 
     def list_below(self, name: str, kind: str) -> list[str]:

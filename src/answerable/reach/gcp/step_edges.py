@@ -193,7 +193,7 @@ class StepLister:
     def _are_held(
         self, needed: Iterable[str], held: Mapping[str, Sequence[str]], place: str
     ) -> bool:
-        """Tell whether permissions may be held on a resource or its ancestors."""
+        """Return whether permissions may be held on a resource or its ancestors."""
         chain = frozenset(self.index.tree.get_chain(place))
         return all(not chain.isdisjoint(held[each]) for each in needed)
 
@@ -274,7 +274,7 @@ class StepLister:
                 delegates.append(chain_steps(principal, first, more))
 
     def _gets_token(self, principal: str, account: str) -> bool:
-        """Tell whether a principal surely gets a token of a delegate: no chain needed."""
+        """Return whether a principal surely gets a token of a delegate: no chain needed."""
         tokens = (self._build_step(principal, account, each) for each in TOKEN_RULES)
         return any(each.formula == TRUE for each in tokens)
 
@@ -339,7 +339,7 @@ class StepLister:
         )
 
     def _is_blocked(self, account: str, rule: GoogleStepRule) -> bool:
-        """Tell whether a disabled account or an organization policy blocks a step."""
+        """Return whether a disabled account or an organization policy blocks a step."""
         known = self.index.accounts.get(account)
         if known is not None and known.disabled:
             return True

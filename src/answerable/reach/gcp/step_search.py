@@ -133,7 +133,7 @@ class StepSearch:
         return found
 
     def _has_delegation(self) -> bool:
-        """Tell whether chains over delegates may lead anywhere.
+        """Return whether chains over delegates may lead anywhere.
 
         The delegate need not be an ancestor of the target.
         """
@@ -152,7 +152,7 @@ class StepSearch:
 def _any_delegation(
     index: GoogleCloudIndex, select: Callable[[str], frozenset[str]]
 ) -> bool:
-    """Tell whether a role of any binding has the delegation permission alone.
+    """Return whether a role of any binding has the delegation permission alone.
 
     A holder of `getAccessToken` on the delegate needs no delegation.
     """

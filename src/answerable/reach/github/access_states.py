@@ -125,7 +125,7 @@ def _apply_step(
 
 
 def _edits_roles(state: AccessState) -> bool:
-    """Tell whether a state follows an edit of an organization role."""
+    """Return whether a state follows an edit of an organization role."""
     return any(hop.via == "manage-roles" for hop in state.hops)
 
 

@@ -73,7 +73,7 @@ class Write:
 
     @property
     def is_branch(self) -> bool:
-        """Tell whether the ref is a branch."""
+        """Return whether the ref is a branch."""
         return self.ref.startswith("refs/heads/")
 
 
@@ -331,7 +331,7 @@ def _decide_ruleset(
 
 
 def _can_bypass(actor: BypassActor, access: RepositoryAccess, write: Write) -> bool:
-    """Tell whether a bypass actor is the identity, in a mode that covers the write."""
+    """Return whether a bypass actor is the identity, in a mode that covers the write."""
     if actor.mode == "pull_request" and not write.merges:
         return False
     name = actor.name.lower()
@@ -346,7 +346,7 @@ def _can_bypass(actor: BypassActor, access: RepositoryAccess, write: Write) -> b
 
 
 def _has_role(access: RepositoryAccess, role: str) -> bool:
-    """Tell whether an identity has a repository role, or a stronger built-in one."""
+    """Return whether an identity has a repository role, or a stronger built-in one."""
     if role not in ROLES:
         return role in access.roles
     rank = ROLES.index(role)

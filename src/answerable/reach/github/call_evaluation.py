@@ -286,7 +286,7 @@ def _explain_uncollected(
 
 
 def _is_reported(organizations: Organizations, resource: GitHubResource) -> bool:
-    """Tell whether a working copy states the workflows of a resource's repository."""
+    """Return whether a working copy states the workflows of a resource's repository."""
     if not resource.repository or not isinstance(organizations, OrganizationIndexes):
         return False
     repository = replace(resource, kind="repo", name="")

@@ -63,7 +63,7 @@ class _Use:
 
     @property
     def is_movable(self) -> bool:
-        """Tell whether the ref may point to something else later."""
+        """Return whether the ref may point to something else later."""
         return bool(self.ref) and _COMMIT.fullmatch(self.ref) is None
 
 

@@ -68,7 +68,7 @@ def decide_job_environment(place: RepositoryPlace, job: WorkflowJob) -> AccessDe
 
 
 def can_ref_deploy(place: RepositoryPlace, environment: Environment, ref: str) -> bool:
-    """Tell whether a run on a ref may use an environment."""
+    """Return whether a run on a ref may use an environment."""
     name = ref.split("/", 2)[-1]
     if environment.protected_branches:
         protected = [

@@ -75,7 +75,7 @@ def resolve_identity(
 
 
 def _is_absent(index: OrganizationIndex, subject: GitHubSubject) -> bool:
-    """Tell whether a team or a token is not in a complete list."""
+    """Return whether a team or a token is not in a complete list."""
     organization = index.organization
     if subject.kind == "team":
         return (

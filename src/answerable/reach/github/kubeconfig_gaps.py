@@ -59,7 +59,7 @@ def _list_kubeconfig_secrets(
 def _can_read(
     index: OrganizationIndex, start: SubjectIdentity, secret: GitHubResource
 ) -> bool:
-    """Tell whether an identity may read a secret by a run, or that is not known."""
+    """Return whether an identity may read a secret by a run, or that is not known."""
     subject = parse_identity(start.identity)
     if subject is None:
         return False

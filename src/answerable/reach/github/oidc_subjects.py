@@ -47,7 +47,7 @@ def list_subject_forms(place: RepositoryPlace) -> list[tuple[str, Formula]]:
 
 
 def _is_immutable(place: RepositoryPlace) -> bool | None:
-    """Tell whether a repository uses the immutable form; None: not known."""
+    """Return whether a repository uses the immutable form; None: not known."""
     repository = place.repository
     for template in (repository.oidc, place.index.organization.oidc):
         if template is not None and template.immutable is not None:
@@ -144,7 +144,7 @@ def list_stated_contexts(head: str, subjects: tuple[str, ...]) -> Iterator[str]:
 
 
 def could_match(head: str, subjects: tuple[str, ...]) -> bool:
-    """Tell whether one of the subjects of a trust policy may name a repository."""
+    """Return whether one of the subjects of a trust policy may name a repository."""
     if not subjects:
         return True
     for each in subjects:

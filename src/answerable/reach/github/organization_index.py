@@ -65,7 +65,7 @@ class OrganizationIndex:
 
     @property
     def has_all_team_members(self) -> bool:
-        """Tell whether the members of every team were collected."""
+        """Return whether the members of every team were collected."""
         return self.organization.teams is not None and all(
             each.members is not None for each in self.teams.values()
         )

@@ -141,7 +141,7 @@ class GithubPlatform:
     kinds: tuple[str, ...] = ("github-",)
 
     def owns(self, key: str) -> bool:
-        """Tell whether an id is of an identity or a resource of an organization."""
+        """Return whether an id is of an identity or a resource of an organization."""
         if not key.startswith(_PREFIX):
             return False
         from answerable.model.github_ids import parse_resource_id, parse_subject_id

@@ -47,14 +47,14 @@ def _compile_fnmatch(pattern: str) -> re.Pattern[str]:
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Tell whether a name matches a pattern; `*` does not match `/`."""
+    """Return whether a name matches a pattern; `*` does not match `/`."""
     return _compile_fnmatch(pattern).fullmatch(name) is not None
 
 
 def is_ref_selected(
     ref: str, default_branch: str, include: Iterable[str], exclude: Iterable[str]
 ) -> bool:
-    """Tell whether a ruleset selects a ref: one included pattern and none excluded.
+    """Return whether a ruleset selects a ref: one included pattern and none excluded.
 
     Source: https://docs.github.com/repositories/configuring-branches-and-merges-in-your-repository/managing-rulesets/creating-rulesets-for-a-repository
     """
@@ -74,7 +74,7 @@ def is_ref_selected(
 def is_repository_selected(
     name: str, include: Iterable[str], exclude: Iterable[str]
 ) -> bool:
-    """Tell whether an organization's ruleset selects a repository."""
+    """Return whether an organization's ruleset selects a repository."""
 
     def selects(pattern: str) -> bool:
         return pattern == "~ALL" or matches(pattern.lower(), name.lower())

@@ -62,7 +62,7 @@ class RepositoryAccess:
     removed: frozenset[str] = frozenset()
 
     def has(self, capability: str) -> bool:
-        """Tell whether the identity has a capability."""
+        """Return whether the identity has a capability."""
         return capability in self.capabilities
 
 
@@ -277,7 +277,7 @@ def _find_access_of_app(
 def _is_selected(
     holder: AppInstallation | AccessToken, repository: Repository
 ) -> bool | None:
-    """Tell whether an installation or a token covers a repository; None: not known."""
+    """Return whether an installation or a token covers a repository; None: not known."""
     if holder.selection == "all":
         return True
     if holder.selection == "none":

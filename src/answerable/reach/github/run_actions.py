@@ -48,7 +48,7 @@ RunChange = tuple[tuple[PathHop, ...], AccessDecision]
 
 
 def is_run_action(action: str) -> bool:
-    """Tell whether only runs take an action: also what their token does on the API."""
+    """Return whether only runs take an action: also what their token does on the API."""
     return action in _RUN_ACTIONS or parse_token_action(action) is not None
 
 
@@ -129,7 +129,7 @@ def _list_own_decisions(
 def can_job_act(
     place: RepositoryPlace, job: WorkflowJob, action: str, name: str
 ) -> bool | None:
-    """Tell whether an existing job takes an action; None where that is not known."""
+    """Return whether an existing job takes an action; None where that is not known."""
     if action == READ_SECRET:
         return "*" in job.secrets or name.upper() in {s.upper() for s in job.secrets}
     if action == RUN_JOB:
@@ -166,7 +166,7 @@ def _list_decisions_by_runs(
 
 
 def is_unrelated(place: RepositoryPlace, login: str) -> bool:
-    """Tell whether a member brings about no run of a private repository.
+    """Return whether a member brings about no run of a private repository.
 
     False where a list that could grant was not collected, and where its jobs call code
     of other repositories.

@@ -91,7 +91,7 @@ def _list_own_holders(
 
 
 def is_visible(secret: SharedSecret, place: RepositoryPlace) -> bool | None:
-    """Tell whether runs of a repository may read an organization's secret.
+    """Return whether runs of a repository may read an organization's secret.
 
     Returns:
         None if the selected repositories or the visibility are not known.

@@ -47,7 +47,7 @@ class StatementRemoval:
         self.known: dict[str, None] = {}
 
     def includes(self, statement: str) -> bool:
-        """Tell whether a statement is to be removed."""
+        """Return whether a statement is to be removed."""
         self.known[statement] = None
         hits = {t for t, short in self.wanted.items() if short == statement.lower()}
         self.found |= hits

@@ -109,10 +109,10 @@ def _rank_access(access: str) -> int:
 
 
 def _includes_access(held: str, wanted: str) -> bool:
-    """Tell whether an access includes another."""
+    """Return whether an access includes another."""
     return _rank_access(held) >= _rank_access(wanted)
 
 
 def has_permission(permissions: Permissions, scope: str, access: str) -> bool:
-    """Tell whether a token has a permission."""
+    """Return whether a token has a permission."""
     return _includes_access(permissions.get(scope, NONE), access)

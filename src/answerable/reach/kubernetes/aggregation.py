@@ -44,7 +44,7 @@ def compute_aggregated_rules(roles: Sequence[RbacRole]) -> list[RbacRole]:
 
 
 def is_selected(role: RbacRole, other: RbacRole) -> bool:
-    """Tell whether a ClusterRole is aggregated into another one."""
+    """Return whether a ClusterRole is aggregated into another one."""
     labels = dict(other.labels)
     return any(
         all(_is_requirement_met(each, labels) for each in selector)
@@ -53,7 +53,7 @@ def is_selected(role: RbacRole, other: RbacRole) -> bool:
 
 
 def _is_requirement_met(requirement: LabelRequirement, labels: dict[str, str]) -> bool:
-    """Tell whether labels meet a requirement of a selector.
+    """Return whether labels meet a requirement of a selector.
 
     Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/,
     "Resources that support set-based requirements"; `NotIn` selects objects without

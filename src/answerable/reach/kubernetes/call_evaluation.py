@@ -128,7 +128,7 @@ def _find_parts(
 
 
 def _is_admin(access: ClusterAccess, path: AccessPath) -> bool:
-    """Tell whether the end of a path may do everything in the cluster."""
+    """Return whether the end of a path may do everything in the cluster."""
     everything = KubernetesRequest("*", "*", "*")
     return bool(access.graph.find_allowed(everything) >> path.number & 1)
 

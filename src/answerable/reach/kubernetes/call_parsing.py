@@ -106,7 +106,7 @@ def _get_only_cluster(clusters: Clusters, text: str) -> tuple[str, ...]:
 
 
 def _names_resource(text: str) -> bool:
-    """Tell whether a text is the name of a built-in resource."""
+    """Return whether a text is the name of a built-in resource."""
     return bool(find_resource_kinds(text.partition(".")[0]))
 
 
@@ -141,7 +141,7 @@ def normalise_resource(
 
 
 def _is_named_by_rule(clusters: Clusters, resource: KubernetesResource) -> bool:
-    """Tell whether a rule names a resource, or its group is one of an extension."""
+    """Return whether a rule names a resource, or its group is one of an extension."""
     if "." in resource.group:
         return True
     for index in clusters.values():

@@ -282,7 +282,7 @@ class ClusterIndex:
         )
 
     def are_groups_known(self, subject: KubernetesSubject) -> bool:
-        """Tell whether all groups of a subject are known."""
+        """Return whether all groups of a subject are known."""
         return (
             subject.kind != "user"
             or subject.name == ANONYMOUS

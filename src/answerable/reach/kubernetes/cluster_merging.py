@@ -38,7 +38,7 @@ class KindsByNamespace:
     by_namespace: Mapping[str, frozenset[str]]
 
     def includes(self, kind: str, namespace: str = "") -> bool:
-        """Tell whether a kind was collected, in a namespace or everywhere."""
+        """Return whether a kind was collected, in a namespace or everywhere."""
         return kind in self.everywhere or kind in self.by_namespace.get(
             namespace, frozenset()
         )

@@ -52,7 +52,7 @@ def list_user_steps(
 
 
 def is_gke(cluster: Cluster) -> bool:
-    """Tell whether a cluster is of GKE, by its issuer, name or version."""
+    """Return whether a cluster is of GKE, by its issuer, name or version."""
     return (
         cluster.issuer.startswith(_ISSUER)
         or cluster.name.startswith(_CONTEXT)
@@ -61,7 +61,7 @@ def is_gke(cluster: Cluster) -> bool:
 
 
 def may_be_gke(cluster: Cluster) -> bool:
-    """Tell whether a cluster is of GKE, or nothing tells that it is not."""
+    """Return whether a cluster is of GKE, or nothing tells that it is not."""
     return is_gke(cluster) or not (cluster.issuer or cluster.version or cluster.arn)
 
 

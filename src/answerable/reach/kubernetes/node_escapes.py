@@ -36,7 +36,7 @@ def find_node_escape(workload: Workload) -> tuple[Formula, str] | None:
 
 
 def _gives_node(escape: NodeEscape, workload: Workload, container: Container) -> bool:
-    """Tell whether a container has the facts of an escape."""
+    """Return whether a container has the facts of an escape."""
     if escape.privileged:
         return container.privileged
     if escape.host_pid and not workload.host_pid:
@@ -51,7 +51,7 @@ def _gives_node(escape: NodeEscape, workload: Workload, container: Container) ->
 
 
 def _is_mounted(mounts: Iterable[HostMount], paths: Iterable[str]) -> bool:
-    """Tell whether one of the paths is mounted, alone or within a folder."""
+    """Return whether one of the paths is mounted, alone or within a folder."""
     folders = tuple(each.path.rstrip("/") for each in mounts)
     return any(
         path == folder or path.startswith(f"{folder}/")

@@ -46,7 +46,7 @@ class RequestGlobs:
 
 
 def _is_glob(text: str) -> bool:
-    """Tell whether a text is a glob."""
+    """Return whether a text is a glob."""
     return bool(set("*?[") & set(text))
 
 

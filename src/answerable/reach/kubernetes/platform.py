@@ -37,7 +37,7 @@ class KubernetesPlatform:
     kinds: tuple[str, ...] = ("k8s-",)
 
     def owns(self, key: str) -> bool:
-        """Tell whether an id is of an identity or a resource of a cluster."""
+        """Return whether an id is of an identity or a resource of a cluster."""
         if not key.startswith(_MARK):
             return False
         from answerable.model import kubernetes_ids as ids
@@ -157,7 +157,7 @@ class ServiceAccountRoles:
 
 
 def _trusts_clusters(trusts: "TokenTrusts") -> bool:
-    """Tell whether trust policies name a cluster or EKS Pod Identity."""
+    """Return whether trust policies name a cluster or EKS Pod Identity."""
     issuers = any(may_be_cluster(each) for each in trusts.list_token_issuers())
     return issuers or bool(trusts.list_service_trusts("pods.eks.amazonaws.com"))
 

@@ -137,7 +137,7 @@ class PodNodes:
                 )
 
     def _mounts_token(self, workload: Workload) -> bool:
-        """Tell whether a container of a pod has the token of its service account.
+        """Return whether a container of a pod has the token of its service account.
 
         Source: https://kubernetes.io/docs/tasks/configure-pod-container/
         configure-service-account/#opt-out-of-api-credential-automounting

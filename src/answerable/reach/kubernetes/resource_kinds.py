@@ -131,6 +131,6 @@ def find_resource_kinds(name: str) -> tuple[ResourceKind, ...]:
 
 
 def is_namespaced(resource: str, group: str) -> bool | None:
-    """Tell whether a resource is namespaced; None for one that is not built in."""
+    """Return whether a resource is namespaced; None for one that is not built in."""
     found = KINDS_BY_NAME.get((resource, group))
     return found.namespaced if found else None

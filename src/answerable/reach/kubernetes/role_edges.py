@@ -33,7 +33,7 @@ class RoleSteps:
         self._bound = self._collect_bound_subjects()
 
     def _is_some_role_full(self) -> bool:
-        """Tell whether a ClusterRole allows everything: `cluster-admin`, by default."""
+        """Return whether a ClusterRole allows everything: `cluster-admin`, by default."""
         if not self.index.collected.includes("clusterroles"):
             return True
         return any(

@@ -64,7 +64,7 @@ class _RuleRemoval:
         self.known: dict[str, None] = {}
 
     def includes(self, name: str) -> bool:
-        """Tell whether a binding or a rule is to be removed."""
+        """Return whether a binding or a rule is to be removed."""
         self.known[name] = None
         hits = {text for text, short in self.wanted.items() if short == name}
         self.found |= hits

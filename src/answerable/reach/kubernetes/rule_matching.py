@@ -80,7 +80,7 @@ class RuleMatcher:
         self._urls = rule.non_resource_urls
 
     def allows_request(self, request: KubernetesRequest) -> bool:
-        """Tell whether the rule allows a request."""
+        """Return whether the rule allows a request."""
         if not self.matches_verb(request.verb):
             return False
         if request.url:
@@ -92,7 +92,7 @@ class RuleMatcher:
         )
 
     def allows_some_name(self, request: KubernetesRequest) -> bool:
-        """Tell whether the rule allows a request for some names alone."""
+        """Return whether the rule allows a request for some names alone."""
         return (
             bool(self._names)
             and not request.url
@@ -102,15 +102,15 @@ class RuleMatcher:
         )
 
     def matches_verb(self, verb: str) -> bool:
-        """Tell whether the rule lists a verb, or all."""
+        """Return whether the rule lists a verb, or all."""
         return verb in self._verbs or ALL in self._verbs
 
     def _matches_group(self, group: str) -> bool:
-        """Tell whether the rule lists an API group, or all."""
+        """Return whether the rule lists an API group, or all."""
         return group in self._groups or ALL in self._groups
 
     def matches_resource(self, request: KubernetesRequest) -> bool:
-        """Tell whether the rule lists a resource: all, exactly, or `*/SUBRESOURCE`."""
+        """Return whether the rule lists a resource: all, exactly, or `*/SUBRESOURCE`."""
         listed = self._resources
         return (
             request.combined_resource in listed
@@ -119,11 +119,11 @@ class RuleMatcher:
         )
 
     def matches_name(self, name: str) -> bool:
-        """Tell whether the rule lists a name, or no name at all."""
+        """Return whether the rule lists a name, or no name at all."""
         return not self._names or name in self._names
 
     def _matches_url(self, path: str) -> bool:
-        """Tell whether the rule lists a URL: all, exactly, or with a trailing `*`."""
+        """Return whether the rule lists a URL: all, exactly, or with a trailing `*`."""
         return any(
             url in (ALL, path)
             or (url.endswith(ALL) and path.startswith(url.rstrip(ALL)))

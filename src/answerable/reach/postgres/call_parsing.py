@@ -150,7 +150,7 @@ def _complete_object_name(servers: Servers, named: ResourceName) -> ResourceName
 
 
 def _matches_function_signature(signature: str, written: str) -> bool:
-    """Tell whether a user's spelling means a function: `f`, `f(integer)`."""
+    """Return whether a user's spelling means a function: `f`, `f(integer)`."""
     head, _, arguments = signature.partition("(")
     name, mark, types = written.partition("(")
     if head != name:

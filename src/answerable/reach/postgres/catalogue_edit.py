@@ -65,7 +65,7 @@ class _Removal:
         self.known: dict[str, None] = {}
 
     def includes_statement(self, policy: str, statement: str) -> bool:
-        """Tell whether the edit removes this grant, and note that it exists."""
+        """Return whether the edit removes this grant, and note that it exists."""
         spellings = {statement, f"{policy}#{statement}"}
         self.known |= dict.fromkeys(sorted(spellings))
         self.found |= spellings & self.wanted
@@ -113,7 +113,7 @@ def _remove_statements_from_catalogue(body: str, removal: _Removal) -> str:
 
 
 def _is_role_attribute_removed(removal: _Removal, role: str, attribute: str) -> bool:
-    """Tell whether an attribute of a role is to be removed."""
+    """Return whether an attribute of a role is to be removed."""
     name = quote_sql_identifier(role)
     return removal.includes_statement(f"role {name}", f"ALTER ROLE {name} {attribute}")
 

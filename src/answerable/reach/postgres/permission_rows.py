@@ -38,11 +38,11 @@ class PermissionGlobs:
     resource: str
 
     def matches_action(self, action: str) -> bool:
-        """Tell whether an action matches."""
+        """Return whether an action matches."""
         return fnmatchcase(action, self.action.upper())
 
     def matches_resource(self, resource: ResourceName) -> bool:
-        """Tell whether a resource matches, by its id, `KIND:NAME` or name."""
+        """Return whether a resource matches, by its id, `KIND:NAME` or name."""
         key = str(resource)
         kind, _, name = key.split("/", 2)[2].partition("/")
         spellings = (key, f"{kind}:{name}", name)

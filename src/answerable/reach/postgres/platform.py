@@ -229,7 +229,7 @@ class PostgresPlatform:
     kinds: tuple[str, ...] = (PLATFORM,)
 
     def owns(self, key: str) -> bool:
-        """Tell whether an id is a role's or an object's."""
+        """Return whether an id is a role's or an object's."""
         return key.startswith(PREFIX)
 
     def parse_call(

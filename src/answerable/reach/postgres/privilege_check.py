@@ -124,13 +124,13 @@ def _conjoin_decisions(parts: list[PrivilegeDecision]) -> PrivilegeDecision:
 
 
 def _needs_connect_privilege(session: Session) -> bool:
-    """Tell whether the session's user opens the session: a role that may log in."""
+    """Return whether the session's user opens the session: a role that may log in."""
     user = session.server.get_role(session.user)
     return user is None or user.login
 
 
 def _is_current_role_superuser(session: Session) -> bool:
-    """Tell whether the current role is a superuser; the attribute is not inherited."""
+    """Return whether the current role is a superuser; the attribute is not inherited."""
     role = session.server.get_role(session.role)
     return role is not None and role.superuser
 
@@ -272,7 +272,7 @@ def _build_superuser_statement(session: Session) -> DeterminingStatement:
 
 
 def _is_restricted_by_row_security(session: Session, table: DatabaseObject) -> bool:
-    """Tell whether row security restricts the current role on a table."""
+    """Return whether row security restricts the current role on a table."""
     role = session.server.get_role(session.role)
     if not table.row_security or (role is not None and role.bypass_rls):
         return False
@@ -337,7 +337,7 @@ def list_owners_of_usable_code(session: Session) -> tuple[tuple[str, str], ...]:
 
 
 def _can_use_function_or_view(session: Session, made: DatabaseObject) -> bool:
-    """Tell whether a role may use a function or a view in its schema."""
+    """Return whether a role may use a function or a view in its schema."""
     uses = ("EXECUTE",) if made.kind == "function" else _VIEW_PRIVILEGES
     schema = session.server.get_object(
         session.database, "schema", quote_sql_identifier(made.schema)

@@ -48,7 +48,7 @@ def list_privileges_of_object_kind(kind: str, version: int = 0) -> tuple[str, ..
 
 
 def _has_maintain_privilege(kind: str, version: int) -> bool:
-    """Tell whether a kind of object has the privilege MAINTAIN."""
+    """Return whether a kind of object has the privilege MAINTAIN."""
     return kind == "table" and version >= MAINTAIN_SINCE
 
 

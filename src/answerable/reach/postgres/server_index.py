@@ -118,7 +118,7 @@ class PostgresServer:
             yield Membership(DATABASE_OWNER, member, inherit, statement=statement)
 
     def does_member_inherit_privileges(self, membership: Membership) -> bool:
-        """Tell whether a member has the role's privileges without SET ROLE.
+        """Return whether a member has the role's privileges without SET ROLE.
 
         Source: https://www.postgresql.org/docs/current/role-membership.html
         """

@@ -202,7 +202,7 @@ def _read_killed_subjects(folders: Sequence[Path]) -> frozenset[str]:
 
 
 def _may_have_kills(folder: Path) -> bool:
-    """Tell whether a folder has a file of kills with content; True if it is not known."""
+    """Return whether a folder has a file of kills with content; True if it is not known."""
     try:
         return (folder / "kills").stat().st_size > 0
     except (FileNotFoundError, NotADirectoryError):

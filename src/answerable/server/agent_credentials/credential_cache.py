@@ -58,7 +58,7 @@ class CachedCredential(msgspec.Struct, frozen=True):
         return f"CachedCredential({self.id})"
 
     def is_current(self, stamp: str, now: int) -> bool:
-        """Tell whether the cached credential may be returned without reading the store."""
+        """Return whether the cached credential may be returned without reading the store."""
         fresh = now < min(self.renew_at, self.policy_expires)
         return bool(stamp) and self.stamp == stamp and fresh
 
@@ -153,7 +153,7 @@ class CredentialCache:
 
 
 def _is_own_folder(folder: Path) -> bool:
-    """Tell whether a folder is our user's own and closed to others."""
+    """Return whether a folder is our user's own and closed to others."""
     try:
         facts = folder.lstat()
     except OSError:

@@ -24,7 +24,7 @@ class NotificationRate:
         self._agents: OrderedDict[str, _AgentWindow] = OrderedDict()
 
     def allow_notification(self, action: ApprovalScope, now: float) -> bool:
-        """Tell whether to notify of an action now; if so, it is counted.
+        """Return whether to notify of an action now; if so, it is counted.
 
         Args:
             action: The action.
@@ -49,7 +49,7 @@ class _AgentWindow:
     def allow_notification(
         self, action: ApprovalScope, now: float, max_per_hour: int
     ) -> bool:
-        """Tell whether the agent's hourly limits allow a notification; count it."""
+        """Return whether the agent's hourly limits allow a notification; count it."""
         while self._told and now - self._told[0][0] >= HOUR:
             self._acts.discard(self._told.popleft()[1])
         if action in self._acts or len(self._told) >= max_per_hour:

@@ -22,7 +22,7 @@ from answerable.services.statements.attested_owners import AttestedOwnerReader
 
 
 def owner_could_allow(action: ApprovalScope, decision: Decision) -> bool:
-    """Tell whether a call is denied that the agent's owner could have allowed."""
+    """Return whether a call is denied that the agent's owner could have allowed."""
     is_held = not decision.passes and decision.reason in OWNER_LIFTABLE
     return is_held and action.target in APPROVABLE_TARGETS
 

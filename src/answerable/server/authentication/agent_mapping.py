@@ -91,7 +91,7 @@ class AgentMapping:
 
 
 def is_own_token(claims: SignedClaims) -> bool:
-    """Tell whether our own token service issued a token."""
+    """Return whether our own token service issued a token."""
     return claims.act.written_by is WrittenBy.MEDIATOR
 
 
@@ -102,12 +102,12 @@ def current_actor(claims: SignedClaims) -> Actor | None:
 
 
 def is_person_subject(sub: str) -> bool:
-    """Tell whether the subject of a token of ours is a person."""
+    """Return whether the subject of a token of ours is a person."""
     return sub.startswith("person:")
 
 
 def _peer_matches_rule(rule: UnixCallerRule, peer: UnixPeer) -> bool:
-    """Tell whether a process matches a rule's user, group and systemd unit."""
+    """Return whether a process matches a rule's user, group and systemd unit."""
     return (
         rule.uid == peer.uid
         and rule.gid in (None, peer.gid)
@@ -116,7 +116,7 @@ def _peer_matches_rule(rule: UnixCallerRule, peer: UnixPeer) -> bool:
 
 
 def _rules_overlap(one: UnixCallerRule, other: UnixCallerRule) -> bool:
-    """Tell whether one process could match both rules."""
+    """Return whether one process could match both rules."""
     return (
         one.uid == other.uid
         and (one.gid is None or other.gid is None or one.gid == other.gid)

@@ -132,7 +132,7 @@ class CallerAuthenticator:
         self._tokens.revoke_keys(kids)
 
     def has_valid_key(self, caller: VerifiedCaller) -> bool:
-        """Tell whether the signing key of a caller's token is not revoked."""
+        """Return whether the signing key of a caller's token is not revoked."""
         return not self._tokens.may_have_revoked_key(caller)
 
     def build_expired_error(

@@ -94,7 +94,7 @@ class VerifiedTokenCache:
             self.clear()
 
     def may_have_revoked_key(self, caller: VerifiedCaller) -> bool:
-        """Tell whether a caller's token may be signed by a revoked key."""
+        """Return whether a caller's token may be signed by a revoked key."""
         if not self._killed or not caller.token_sha256:
             return False
         kid = self._signed_by.get(caller.token_sha256)

@@ -42,7 +42,7 @@ def parse_https_url(url: str) -> tuple[str, int]:
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Tell whether two https URLs have the same host and port."""
+    """Return whether two https URLs have the same host and port."""
     try:
         return parse_https_url(one) == parse_https_url(other)
     except FetchFailed:
@@ -88,7 +88,7 @@ async def _resolve_host(host: str, port: int) -> list[str]:
 
 
 def _is_address(host: str) -> bool:
-    """Tell whether a host is a literal IP address."""
+    """Return whether a host is a literal IP address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -97,7 +97,7 @@ def _is_address(host: str) -> bool:
 
 
 def is_allowed_address(text: str, *, allow_private: bool) -> bool:
-    """Tell whether a client may connect to an address.
+    """Return whether a client may connect to an address.
 
     Never one of a metadata service, or one that stands for it.
     """
@@ -116,7 +116,7 @@ def is_allowed_address(text: str, *, allow_private: bool) -> bool:
 
 
 def _is_allowed_destination(address: IPAddress, *, allow_private: bool) -> bool:
-    """Tell whether an address is public, or private ones are allowed."""
+    """Return whether an address is public, or private ones are allowed."""
     if address.is_multicast or address.is_unspecified:
         return False
     if allow_private:

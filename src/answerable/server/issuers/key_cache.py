@@ -113,11 +113,11 @@ class IssuerKeyCache:
         return self._held[issuer].usable_until
 
     def has_usable_key(self, issuer: str, now: float) -> bool:
-        """Tell whether any key of an issuer can verify a token now."""
+        """Return whether any key of an issuer can verify a token now."""
         return now < self._held[issuer].usable_until
 
     def can_fetch_keys(self, issuer: str, now: float) -> bool:
-        """Tell whether an issuer's keys may be fetched now, or a fetch is running."""
+        """Return whether an issuer's keys may be fetched now, or a fetch is running."""
         held = self._held[issuer]
         # After the clock went back, earlier times mean nothing.
         rested = not held.tried <= now < held.tried + held.min_fetch_interval
@@ -206,7 +206,7 @@ class IssuerKeyCache:
 def _drops_trusted_authority(
     old_context: ssl.SSLContext | None, new_context: ssl.SSLContext | None
 ) -> bool:
-    """Tell whether the new TLS context trusts fewer authorities."""
+    """Return whether the new TLS context trusts fewer authorities."""
     if old_context is None or new_context is None:
         return old_context is not new_context
     left = new_context.get_ca_certs(binary_form=True)
@@ -214,7 +214,7 @@ def _drops_trusted_authority(
 
 
 def _has_fetched_keys(issuer: IssuerConfig) -> bool:
-    """Tell whether an issuer's keys are fetched from a URL, not read from a file."""
+    """Return whether an issuer's keys are fetched from a URL, not read from a file."""
     return issuer.keys == DISCOVERY or issuer.keys.startswith(("https://", UNIX_PREFIX))
 
 

@@ -209,7 +209,7 @@ def _check_passed_resources(agent_start: AgentStart) -> None:
 
 
 def _can_inject_input() -> bool:
-    """Tell whether a process with our terminal can inject input into it (TIOCSTI).
+    """Return whether a process with our terminal can inject input into it (TIOCSTI).
 
     Source: Documentation/admin-guide/sysctl, dev.tty.legacy_tiocsti, Linux 6.2.
     """

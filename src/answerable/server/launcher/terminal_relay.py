@@ -180,7 +180,7 @@ class TerminalRelay:
             self._typed.clear()
 
     def _has_output(self) -> bool:
-        """Tell whether output of the agent is left to copy."""
+        """Return whether output of the agent is left to copy."""
         if self._outer < 0 or self._terminal not in self._reads:
             return False
         if self._said:

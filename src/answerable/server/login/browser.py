@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 
 def has_browser(environ: Mapping[str, str], platform: str, *, terminal: bool) -> bool:
-    """Tell whether a browser would open on the screen of the person at this terminal.
+    """Return whether a browser would open on the screen of the person at this terminal.
 
     Args:
         environ: Environment of the process.

@@ -211,7 +211,7 @@ def _build_call(
 
 
 def _acts_on_task(method: McpMethod | None) -> bool:
-    """Tell whether an MCP method acts on a task (`tasks/get`, `tasks/cancel`)."""
+    """Return whether an MCP method acts on a task (`tasks/get`, `tasks/cancel`)."""
     return method is not None and method.target is TargetKind.TASK
 
 

@@ -168,7 +168,7 @@ def read_string(data: bytes, span: Span | None) -> str | None:
 
 
 def is_object(data: bytes, span: Span) -> bool:
-    """Tell whether the JSON value in a byte range is an object."""
+    """Return whether the JSON value in a byte range is an object."""
     return data[span.start] == ord("{")
 
 

@@ -19,7 +19,7 @@ class _NestingMatcher(Protocol):
 
 
 def exceeds_depth(data: bytes, depth: int) -> bool:
-    """Tell whether JSON is nested more deeply than a limit; False for invalid JSON."""
+    """Return whether JSON is nested more deeply than a limit; False for invalid JSON."""
     # Brackets in strings count here, so a few of them say nothing yet.
     if len(data) <= depth or data.count(b"[") + data.count(b"{") <= depth:
         return False

@@ -169,5 +169,5 @@ def to_one_line(body: bytes) -> bytes:
 
 
 def is_null(body: bytes, span: Span) -> bool:
-    """Tell whether the JSON value in a byte range is null."""
+    """Return whether the JSON value in a byte range is null."""
     return body[span] == b"null"

@@ -97,7 +97,7 @@ def check_media_types(head: HttpRequestHead) -> None:
 
 @lru_cache(maxsize=64)
 def _is_json_media_type(value: str) -> bool:
-    """Tell whether a media type is JSON in UTF-8."""
+    """Return whether a media type is JSON in UTF-8."""
     kind, *parameters = value.split(";")
     return kind.strip(" \t").lower() == JSON and all(
         UTF_8.fullmatch(parameter) is not None for parameter in parameters
@@ -238,7 +238,7 @@ def _parse_version_and_tasks(data: bytes) -> tuple[str, bool]:
 
 
 def _declares_extension(body: bytes, capabilities: Span, extension: str) -> bool:
-    """Tell whether client capabilities declare an MCP extension."""
+    """Return whether client capabilities declare an MCP extension."""
     extensions = find_object_members(body, capabilities).get("extensions")
     if extensions is None or not is_object(body, extensions):
         return False

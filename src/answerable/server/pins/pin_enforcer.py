@@ -75,7 +75,7 @@ class PinEnforcer(PinWatch):
         super().__init__(files, servers, bound, loop, told)
 
     def is_pinned(self, server: str) -> bool:
-        """Tell whether a server's definitions are pinned."""
+        """Return whether a server's definitions are pinned."""
         return server in self._pinning
 
     def compare_list(
@@ -137,14 +137,14 @@ class PinEnforcer(PinWatch):
         return not self._pins[server].has_identity_changed
 
     def is_quarantined(self, server: str, kind: DefinitionKind, name: str) -> bool:
-        """Tell whether a definition is in quarantine: changed, or not approved."""
+        """Return whether a definition is in quarantine: changed, or not approved."""
         pinning = self._pinning.get(server)
         return pinning is not None and is_quarantined(
             self._pins[server], pinning, kind, name
         )
 
     def is_list_stale(self, server: str, kind: DefinitionKind) -> bool:
-        """Tell whether a server's list of a kind should be requested again."""
+        """Return whether a server's list of a kind should be requested again."""
         if server not in self._pinning:
             return False
         return self._loop.time() > self._stale_at.get((server, kind), 0.0)

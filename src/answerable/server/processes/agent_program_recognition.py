@@ -139,7 +139,7 @@ def _program_base_name(path: str) -> str:
 
 
 def _is_interpreter(path: str) -> bool:
-    """Tell whether a program runs scripts, such as node or python."""
+    """Return whether a program runs scripts, such as node or python."""
     return _program_base_name(path).lstrip("-").rstrip("0123456789.") in _INTERPRETERS
 
 

@@ -193,7 +193,7 @@ def _read_process(pid: int) -> Ancestor:
 
 
 def _is_alive(pid: int) -> bool:
-    """Tell whether a process with this pid exists."""
+    """Return whether a process with this pid exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -222,7 +222,7 @@ def _describe_process(folder: Path) -> Ancestor:
 
 
 def _has_run_variable(folder: Path) -> bool:
-    """Tell whether `answerable run` set its variable in the environment."""
+    """Return whether `answerable run` set its variable in the environment."""
     try:
         environment = (folder / "environ").read_bytes()
     except OSError:  # of another user, or one that may not be traced

@@ -71,7 +71,7 @@ class PidfdProcess:
             os.close(pidfd)
 
     def has_ended(self) -> bool:
-        """Tell whether the process has ended; a zombie has."""
+        """Return whether the process has ended; a zombie has."""
         ended = select.poll()
         ended.register(self.pidfd, select.POLLIN)
         return bool(ended.poll(0))

@@ -54,7 +54,7 @@ def parse_cpu_ticks(stat: str) -> int:
 
 
 def is_only_forked(stat: str) -> bool:
-    """Tell whether a process was forked and has not executed a program yet.
+    """Return whether a process was forked and has not executed a program yet.
 
     Args:
         stat: Text of /proc/PID/stat. Field 9 holds the kernel's flags, among them

@@ -322,5 +322,5 @@ def _check_child_process(
 
 
 def _has_only_forked(folder: Path) -> bool:
-    """Tell whether a process was forked and has not executed a program yet."""
+    """Return whether a process was forked and has not executed a program yet."""
     return is_only_forked(read_proc_file(folder / "stat"))

@@ -243,7 +243,7 @@ class RunRegistry:
                     self.end_run(each.run)
 
     def is_full(self, started_by: int) -> bool:
-        """Tell whether no more runs can be registered for a user."""
+        """Return whether no more runs can be registered for a user."""
         with self._lock:
             theirs = [
                 each.run.started_by == started_by for each in self._living.values()
@@ -332,7 +332,7 @@ class RunRegistry:
 
 
 def is_run_file_name(name: str) -> bool:
-    """Tell whether a file name is a run's; others may be incomplete."""
+    """Return whether a file name is a run's; others may be incomplete."""
     return len(name) == 32 and set(name) <= set("0123456789abcdef")
 
 

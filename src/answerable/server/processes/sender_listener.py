@@ -101,7 +101,7 @@ class SenderTransport(asyncio.Transport):
             self._loop.add_reader(self._connection, self._on_readable)
 
     def is_reading(self) -> bool:
-        """Tell whether the transport is reading."""
+        """Return whether the transport is reading."""
         return self._is_reading
 
     def _on_readable(self) -> None:
@@ -200,7 +200,7 @@ class SenderTransport(asyncio.Transport):
     # The end.
 
     def is_closing(self) -> bool:
-        """Tell whether the transport is closed or closing."""
+        """Return whether the transport is closed or closing."""
         return self._is_closing
 
     def close(self) -> None:

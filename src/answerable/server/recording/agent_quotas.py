@@ -15,7 +15,7 @@ class AgentQuotas:
         self._held: dict[str, int] = {}
 
     def is_exhausted(self, agent: str) -> bool:
-        """Tell whether an agent has used up its quota."""
+        """Return whether an agent has used up its quota."""
         return self._held.get(agent, 0) >= self._most
 
     def charge_bytes(self, agent: str, size: int) -> None:

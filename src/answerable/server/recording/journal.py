@@ -141,7 +141,7 @@ class RecordJournal:
         return "agent-quota" if self._quotas.is_exhausted(agent) else ""
 
     def is_over_quota(self, agent: str) -> bool:
-        """Tell whether an agent has used up its quota."""
+        """Return whether an agent has used up its quota."""
         return self._quotas.is_exhausted(agent)
 
     def close(self) -> None:

@@ -120,7 +120,7 @@ class ServerRecorder:
         self._schedule_counts()
 
     def _gets_own_record(self, client: str, max_records: int) -> bool:
-        """Tell whether a client's refusal gets a record of its own, by its rate."""
+        """Return whether a client's refusal gets a record of its own, by its rate."""
         self._own[client] += 1
         self._schedule_counts()
         return self._own[client] <= max_records

@@ -43,7 +43,7 @@ RESOURCE_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 def is_recorder_running(spool: Path) -> bool:
-    """Tell whether a process records in a spool now; True if that is unknown."""
+    """Return whether a process records in a spool now; True if that is unknown."""
     try:
         folders = [each for each in spool.iterdir() if each.is_dir()]
         return any(map(is_recorder_alive, folders))

@@ -198,7 +198,7 @@ def _parse_field_name(raw: bytes) -> tuple[str, bool]:
 
 
 def is_single_value_field(name: str) -> bool:
-    """Tell whether a field, in lower case, may occur only once."""
+    """Return whether a field, in lower case, may occur only once."""
     return name in SINGLE_FIELDS or name.startswith(MCP_PREFIX)
 
 
@@ -222,7 +222,7 @@ def parse_connection_options(value: str) -> frozenset[str]:
 
 
 def _parse_expect_field(fields: Mapping[str, str]) -> bool:
-    """Tell whether a request expects 100 Continue; refuse another value."""
+    """Return whether a request expects 100 Continue; refuse another value."""
     value = fields.get("expect")
     if value is not None and value.lower() != "100-continue":
         raise RequestRefused(RefusalReason.EXPECTATION)

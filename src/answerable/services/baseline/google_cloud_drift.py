@@ -41,7 +41,7 @@ NOT_COLLECTED = "its bindings were not collected (answerable scan gcp:FILE)"
 
 
 def is_permission(name: str) -> bool:
-    """Tell whether a logged call is named by its permission, not by a method."""
+    """Return whether a logged call is named by its permission, not by a method."""
     return _PERMISSION.fullmatch(name) is not None
 
 
@@ -66,7 +66,7 @@ class _SignedCalls:
                 found.append(entry.pattern)
 
     def covers_name(self, permission: str, name: str, *, prefix: bool) -> bool:
-        """Tell whether a resource is signed, or all with a prefix of their name."""
+        """Return whether a resource is signed, or all with a prefix of their name."""
         return any(
             _covers_prefix(each, name)
             if prefix
@@ -75,7 +75,7 @@ class _SignedCalls:
         )
 
     def may_need(self, permission: str, services: Iterable[str]) -> bool:
-        """Tell whether the profile may contain a permission on some resource.
+        """Return whether the profile may contain a permission on some resource.
 
         A method without a known permission may need it, or no log names its resource.
         """
@@ -90,7 +90,7 @@ class _SignedCalls:
 
 
 def _covers_prefix(pattern: EntityPattern, prefix: str) -> bool:
-    """Tell whether a pattern covers every name with a prefix."""
+    """Return whether a pattern covers every name with a prefix."""
     return pattern.level is GeneralisationLevel.PREFIX and prefix.startswith(
         pattern.text
     )

@@ -113,7 +113,7 @@ def _list_rule_resources(
 def is_rule_covered(
     verb: str, resource: str, rules: Collection[KubernetesRule]
 ) -> bool:
-    """Tell whether a rule allows a verb on a resource, or on all its objects."""
+    """Return whether a rule allows a verb on a resource, or on all its objects."""
     return any(
         given in (verb, "*")
         and (

@@ -61,7 +61,7 @@ class ObservedActions:
 
 
 def is_permission_set_role(identity: str) -> bool:
-    """Tell whether a role belongs to a permission set of IAM Identity Center."""
+    """Return whether a role belongs to a permission set of IAM Identity Center."""
     return _PERMISSION_SET_ROLE.fullmatch(identity) is not None
 
 

@@ -47,7 +47,7 @@ class InvestigationCase:
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether the case was closed."""
+        """Return whether the case was closed."""
         return any(e.record.kind is CaseRecordKind.CLOSED for e in self.records)
 
     @property

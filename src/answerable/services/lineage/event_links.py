@@ -69,7 +69,7 @@ def find_visible_event(
 def has_visible_event_on_resource(
     store: EvidenceStore, scope: SearchScope, resource: str
 ) -> bool:
-    """Tell whether an audit event that the reader may see names a resource."""
+    """Return whether an audit event that the reader may see names a resource."""
     wanted = _build_resource_filter(resource, _list_visible_key_intervals(scope))
     return bool(scope.chains and find_newest_events(store, wanted, 1))
 

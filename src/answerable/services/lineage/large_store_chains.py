@@ -130,7 +130,7 @@ def _write_chain_file(
 
 
 def _has_searchable_name(query: TraceQuery) -> bool:
-    """Tell whether the chain file can be searched for some name of a query."""
+    """Return whether the chain file can be searched for some name of a query."""
     return any(
         not name_resolution.is_glob(text) or _get_longest_literal(text)
         for field in name_resolution.FIELDS

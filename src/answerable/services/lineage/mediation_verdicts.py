@@ -142,7 +142,7 @@ def _build_platform_event(chain: LineageChain, at: int) -> PlatformEvent:
 
 
 def _is_explained_by_token(chain: LineageChain) -> bool:
-    """Tell whether our token service issued the credential to the agent of a chain."""
+    """Return whether our token service issued the credential to the agent of a chain."""
     return chain.agent.status is HopStatus.OBSERVED and chain.agent.source.startswith(
         f"{STS} event "
     )

@@ -170,7 +170,7 @@ class _EqualsId:
     id: str
 
     def __call__(self, key: str) -> bool:
-        """Tell whether that is it."""
+        """Return whether that is it."""
         return key == self.id
 
 

@@ -54,7 +54,7 @@ class FindingItems(Sequence[FindingItem]):
         return FindingItems(tuple(kept), self.context)
 
     def has_open_finding(self, severity: str) -> bool:
-        """Tell whether an open finding is as severe as a severity."""
+        """Return whether an open finding is as severe as a severity."""
         reviews, now = self.context.reviews, self.context.now
         return any(
             isinstance(each, Finding)
@@ -142,7 +142,7 @@ def compute_findings(
 
 
 def _is_asserted_by_caller(key: str) -> bool:
-    """Tell whether the caller sets a condition key about itself."""
+    """Return whether the caller sets a condition key about itself."""
     return classify_condition_key(key).asserted_by is AssertedBy.CALLER
 
 

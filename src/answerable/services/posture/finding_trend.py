@@ -32,7 +32,7 @@ class SnapshotFindings:
     coverage: tuple[SourceCoverage, ...]
 
     def has_read(self, source: SourceCoverage) -> bool:
-        """Tell whether this snapshot read a source of another one as completely.
+        """Return whether this snapshot read a source of another one as completely.
 
         A file of a platform may have another name: it counts by the accounts, clusters
         or organizations that it covers.
@@ -120,6 +120,6 @@ def _build_item(
 
 
 def _lacks_data(finding: tuple[str, str, str], now: SnapshotFindings) -> bool:
-    """Tell whether the rule of a finding was not evaluated now."""
+    """Return whether the rule of a finding was not evaluated now."""
     rule, platform, subject = finding
     return bool({(rule, platform), (rule, subject)} & now.missing)

@@ -90,6 +90,6 @@ class GrantedActionUseView:
 
 
 def _is_granted(answer: ReachAnswer) -> bool:
-    """Tell whether a row grants each of its actions."""
+    """Return whether a row grants each of its actions."""
     overlaps = any(term.key in _OVERLAPS for one in answer.formula for term in one)
     return not overlaps and get_verdict(answer.formula) in _GRANTED

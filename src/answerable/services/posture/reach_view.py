@@ -136,7 +136,7 @@ class SnapshotReach:
         return list_sensitive_reads(self.inventory)
 
     def _is_catalogued(self, identity: str) -> bool:
-        """Tell whether an identity is of a platform whose permissions are listed."""
+        """Return whether an identity is of a platform whose permissions are listed."""
         is_google = self._has_google_cloud and GCP.owns(identity)
         return is_google or identity.startswith(_CATALOGUED)
 
@@ -170,7 +170,7 @@ class SnapshotReach:
 
     @cached_property
     def _has_google_cloud(self) -> bool:
-        """Tell whether the snapshot has policies of Google Cloud."""
+        """Return whether the snapshot has policies of Google Cloud."""
         return has_estate(self.inventory)
 
     @cached_property
@@ -233,12 +233,12 @@ class SnapshotReach:
 
 
 def _is_admin(exposure: IdentityExposure) -> bool:
-    """Tell whether an identity is or can become an administrator."""
+    """Return whether an identity is or can become an administrator."""
     return exposure.admin is not Verdict.NEVER
 
 
 def _is_reading(action: str) -> bool:
-    """Tell whether an action pattern names only actions that read."""
+    """Return whether an action pattern names only actions that read."""
     return action.rpartition(":")[2].lower().startswith(_READING)
 
 

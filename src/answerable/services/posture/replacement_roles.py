@@ -88,7 +88,7 @@ class DerivedRole:
 
     @property
     def has_calls(self) -> bool:
-        """Tell whether a log shows a successful call of the identity."""
+        """Return whether a log shows a successful call of the identity."""
         return bool(self.calls)
 
     def list_proof_items(self) -> list[ProofItem]:
@@ -127,7 +127,7 @@ def derive_role(
 
 
 def has_role(identity: str) -> bool:
-    """Tell whether an identity is of Google Cloud or Kubernetes, with roles there."""
+    """Return whether an identity is of Google Cloud or Kubernetes, with roles there."""
     is_google = is_service_account(normalise_principal(identity))
     return is_google or parse_subject_id(identity) is not None
 

@@ -45,7 +45,7 @@ def list_sensitive_reads(inventory: Inventory) -> Sequence[tuple[str, str]]:
 
 
 def _has_sensitive_tag(tags: tuple[tuple[str, str], ...]) -> bool:
-    """Tell whether a tag says that the data is sensitive."""
+    """Return whether a tag says that the data is sensitive."""
     return any(
         key.lower().replace("-", "").replace("_", "").replace(":", "") in _TAG_KEYS
         and value.lower() in _TAG_VALUES

@@ -163,5 +163,5 @@ def _iter_candidates(
 
 
 def _has_servers(kind: ClientConfigFile) -> bool:
-    """Tell whether a kind of file can have server entries of a client."""
+    """Return whether a kind of file can have server entries of a client."""
     return bool(kind.maps) and kind.role in _ROLES and kind.client not in _OTHER_CLIENTS

@@ -89,7 +89,7 @@ class GatewayConfig:
         return tuple(n for n in names if n in self.servers and n not in self._added)
 
     def has_server(self, name: str, declared: dict[str, RawValue]) -> bool:
-        """Tell whether the present file declares exactly this server."""
+        """Return whether the present file declares exactly this server."""
         node = self._root.descend("servers", name)
         return node is not None and node.raw == declared
 

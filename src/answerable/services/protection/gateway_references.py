@@ -21,7 +21,7 @@ def has_new_references(
     form: DocumentFormat,
     configs: Collection[Path],
 ) -> bool:
-    """Tell whether a content refers to the gateway where the original did not.
+    """Return whether a content refers to the gateway where the original did not.
 
     Args:
         original: The file before `protect`; None for no file.
@@ -40,7 +40,7 @@ def has_new_references(
 
 
 def needs_secret(content: bytes, form: DocumentFormat, secret: Path) -> bool:
-    """Tell whether a client's file names a stored secret or starts its server."""
+    """Return whether a client's file names a stored secret or starts its server."""
     server = secret.name.rpartition(".")[0]
     texts = _list_texts(content, form)
     reference = f"{_PLACEHOLDER}{secret.name}}}"

@@ -77,7 +77,7 @@ def _select_servers(data: bytes) -> tuple[dict[str, RawValue], list[str]]:
 
 
 def _has_literal(name: str, entry: DocumentNode) -> bool:
-    """Tell whether an entry has a literal key, or a part of a request that may be one."""
+    """Return whether an entry has a literal key, or a part of a request that may be one."""
     parsed = parse_server_entry(name, entry)
     if any(each.cls is CredentialClass.LITERAL for each in parsed.found):
         return True

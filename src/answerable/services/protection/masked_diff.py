@@ -96,7 +96,7 @@ def _iter_secret_spans(
 
 
 def _has_secret(raw: RawValue, secrets: Sequence[str]) -> bool:
-    """Tell whether a value holds a known secret, or text that resembles one."""
+    """Return whether a value holds a known secret, or text that resembles one."""
     if isinstance(raw, dict):
         return any(_has_secret(each, secrets) for each in raw.values())
     if isinstance(raw, list):

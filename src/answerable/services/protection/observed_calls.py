@@ -103,7 +103,7 @@ def find_refused_targets(
 
 
 def covers(agent: DeclaredAgent, server: str, kind: str, name: str) -> bool:
-    """Tell whether a rule of an agent allows a tool, resource or prompt of a server."""
+    """Return whether a rule of an agent allows a tool, resource or prompt of a server."""
     return any(
         matches(pattern, name)
         for rule in agent.allow
@@ -113,5 +113,5 @@ def covers(agent: DeclaredAgent, server: str, kind: str, name: str) -> bool:
 
 
 def has_rule(agent: DeclaredAgent, server: str) -> bool:
-    """Tell whether any rule of an agent is for a server."""
+    """Return whether any rule of an agent is for a server."""
     return any(rule.server == server for rule in agent.allow)

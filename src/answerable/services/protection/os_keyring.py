@@ -25,7 +25,7 @@ _REAL_BACKENDS = (
 
 
 def has_keyring() -> bool:
-    """Tell whether a real keyring answers."""
+    """Return whether a real keyring answers."""
     try:
         import keyring
 
@@ -39,7 +39,7 @@ def has_keyring() -> bool:
 
 
 def is_real_backend(backend: "KeyringBackend") -> bool:
-    """Tell whether a backend is a keyring of the operating system."""
+    """Return whether a backend is a keyring of the operating system."""
     return type(backend).__module__.startswith(_REAL_BACKENDS)
 
 

@@ -281,7 +281,7 @@ def _name_source(place: str) -> dict[str, RawValue]:
 
 
 def _is_referenced_in_words(made: ServerRewrite, reference: str) -> bool:
-    """Tell whether a word of the command has a reference."""
+    """Return whether a word of the command has a reference."""
     words = made.declared["command"]
     return isinstance(words, list) and any(reference in str(word) for word in words)
 

@@ -59,7 +59,7 @@ HOOKS: dict[str, HookSettings] = {
 
 
 def has_hook(root: DocumentNode, client: str) -> bool:
-    """Tell whether the settings already start the hook."""
+    """Return whether the settings already start the hook."""
     hooks = root.get("hooks")
     mark = f" hook {client} --config "
     return hooks is not None and any(mark in n.text() for n in walk_scalars(hooks))

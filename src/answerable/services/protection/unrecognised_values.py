@@ -48,7 +48,7 @@ class UnrecognisedValue:
 
 
 def looks_generated_alone(value: str) -> bool:
-    """Tell whether a value looks generated without a name that says so."""
+    """Return whether a value looks generated without a name that says so."""
     if not _GENERATED.fullmatch(value) or _HEX.fullmatch(value):
         return False
     digits = sum(char.isdigit() for char in value)
@@ -117,7 +117,7 @@ def _describe_value(place: str, value: str) -> UnrecognisedValue:
 
 
 def _is_opaque(value: str, *, is_option_value: bool) -> bool:
-    """Tell whether a value is one that a person would have to look at."""
+    """Return whether a value is one that a person would have to look at."""
     if len(value) < _SHORTEST or split_references(value).dynamic:
         return False
     if is_url(value):
@@ -130,7 +130,7 @@ def _is_opaque(value: str, *, is_option_value: bool) -> bool:
 
 
 def _is_path(value: str) -> bool:
-    """Tell whether a value is a path, or the name of a file or package."""
+    """Return whether a value is a path, or the name of a file or package."""
     return (
         value[0] in "/~.@"
         or "/" in value

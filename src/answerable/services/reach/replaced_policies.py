@@ -176,7 +176,7 @@ class ReplacedPolicies:
         return ReachProof(verdict, tuple(undecided[:_MAX_DETAILS]))
 
     def _may_gain(self, pattern: str) -> bool:
-        """Tell whether a statement of the documents allows more than today.
+        """Return whether a statement of the documents allows more than today.
 
         Rows of several calls whose conditions differ are compared by the single actions
         and resources of the documents.
@@ -213,7 +213,7 @@ class ReplacedPolicies:
         return ReachProof(verdict, tuple(lost[:_MAX_DETAILS]))
 
     def _is_allowed_less(self, action: str, resource: str) -> bool:
-        """Tell whether a call on one resource is allowed less than today.
+        """Return whether a call on one resource is allowed less than today.
 
         Questions have no spelling for a name with `*` or `?`, so that the statements
         are matched with it instead.

@@ -37,7 +37,7 @@ class FindingReviewReader(SignedStatements[FindingReview]):
 
 
 def _is_in_force(review: FindingReview, now: int) -> bool:
-    """Tell whether a review changes a finding now."""
+    """Return whether a review changes a finding now."""
     if review.action is ReviewAction.SUPPRESS:
         return now < review.expires
     return review.action is ReviewAction.ASSIGN and bool(review.assignee)

@@ -26,7 +26,7 @@ _INVALID = OAuthError.INVALID_REQUEST
 
 
 def is_operator_request(request: StsRequest, admin_uids: Collection[int]) -> bool:
-    """Tell whether an operator sent a request: our own user, root, or a named user.
+    """Return whether an operator sent a request: our own user, root, or a named user.
 
     Root has access to the state folder anyway.
     """

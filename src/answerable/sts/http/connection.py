@@ -46,7 +46,7 @@ class StsConnection(HttpServerConnection[HttpRequestHead]):
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a request is being answered."""
+        """Return whether a request is being answered."""
         return self._answering
 
     def count_refused_peer(self, reason: str) -> None:

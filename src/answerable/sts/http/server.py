@@ -30,7 +30,7 @@ class StsClientConnection(HasDeadline, Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a request is being answered."""
+        """Return whether a request is being answered."""
 
     def send_answer(self, answer: StsResponse) -> None:
         """Send the response to the current request of the token service."""
@@ -104,7 +104,7 @@ class StsHttpServer:
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a request is being answered."""
+        """Return whether a request is being answered."""
         return bool(self._tasks)
 
     def dispatch(self, request: StsRequest, connection: StsClientConnection) -> None:

@@ -189,7 +189,7 @@ class StsApp(App[StsSettings]):
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a request is being answered."""
+        """Return whether a request is being answered."""
         return self.http_server.is_busy
 
     async def reload(self, settings: StsSettings) -> None:

@@ -130,7 +130,7 @@ class GroupCommit:
             return [error] * len(waiting)
 
     def _check_recordable(self, exchange: _WaitingExchange) -> bool:
-        """Tell whether an exchange can be recorded; fail it if not."""
+        """Return whether an exchange can be recorded; fail it if not."""
         try:
             self._records.check_recordable()
         except NotRecorded as refused:

@@ -47,7 +47,7 @@ class StsSettings:
 
     @property
     def has_valid_policy(self) -> bool:
-        """Tell whether its rules are valid; otherwise no token is issued."""
+        """Return whether its rules are valid; otherwise no token is issued."""
         return self.reading.has_valid_rules
 
     @property

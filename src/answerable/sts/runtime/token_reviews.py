@@ -45,7 +45,7 @@ class TokenReviews:
         self._asked = reviewers
 
     async def review(self, needed: TokenReviewNeeded) -> bool | None:
-        """Tell whether a token is valid now; None if the API server gives no answer."""
+        """Return whether a token is valid now; None if the API server gives no answer."""
         if needed.issuer not in self._asked:
             return None  # the configuration has just changed
         reviewer, audience = self._asked[needed.issuer]

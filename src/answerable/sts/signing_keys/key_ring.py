@@ -72,7 +72,7 @@ class KeyRing:
 
     @property
     def is_active_key_too_new(self) -> bool:
-        """Tell whether verifiers may not have fetched the active key yet.
+        """Return whether verifiers may not have fetched the active key yet.
 
         A replica that joins others should get no traffic during that time.
         """

@@ -92,7 +92,7 @@ def _more_permissive_verdict(one: str, other: str) -> str:
 def _are_all_calls_logged(
     action: str, trail: LogCoverage, accounts: frozenset[str]
 ) -> bool:
-    """Tell whether the logs record every call of an action."""
+    """Return whether the logs record every call of an action."""
     if "*" not in action and "?" not in action:
         return not trail.find_missing_log(action, accounts)
     service = action.partition(":")[0]

@@ -143,7 +143,7 @@ def _learn_profiles(
 
 
 def _is_held(profile: ProfileIndex, event: AuditEvent) -> bool:
-    """Tell whether a baseline allows a call: its action, and its resources."""
+    """Return whether a baseline allows a call: its action, and its resources."""
     judgement = judge_call(
         profile, convert_event_to_observed_call(event), RunProgress()
     )

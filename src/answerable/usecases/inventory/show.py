@@ -180,7 +180,7 @@ def _resolve_subject(
 
 
 def _is_known_resource(store: EvidenceStore, scope: SearchScope, resource: str) -> bool:
-    """Tell whether a scan or a visible event names a resource."""
+    """Return whether a scan or a visible event names a resource."""
     if resource in scope.inventory.facts.resources_by_id():
         return True
     return event_links.has_visible_event_on_resource(store, scope, resource)

@@ -111,7 +111,7 @@ def compare_sides(
 
 
 def _is_listed(item: DifferenceItem, kind: str) -> bool:
-    """Tell whether a change is of a kind, or may hide one that cannot be compared."""
+    """Return whether a change is of a kind, or may hide one that cannot be compared."""
     hides = (
         item["change"] == ChangeDirection.NOT_COMPARABLE and item["kind"] == "source"
     )
@@ -206,7 +206,7 @@ class _OneSidedIdentities:
         )
 
     def imply(self, item: AccessChangeItem) -> bool:
-        """Tell whether a change only follows from an added or a removed identity.
+        """Return whether a change only follows from an added or a removed identity.
 
         A removed identity is listed itself. Administrators can become an added one by
         a change of its trust, which says nothing about it.
@@ -269,7 +269,7 @@ def _compare_permissions(
 
 
 def _has_source(platform: str, inventory: Inventory) -> bool:
-    """Tell whether a source of a platform's permissions was read."""
+    """Return whether a source of a platform's permissions was read."""
     connectors = _CONNECTORS.get(platform, (platform,))
     return any(each.connector in connectors for each in inventory.coverage)
 

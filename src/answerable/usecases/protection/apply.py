@@ -217,7 +217,7 @@ def _is_due(
     gone: list[ProtectedFile],
     clients: tuple[str, ...],
 ) -> bool:
-    """Tell whether a file is to be undone, given the ones that are."""
+    """Return whether a file is to be undone, given the ones that are."""
     remaining = {
         other.client
         for other in record.files
@@ -239,7 +239,7 @@ def _is_due(
 
 
 def _needs_secret(file: ProtectedFile, secret: Path) -> bool:
-    """Tell whether a client's file, as it is now, needs a stored secret."""
+    """Return whether a client's file, as it is now, needs a stored secret."""
     path = Path(file.path)
     return needs_secret(read_present(path) or b"", _format_of(path), secret)
 

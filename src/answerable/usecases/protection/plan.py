@@ -112,7 +112,7 @@ class _Planner:
         self.config = GatewayConfig(self.request, self.config_before)
 
     def has_client(self, client: str, files: Iterable[ClientFile]) -> bool:
-        """Tell whether a client is asked for and has a file in the home."""
+        """Return whether a client is asked for and has a file in the home."""
         if self.request.clients and client not in self.request.clients:
             return False
         folder = (self.request.home / HOOKS[client].path).parent
@@ -147,7 +147,7 @@ class _Planner:
             self._add_accepted_rewrite(file, parsed.name, before, rewrite)
 
     def _may_be_committed(self, path: Path) -> bool:
-        """Tell whether a file that gets paths of this machine is in a repository."""
+        """Return whether a file that gets paths of this machine is in a repository."""
         folder = self.request.folder
         if self.request.is_repository or folder is None:
             return False
@@ -288,7 +288,7 @@ class _Planner:
             return None
 
     def _is_free_again(self, made: ServerRewrite) -> bool:
-        """Tell whether a declared server is the same, and no entry has its secrets."""
+        """Return whether a declared server is the same, and no entry has its secrets."""
         locate = self.request.locate_secret
         return self.config.has_server(made.server, made.declared) and all(
             read_present(locate(path)) is None for _, path, _ in made.secrets

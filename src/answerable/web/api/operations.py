@@ -325,7 +325,7 @@ def read_page_size(params: OperationParams) -> int:
 
 
 def is_flag_set(params: OperationParams, name: str) -> bool:
-    """Tell whether a flag parameter is `true`."""
+    """Return whether a flag parameter is `true`."""
     return params.get(name) == "true"
 
 

@@ -52,7 +52,7 @@ class LocalToken:
 
 
 def is_local_peer(peer: str) -> bool:
-    """Tell whether a peer address is a loopback address."""
+    """Return whether a peer address is a loopback address."""
     try:
         address = ip_address(peer)
     except ValueError:

@@ -66,7 +66,7 @@ class WebSession:
         )
 
     def accepts_csrf(self, token: str) -> bool:
-        """Tell whether a CSRF token belongs to this session."""
+        """Return whether a CSRF token belongs to this session."""
         try:
             data = urlsafe_b64decode(token.encode("ascii") + b"==")
         except ValueError:
@@ -130,7 +130,7 @@ class SessionStore:
         return session
 
     def is_alive(self, session: WebSession) -> bool:
-        """Tell whether a session is open; remove it if a timeout has passed."""
+        """Return whether a session is open; remove it if a timeout has passed."""
         now = self._clock()
         over = now >= session.began + MAX_LIFETIME or now >= session.last + IDLE_TIMEOUT
         if over:
@@ -138,7 +138,7 @@ class SessionStore:
         return session.key in self._open
 
     def is_recently_authenticated(self, session: WebSession) -> bool:
-        """Tell whether the person authenticated within the last five minutes."""
+        """Return whether the person authenticated within the last five minutes."""
         return self._clock() < session.authenticated_at + FRESH_PERIOD
 
     def end(self, session: WebSession) -> None:

@@ -33,7 +33,7 @@ class SignInChallenges:
         return urlsafe_b64encode(body + self._tag(body)).decode().rstrip("=")
 
     def redeem(self, challenge: str) -> bool:
-        """Tell whether a challenge was issued here, is fresh, and was not used yet."""
+        """Return whether a challenge was issued here, is fresh, and was not used yet."""
         try:
             data = urlsafe_b64decode(challenge.encode("ascii") + b"==")
         except ValueError:

@@ -52,7 +52,7 @@ class RequestAuthenticator(Protocol):
         """Return the visitor with roles and owned subjects; runs in a worker thread."""
 
     def is_alive(self, sender: AuthenticatedSender) -> bool:
-        """Tell whether the sender's session or token is still valid."""
+        """Return whether the sender's session or token is still valid."""
 
 
 class SessionAuthenticator:
@@ -116,7 +116,7 @@ class SessionAuthenticator:
         return self._visitors.from_session(sender.session, fresh=fresh)
 
     def is_alive(self, sender: AuthenticatedSender) -> bool:
-        """Tell whether the session is still open; a token has none to end."""
+        """Return whether the session is still open; a token has none to end."""
         return sender.session is None or self.sessions.is_alive(sender.session)
 
 

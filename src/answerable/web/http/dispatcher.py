@@ -335,7 +335,7 @@ def _add_confirmation_message(request: RouteRequest, message: str) -> RouteReque
 
 
 def _matches_path(path: str, public_path: str) -> bool:
-    """Tell whether a path is a public path, or below one that ends with a slash."""
+    """Return whether a path is a public path, or below one that ends with a slash."""
     return path == public_path or (
         public_path.endswith("/")
         and public_path != "/"

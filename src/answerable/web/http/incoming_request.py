@@ -48,7 +48,7 @@ class IncomingRequest:
 
     @property
     def is_post(self) -> bool:
-        """Tell whether the method is POST, which may change state."""
+        """Return whether the method is POST, which may change state."""
         return self.request.method == "POST"
 
 

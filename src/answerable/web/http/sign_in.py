@@ -132,7 +132,7 @@ class SignInPages:
 
     @property
     def accepts_local_sign_in(self) -> bool:
-        """Tell whether a listener of this machine accepts local sign-ins."""
+        """Return whether a listener of this machine accepts local sign-ins."""
         return self._token is not None
 
     def _redeem_sign_in_token(self, incoming: IncomingRequest, token: str) -> str:
@@ -191,7 +191,7 @@ class SignInPages:
 
 
 def is_local_request(incoming: IncomingRequest) -> bool:
-    """Tell whether a request comes from this machine, without a proxy between."""
+    """Return whether a request comes from this machine, without a proxy between."""
     host = incoming.fields["host"].rpartition(":")[0].strip("[]")
     is_local_host = host == "localhost" or is_local_peer(host)
     proxied = any(name in incoming.fields for name in _PROXY_FIELDS)

@@ -88,11 +88,11 @@ class RowActions:
 
     @property
     def exist(self) -> bool:
-        """Tell whether the visitor may act on any row."""
+        """Return whether the visitor may act on any row."""
         return bool(self.visitor.may & _ACTING)
 
     def is_killed(self, key: str) -> bool:
-        """Tell whether an agent, identity or credential is killed."""
+        """Return whether an agent, identity or credential is killed."""
         return key in self.killed or f"principal:{key}" in self.killed
 
     def list_links(self, item: Mapping[str, Any]) -> list[tuple[str, str]]:

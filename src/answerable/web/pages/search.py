@@ -195,7 +195,7 @@ def show_search(
 
 
 def _has_query_field(text: str) -> bool:
-    """Tell whether a text is a query with at least one field."""
+    """Return whether a text is a query with at least one field."""
     try:
         return bool(parse_search_query(text).said)
     except UsageError:

@@ -112,7 +112,7 @@ class WebApp(App[WebSettings]):
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a request is in progress."""
+        """Return whether a request is in progress."""
         return bool(self.http_server.pool.busy or self._connections.is_busy)
 
     async def reload(self, settings: WebSettings) -> None:

@@ -70,7 +70,7 @@ class WebSettings:
 
     @property
     def has_valid_policy(self) -> bool:
-        """Tell whether the configuration file has no faults."""
+        """Return whether the configuration file has no faults."""
         return not self.reading.faults
 
     @property

@@ -23,7 +23,7 @@ from answerable.web.runtime.settings import WebSettings
 
 
 def is_local_listener(listener: Listener) -> bool:
-    """Tell whether a listener has a loopback address and only local host names."""
+    """Return whether a listener has a loopback address and only local host names."""
     names = [
         *listener.hosts,
         *([urlsplit(listener.url).netloc] if listener.url else []),

@@ -245,5 +245,5 @@ def _iter_missing_list_problems(
 
 
 def _has_field_value(fields: dict[str, msgspec.Raw], name: str) -> bool:
-    """Tell whether a field is present and not null, false or empty."""
+    """Return whether a field is present and not null, false or empty."""
     return bytes(fields.get(name, b"null")) not in (b"null", b"false", b'""')

@@ -97,7 +97,7 @@ def _build_platform_agent(
 
 
 def _trusts_service(statement: Statement, service: str) -> bool:
-    """Tell whether a statement lets a service assume the role."""
+    """Return whether a statement lets a service assume the role."""
     principals = {
         value.lower() for kind, value in statement.principals if kind == "Service"
     }

@@ -254,7 +254,7 @@ class AnswerReader(ProblemCollector):
 
 
 def is_truncated(fields: AnswerFields) -> bool:
-    """Tell whether an answer is not the last page."""
+    """Return whether an answer is not the last page."""
     return any(
         bytes(fields.get(n, b"null")) not in (b"null", b'""')
         for n in _CONTINUATION_FIELDS
@@ -294,7 +294,7 @@ def _parse_error(raw_error: AnswerFields | str) -> str | None:
 
 
 def _is_error_code(text: str) -> bool:
-    """Tell whether a text has the form of an error code."""
+    """Return whether a text has the form of an error code."""
     return len(text) <= 80 and text.replace(".", "").isalpha()
 
 

@@ -105,7 +105,7 @@ class CallEffects:
 
 
 def may_affect_identities(record: CloudTrailRecord) -> bool:
-    """Tell whether the call can issue a credential, or create or delete an identity."""
+    """Return whether the call can issue a credential, or create or delete an identity."""
     return record.event_source in _EFFECT_SOURCES and record.event_name in _EFFECT_CALLS
 
 

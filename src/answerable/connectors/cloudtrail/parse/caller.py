@@ -140,7 +140,7 @@ def _set_console_person(
 
 
 def _is_successful_sign_in(record: CloudTrailRecord) -> bool:
-    """Tell whether a `ConsoleLogin` record reports success."""
+    """Return whether a `ConsoleLogin` record reports success."""
     answer = bytes(record.response_elements)
     return b'"Success"' in answer and not record.error_code
 

@@ -84,12 +84,12 @@ _MS = 1000
 
 
 def is_ocsf_table(columns: Sequence[str]) -> bool:
-    """Tell whether a table has API calls in OCSF."""
+    """Return whether a table has API calls in OCSF."""
     return {"metadata", "actor", "api", "time"} <= set(columns)
 
 
 def is_cloudtrail_table(columns: Sequence[str]) -> bool:
-    """Tell whether a table has the columns of CloudTrail records."""
+    """Return whether a table has the columns of CloudTrail records."""
     return {"eventname", "eventsource", "eventtime", "useridentity"} <= set(columns)
 
 

@@ -313,7 +313,7 @@ def _collect_event_facts(
 def _has_ambiguous_caller(
     raw: bytes, element: bytes, user_identity: ParsedUserIdentity
 ) -> bool:
-    """Tell whether a key that determines the caller is repeated.
+    """Return whether a key that determines the caller is repeated.
 
     Two parsers of such a record could see different callers. A count is fast; if a key
     may be repeated or escaped, a slow strict parse decides.

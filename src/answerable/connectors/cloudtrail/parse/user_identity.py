@@ -88,7 +88,7 @@ def derive_caller(
 
 
 def has_unique_caller_keys(element: bytes, identity: UserIdentity) -> bool:
-    """Tell whether no `userIdentity` key that names the caller occurs twice."""
+    """Return whether no `userIdentity` key that names the caller occurs twice."""
     count = element.count
     context = identity.session_context
     issuer = context.session_issuer if context else None

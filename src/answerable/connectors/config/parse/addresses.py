@@ -14,7 +14,7 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def is_valid_name(text: str) -> bool:
-    """Tell whether a text is a valid name of a server, an issuer or an agent."""
+    """Return whether a text is a valid name of a server, an issuer or an agent."""
     return NAME_PATTERN.fullmatch(text) is not None
 
 
@@ -26,7 +26,7 @@ def check_name(section: ConfigSection, name: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is a loopback address."""
+    """Return whether a host is a loopback address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -77,12 +77,12 @@ def read_origin(
 
 
 def is_url_without_query(text: str, *schemes: str) -> bool:
-    """Tell whether a text is a URL of a scheme without user, query or fragment."""
+    """Return whether a text is a URL of a scheme without user, query or fragment."""
     plain = normalise_uri(text) is not None and not set("?#") & set(text)
     return plain and urlsplit(text).scheme in schemes
 
 
 def is_unencrypted_remote_url(url: str) -> bool:
-    """Tell whether a URL means unencrypted HTTP to a host other than loopback."""
+    """Return whether a URL means unencrypted HTTP to a host other than loopback."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")

@@ -94,7 +94,7 @@ class ConfigReading:
 
     @property
     def is_valid_except_policy(self) -> bool:
-        """Tell whether every section besides `policy` and `rules` is valid."""
+        """Return whether every section besides `policy` and `rules` is valid."""
         return self.config is not None and all(
             _section_of_fault(fault) in (*POLICY_SECTIONS, *RULE_SECTIONS)
             for fault in self.faults
@@ -102,14 +102,14 @@ class ConfigReading:
 
     @property
     def is_valid_except_rules(self) -> bool:
-        """Tell whether the file has no fault outside its trust rules."""
+        """Return whether the file has no fault outside its trust rules."""
         return self.config is not None and all(
             _section_of_fault(fault) in RULE_SECTIONS for fault in self.faults
         )
 
     @property
     def has_valid_rules(self) -> bool:
-        """Tell whether the trust rules for token exchange have no fault."""
+        """Return whether the trust rules for token exchange have no fault."""
         return self.config is not None and not any(
             _section_of_fault(fault) in RULE_SECTIONS for fault in self.faults
         )

@@ -52,7 +52,7 @@ class ConfigSection:
         return bool(self._members)
 
     def has_key(self, key: str) -> bool:
-        """Tell whether a key is present."""
+        """Return whether a key is present."""
         return key in self._members
 
     def report_fault(self, key: str, message: str) -> None:
@@ -302,7 +302,7 @@ class ConfigSection:
 
 
 def _is_printable_text(value: str) -> bool:
-    """Tell whether a text is printable and of bounded length."""
+    """Return whether a text is printable and of bounded length."""
     trimmed = bool(value) and value == value.strip()
     return trimmed and len(value) <= MAX_TEXT_LENGTH and value.isprintable()
 

@@ -23,7 +23,7 @@ _PATTERN_HINT = "expected a name, `*`, or a plain prefix that ends in `*`"
 
 
 def is_valid_pattern(text: str) -> bool:
-    """Tell whether a text is a valid pattern of an allow rule."""
+    """Return whether a text is a valid pattern of an allow rule."""
     prefix = text.removesuffix(ALL)
     return ALL not in prefix and (prefix == text or is_unambiguous_name(prefix))
 

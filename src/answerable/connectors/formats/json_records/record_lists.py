@@ -79,7 +79,7 @@ def _get_first_byte(value: msgspec.Raw | bytes) -> bytes:
 
 
 def is_valid_json(value: bytes) -> bool:
-    """Tell whether bytes are one complete JSON value."""
+    """Return whether bytes are one complete JSON value."""
     try:
         _RAW.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

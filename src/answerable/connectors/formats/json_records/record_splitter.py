@@ -98,7 +98,7 @@ class RecordSplitter:
 
     @property
     def is_stopped(self) -> bool:
-        """Tell whether the rest of the file can no longer be split into records."""
+        """Return whether the rest of the file can no longer be split into records."""
         return self._mode is _SplitterMode.DEAD
 
     def split_chunk(self, chunk: bytes) -> list[RecordPiece]:

@@ -14,7 +14,7 @@ def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> None:
 
 
 def has_repeated_keys(raw: bytes) -> bool:
-    """Tell whether any object has repeated keys, or the JSON is invalid."""
+    """Return whether any object has repeated keys, or the JSON is invalid."""
     try:
         json.loads(raw, object_pairs_hook=_refuse_repeated_keys)
     except _RepeatedKeyError:

@@ -141,7 +141,7 @@ def _get_author_class(recorder: str) -> WrittenBy:
 
 
 def has_matching_id(recorder: str, decision_record: DecisionRecord) -> bool:
-    """Tell whether a decision has the id that its recorder assigned."""
+    """Return whether a decision has the id that its recorder assigned."""
     return decision_record.id == recorded_event_id(recorder, decision_record).hex()
 
 

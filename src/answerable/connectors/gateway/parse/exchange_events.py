@@ -46,7 +46,7 @@ def build_exchange_event(
 
 
 def has_matching_exchange_id(recorder: str, record: ExchangeRecord) -> bool:
-    """Tell whether an attempt has the id that its recorder assigned."""
+    """Return whether an attempt has the id that its recorder assigned."""
     return record.id == recorded_event_id(recorder, record).hex()
 
 

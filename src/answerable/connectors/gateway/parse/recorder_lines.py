@@ -116,7 +116,7 @@ class RecorderLines:
         }
 
     def _check_sequence(self, record: SpoolRecord, raw: bytes, chain: bytes) -> bool:
-        """Tell whether a record is new, and report sequence or chain faults."""
+        """Return whether a record is new, and report sequence or chain faults."""
         progress, number = self._progress, record.sequence
         if number < progress.next:
             # Written again after a disk error: the last copy continues the chain.

@@ -121,7 +121,7 @@ def _read_file(builder: EstateBuilder, data: bytes, place: str) -> None:
 
 
 def _has_only_foreign_objects(builder: EstateBuilder) -> bool:
-    """Tell whether many objects were read and none is of Google Cloud."""
+    """Return whether many objects were read and none is of Google Cloud."""
     return not builder.recognised and len(builder.problems) >= MOST_PROBLEMS
 
 

@@ -65,7 +65,7 @@ def read_allow_policy(builder: EstateBuilder, resource: str, raw: RawObject) -> 
 
 
 def _is_policy(raw: RawObject) -> bool:
-    """Tell whether each binding of an allow policy has a role and members."""
+    """Return whether each binding of an allow policy has a role and members."""
     bindings = raw.get("bindings", [])
     return isinstance(bindings, list) and all(
         isinstance(each, dict)
@@ -77,7 +77,7 @@ def _is_policy(raw: RawObject) -> bool:
 
 
 def _are_texts(raw: RawValue) -> bool:
-    """Tell whether a value is a list of texts."""
+    """Return whether a value is a list of texts."""
     return isinstance(raw, list) and all(isinstance(each, str) for each in raw)
 
 
@@ -136,7 +136,7 @@ def read_deny_policy(builder: EstateBuilder, raw: RawObject) -> None:
 
 
 def _are_rules(raw: RawValue) -> bool:
-    """Tell whether a value is a list of deny rules; with any other, none is known."""
+    """Return whether a value is a list of deny rules; with any other, none is known."""
     return isinstance(raw, list) and all(
         isinstance(each, dict)
         and isinstance(get_value(each, "denyRule"), dict)

@@ -241,7 +241,7 @@ def _strip_host(name: str) -> str:
 
 
 def _is_disabled(raw: RawObject) -> bool:
-    """Tell whether a pool or provider is disabled or deleted."""
+    """Return whether a pool or provider is disabled or deleted."""
     return raw.get("disabled") is True or get_text(raw, "state") == "DELETED"
 
 

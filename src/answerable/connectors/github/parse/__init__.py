@@ -189,7 +189,7 @@ class GithubAnswerReader:
             self.read_answer(address, answer)
 
     def _accept_organization(self, address: AnswerAddress, place: str) -> bool:
-        """Tell whether an answer is about this organization; else add a problem."""
+        """Return whether an answer is about this organization; else add a problem."""
         stated = address.parameters.get("org", "").lower()
         self.builder.login = self.builder.login or stated
         if stated in ("", self.builder.login):

@@ -48,7 +48,7 @@ class _Export(msgspec.Struct, frozen=True):
 
 
 def is_graph_export(data: bytes) -> bool:
-    """Tell whether a file is an export: an object with the member `graph`."""
+    """Return whether a file is an export: an object with the member `graph`."""
     head = data[:_HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")
     return head.startswith(b"{") and b'"graph"' in head
 

@@ -280,7 +280,7 @@ class ClusterFacts:
         return key
 
     def _mounts_token(self, workload: Workload) -> bool:
-        """Tell whether a token of the service account is mounted in a workload."""
+        """Return whether a token of the service account is mounted in a workload."""
         if not any(each.tokens_mounted for each in workload.containers):
             return False
         source = self.builder.sources[workload.kind, workload.namespace, workload.name]

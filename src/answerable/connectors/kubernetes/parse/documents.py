@@ -132,7 +132,7 @@ def _iter_json_objects(text: str, place: str) -> Iterator[FileObject | ListHead]
 
 
 def _have_repeated_names(pairs: list[tuple[str, object]]) -> bool:
-    """Tell whether an object repeats a name; nothing of it is kept."""
+    """Return whether an object repeats a name; nothing of it is kept."""
     return len({name for name, _ in pairs}) != len(pairs)
 
 
@@ -264,7 +264,7 @@ class _ObjectComposer(YamlComposer):
             YamlComposer.attach_value(self, value)
 
     def _is_list_of_items(self) -> bool:
-        """Tell whether the innermost collection is `items` of the document."""
+        """Return whether the innermost collection is `items` of the document."""
         if len(self.stack) != 2:
             return False
         outer, inner = self.stack

@@ -72,7 +72,7 @@ def _build_container(
 
 
 def _find_root_use(context: SecurityContext, pod: SecurityContext) -> bool | None:
-    """Tell whether a container runs as root; None where its image decides."""
+    """Return whether a container runs as root; None where its image decides."""
     user = context.run_as_user if context.run_as_user is not None else pod.run_as_user
     if user is not None:
         return user == 0
@@ -114,7 +114,7 @@ def _has_token(
     volumes: Mapping[str, Volume],
     admitted: bool,
 ) -> bool:
-    """Tell whether a token of the service account is mounted in a container."""
+    """Return whether a token of the service account is mounted in a container."""
     for mount in fields.volume_mounts or ():
         volume = volumes.get(mount.name)
         sources = (

@@ -182,7 +182,7 @@ def _build_end(end: _EdgeEnd) -> ForeignEdgeEnd:
 
 
 def _is_named(end: _EdgeEnd) -> bool:
-    """Tell whether the end of an edge names a node."""
+    """Return whether the end of an edge names a node."""
     return bool(end.value or end.property_matchers)
 
 

@@ -39,7 +39,7 @@ class _Vertex(msgspec.Struct, frozen=True, rename={"outgoing": "outE"}):
 
 
 def is_kubehound(data: bytes) -> bool:
-    """Tell whether a file begins with a vertex of KubeHound."""
+    """Return whether a file begins with a vertex of KubeHound."""
     line = data.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
     try:
         return msgspec.json.decode(line, type=_Vertex).label in _LABELS

@@ -133,7 +133,7 @@ def _read_column_name(part: tuple[SqlToken, ...]) -> str | None:
 
 
 def _is_security_invoker(cursor: SqlCursor) -> bool:
-    """Tell whether a view checks the rights of its reader, not of its owner.
+    """Return whether a view checks the rights of its reader, not of its owner.
 
     Source: https://www.postgresql.org/docs/current/sql-createview.html
     """

@@ -26,7 +26,7 @@ class SqlCursor:
 
     @property
     def at_end(self) -> bool:
-        """Tell whether every token was read."""
+        """Return whether every token was read."""
         return self._at >= len(self._tokens)
 
     def advance(self) -> SqlToken:
@@ -73,7 +73,7 @@ class SqlCursor:
         return False
 
     def contains_keywords(self, *words: str) -> bool:
-        """Tell whether a keyword sequence comes later outside parentheses."""
+        """Return whether a keyword sequence comes later outside parentheses."""
         at = self._at
         found = self.skip_to_keywords(*words)
         self._at = at

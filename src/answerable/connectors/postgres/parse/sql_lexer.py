@@ -147,7 +147,7 @@ class _Nesting:
 
     @property
     def is_top_level(self) -> bool:
-        """Tell whether a semicolon ends the statement here."""
+        """Return whether a semicolon ends the statement here."""
         return self._parentheses <= 0 and self._blocks <= 0
 
     def count_token(self, token: SqlToken) -> None:

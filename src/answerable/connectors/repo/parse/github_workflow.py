@@ -125,7 +125,7 @@ class AgentJob:
 
     @property
     def may_write_contents(self) -> bool:
-        """Tell whether it may change files; True if not stated.
+        """Return whether it may change files; True if not stated.
 
         A secret with a GitHub token may allow more than the job's own token.
         """

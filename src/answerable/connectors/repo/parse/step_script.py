@@ -57,7 +57,7 @@ def _find_line_literals(line: NamedText) -> Iterator[FoundCredential]:
 
 
 def _is_static_literal(credential: FoundCredential) -> bool:
-    """Tell whether a value is literal, not computed when the step runs."""
+    """Return whether a value is literal, not computed when the step runs."""
     return credential.cls is CredentialClass.LITERAL and not set(
         credential.value
     ) & set("$`")

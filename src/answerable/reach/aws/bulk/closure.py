@@ -204,7 +204,7 @@ class GraphClosure:
         return row.restrict_to(~itself)
 
     def is_next_to(self, number: int, nodes: int, *, unconditional: bool) -> bool:
-        """Tell whether one step leads from a node to some of the others."""
+        """Return whether one step leads from a node to some of the others."""
         row = self._get_one_step_reach(number)
         ahead = (row.sure if unconditional else row.some) & nodes
         if number >= self.size or not ahead:

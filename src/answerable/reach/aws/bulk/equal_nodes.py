@@ -85,7 +85,7 @@ class NodeComparison:
 
 
 def have_same_nodes(one: GraphClosure, other: GraphClosure) -> bool:
-    """Tell whether two closures number the same nodes alike; the answer is kept.
+    """Return whether two closures number the same nodes alike; the answer is kept.
 
     Stored closures are compared without compiling their graphs.
     """

@@ -273,7 +273,7 @@ class ExistingResources:
 
 
 def _is_permission_on_existing_resource(permission: RequiredPermission) -> bool:
-    """Tell whether a required permission is on the existing resource itself."""
+    """Return whether a required permission is on the existing resource itself."""
     return permission.resource == _EXISTING
 
 

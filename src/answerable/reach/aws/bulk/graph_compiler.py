@@ -225,7 +225,7 @@ def find_service_trusting_roles(
 
 
 def _is_limited_by_boundary(graph: IdentityGraph, principal: CompiledPrincipal) -> bool:
-    """Tell whether a permissions boundary really limits a principal."""
+    """Return whether a permissions boundary really limits a principal."""
     return principal.boundary is not None and not graph.is_administrator(
         IdentityNode(principal.id)
     )

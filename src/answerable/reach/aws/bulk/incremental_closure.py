@@ -101,7 +101,7 @@ class _EdgeRemoval:
         return self._remove_lost_nodes_from_rows(lost, build_bitset(self.exact, size))
 
     def _still_reaches_lost_targets(self, start: int) -> bool:
-        """Tell whether a node still reaches the targets of all its lost edges."""
+        """Return whether a node still reaches the targets of all its lost edges."""
         was, now = self.lossy[start]
         lost = was & ~now
         return not lost & ~self._search_until_targets_found(start, lost)

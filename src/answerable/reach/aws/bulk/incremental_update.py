@@ -170,7 +170,7 @@ class _IncrementalUpdate:
                 yield number
 
     def _had_removable_boundary(self, number: int) -> bool:
-        """Tell whether a principal had a boundary that others may remove."""
+        """Return whether a principal had a boundary that others may remove."""
         bounded = self.old.index.actors[number].boundary is not None
         return number < self.old.plain and bounded and bool(self.old.index.bounded)
 

@@ -135,7 +135,7 @@ class KeyPartition:
         return self._names
 
     def knows_condition_key(self, key: str) -> bool:
-        """Tell whether a key in lower case is known for any member."""
+        """Return whether a key in lower case is known for any member."""
         return key in self.spoken or key.startswith(self.complete)
 
     def split_members_by_condition_keys(

@@ -332,7 +332,7 @@ class StepRows:
         return union_verdicts(found)
 
     def _is_administrator(self, actor: int) -> bool:
-        """Tell whether a principal may call any action on any resource."""
+        """Return whether a principal may call any action on any resource."""
         return self.realm.graph.is_administrator(self.realm.nodes[actor])
 
     def _find_widened_identities(self, edit: IamEditRule, actor: int) -> VerdictBits:

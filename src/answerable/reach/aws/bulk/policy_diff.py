@@ -122,7 +122,7 @@ def _pair_changed_policies(
 
 
 def _is_in_service_without_rules(resource: str) -> bool:
-    """Tell whether a resource belongs to a service that no escalation rule uses."""
+    """Return whether a resource belongs to a service that no escalation rule uses."""
     parts = resource.split(":", 3)
     return len(parts) == 4 and parts[2] not in _SERVICES
 
@@ -138,7 +138,7 @@ def _record_attachment_target(diff: PolicyDiff, attachment: PolicyAttachment) ->
 def _may_change_escalation_steps(
     layer: PolicyLayer, old: list[PolicyStatement], new: list[PolicyStatement]
 ) -> bool | None:
-    """Tell whether new statements can change an escalation step; None if unknown.
+    """Return whether new statements can change an escalation step; None if unknown.
 
     Without old statements the position of the new ones among others is not known. Trust
     and resource policies and RCPs are no policies of an actor's own.

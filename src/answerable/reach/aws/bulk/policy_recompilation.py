@@ -219,7 +219,7 @@ class Recompilation:
 
 
 def _have_policies_changed(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
-    """Tell whether a principal's policies differ between two versions."""
+    """Return whether a principal's policies differ between two versions."""
     same = old.boundary == new.boundary and old.levels == new.levels
     return not same or old.grants != new.grants
 

@@ -215,7 +215,7 @@ class PrincipalMatcher:
             yield name._replace(actors=members)
 
     def _is_undecidable_by_bitset(self, atom: ConditionAtom) -> bool:
-        """Tell whether bitsets cannot decide a condition: negated, or stated."""
+        """Return whether bitsets cannot decide a condition: negated, or stated."""
         return atom.negated or (self._is_stated and atom.key.lower() == SESSION_NAME)
 
 

@@ -51,14 +51,14 @@ def reuse_unchanged_facts(
 
 
 def _has_same_statements(old: Policy, new: Policy) -> bool:
-    """Tell whether two versions of a policy have equal statements."""
+    """Return whether two versions of a policy have equal statements."""
     return old is new or (old.statements, old.unread) == (new.statements, new.unread)
 
 
 def _are_facts_equal_without_timestamps(
     old: Sequence[object], new: Sequence[object]
 ) -> bool:
-    """Tell whether two lists of facts are equal, timestamps aside."""
+    """Return whether two lists of facts are equal, timestamps aside."""
     return len(old) == len(new) and all(
         one is other or _remove_fact_timestamps(one) == _remove_fact_timestamps(other)
         for one, other in zip(old, new, strict=True)

@@ -246,13 +246,13 @@ class _KnownKeys(Protocol):
     """Actors or resources for which some condition keys are known."""
 
     def knows_condition_key(self, key: str) -> bool:
-        """Tell whether the value of a condition key is known."""
+        """Return whether the value of a condition key is known."""
 
 
 def _depends_only_on_known_keys(
     condition: ConditionClause, owners: _KnownKeys, known_keys: ContextKeys
 ) -> bool:
-    """Tell whether a condition depends only on keys that `owners` know."""
+    """Return whether a condition depends only on keys that `owners` know."""
     key = condition.key.lower()
     if (
         not owners.knows_condition_key(key)

@@ -225,7 +225,7 @@ class StatementIndex:
         self._members.clear()
 
     def knows_condition_key(self, key: str) -> bool:
-        """Tell whether a condition key in lower case is known for any principal."""
+        """Return whether a condition key in lower case is known for any principal."""
         return self.known.knows_condition_key(key)
 
     def evaluate_condition_line(self, condition: ConditionClause) -> BitsetBounds:

@@ -88,5 +88,5 @@ def compile_accounts(
 
 
 def _is_aws_identity(identity: Identity) -> bool:
-    """Tell whether an identity is an AWS identity, by its kind or its ARN."""
+    """Return whether an identity is an AWS identity, by its kind or its ARN."""
     return identity.kind.startswith("aws") or identity.id.startswith("arn:")

@@ -187,7 +187,7 @@ class CompiledAccounts:
         yield from found.every_deny
 
     def is_account_collected(self, account: str) -> bool:
-        """Tell whether a scan collected the identities of an account."""
+        """Return whether a scan collected the identities of an account."""
         return bool(account) and account in self.collected_accounts
 
     @property
@@ -213,7 +213,7 @@ class CompiledAccounts:
         return self._open_roles
 
     def _trusts_external_principal(self, trust: RoleTrust) -> bool:
-        """Tell whether a trust policy names an outsider other than a service."""
+        """Return whether a trust policy names an outsider other than a service."""
         return any(
             kind != "Service"
             and not self.is_account_collected(get_principal_account(value))
@@ -223,7 +223,7 @@ class CompiledAccounts:
         )
 
     def can_action_act_on_resource(self, action: str, resource: str) -> bool:
-        """Tell whether an action can act on this type of resource at all."""
+        """Return whether an action can act on this type of resource at all."""
         if find_aws_protection(action.lower(), resource) is not None:
             return False
         return can_action_act_on_resource(self.catalogue, action, resource)
@@ -355,7 +355,7 @@ class CompiledAccounts:
         return tuple(self.rcps.values())
 
     def _is_resource_pattern(self, action: str, resource: str) -> bool:
-        """Tell whether a requested resource is a pattern, not a single resource."""
+        """Return whether a requested resource is a pattern, not a single resource."""
         if resource == "*":
             entry = self.catalogue.find_action(action)
             return entry is not None and not entry.takes_only_wildcard_resource

@@ -138,5 +138,5 @@ def find_aws_protection(action: str, resource: str) -> ProtectedObjects | None:
 
 
 def is_protected_role(role: str) -> bool:
-    """Tell whether no principal of its account can edit a role."""
+    """Return whether no principal of its account can edit a role."""
     return find_aws_protection("iam:putrolepolicy", role) is not None

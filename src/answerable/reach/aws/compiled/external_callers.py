@@ -96,7 +96,7 @@ def parse_caller(text: str, accounts: Mapping[str, Account]) -> ExternalCaller |
 
 
 def _is_service_principal(text: str) -> bool:
-    """Tell whether a text is an AWS service principal."""
+    """Return whether a text is an AWS service principal."""
     return not text.startswith("arn:") and text.endswith(
         (".amazonaws.com", ".amazonaws.com.cn", ".amazon.com", ".aws.internal")
     )
@@ -236,5 +236,5 @@ def _match_foreign_principal(
 
 
 def _has_role_name(arn: str, role: str) -> bool:
-    """Tell whether an ARN is that of a role with this name."""
+    """Return whether an ARN is that of a role with this name."""
     return arn.rpartition("/")[2] == role

@@ -66,7 +66,7 @@ class LimitingLayer:
 
     @property
     def allows_everything(self) -> bool:
-        """Tell whether SCPs or a boundary limit nothing at all."""
+        """Return whether SCPs or a boundary limit nothing at all."""
         allowing = all(g.clause.effect is PolicyEffect.ALLOW for g in self.grants)
         return (
             allowing
@@ -76,7 +76,7 @@ class LimitingLayer:
 
 
 def is_unconditional_full_allow(statement: PolicyStatement) -> bool:
-    """Tell whether a statement unconditionally allows `*` on `*`."""
+    """Return whether a statement unconditionally allows `*` on `*`."""
     clause = statement.clause
     return (
         clause.wide
@@ -163,5 +163,5 @@ SERVICE_ROLE_PATH = ":role/aws-service-role/"  # the path of service-linked role
 
 
 def is_service_linked(identity: Identity) -> bool:
-    """Tell whether a role is service-linked; SCPs and RCPs do not bind it."""
+    """Return whether a role is service-linked; SCPs and RCPs do not bind it."""
     return identity.kind == "aws-service-role" or SERVICE_ROLE_PATH in identity.id

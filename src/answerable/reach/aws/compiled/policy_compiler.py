@@ -188,7 +188,7 @@ def compile_trust_policy(
 
 
 def are_unconditional_allows(statements: Iterable[PolicyStatement]) -> bool:
-    """Tell whether all statements are allows without conditions."""
+    """Return whether all statements are allows without conditions."""
     return all(
         g.clause.static and g.clause.effect is PolicyEffect.ALLOW for g in statements
     )

@@ -77,7 +77,7 @@ def get_principal_account(value: str) -> str:
 
 
 def is_account_number(text: str) -> bool:
-    """Tell whether a text is an AWS account number of 12 digits."""
+    """Return whether a text is an AWS account number of 12 digits."""
     return len(text) == 12 and text.isascii() and text.isdigit()
 
 

@@ -61,7 +61,7 @@ def match_principal(
 
 
 def can_grant_bypass_boundary(statement: CompiledStatement) -> bool:
-    """Tell whether a grant to `*` may bypass the implicit deny of a boundary."""
+    """Return whether a grant to `*` may bypass the implicit deny of a boundary."""
     return statement.naming.everyone and statement.effect is PolicyEffect.ALLOW
 
 
@@ -81,7 +81,7 @@ def build_boundary_bypass_condition(statement: CompiledStatement) -> Formula:
 
 
 def _is_principal_arn_condition(condition: ConditionClause) -> bool:
-    """Tell whether a condition line matches principals by their ARN."""
+    """Return whether a condition line matches principals by their ARN."""
     operator = condition.operator.lower()
     by_text = operator.startswith(("arn", "string"))
     return (

@@ -87,16 +87,16 @@ class CompiledPrincipal:
 
     @property
     def is_immutable_role(self) -> bool:
-        """Tell whether it is a role that no principal of its account can edit."""
+        """Return whether it is a role that no principal of its account can edit."""
         return self.linked or is_protected_role(self.id)
 
     @property
     def is_role(self) -> bool:
-        """Tell whether the principal is a role, in whose sessions callers act."""
+        """Return whether the principal is a role, in whose sessions callers act."""
         return is_role(self.identity)
 
     def needs_no_permission(self, action: str) -> bool | None:
-        """Tell whether a call needs no permission; None if policies decide."""
+        """Return whether a call needs no permission; None if policies decide."""
         return needs_no_permission(
             action, in_session=self.is_role or self.session is not None
         )
@@ -222,18 +222,18 @@ FULL_ACCESS_STATEMENT = CompiledStatement(
 
 
 def is_role(identity: Identity) -> bool:
-    """Tell whether an identity is a role, by its kind or its ARN."""
+    """Return whether an identity is a role, by its kind or its ARN."""
     return "role" in identity.kind or ":role/" in identity.id
 
 
 def is_customer_managed_policy(policy: str) -> bool:
-    """Tell whether a policy id is a customer-managed policy's ARN."""
+    """Return whether a policy id is a customer-managed policy's ARN."""
     parts = policy.split(":", 5)
     return len(parts) == 6 and parts[4].isdigit() and "#" not in policy
 
 
 def is_iam_entity(identity: Identity) -> bool:
-    """Tell whether an identity is an IAM user or role, which IAM calls can change.
+    """Return whether an identity is an IAM user or role, which IAM calls can change.
 
     A profile or permission set named in a file is none, nor is a root user.
     """
@@ -246,7 +246,7 @@ def get_aws_partition(identity: str) -> str:
 
 
 def is_root_user(identity: Identity) -> bool:
-    """Tell whether an identity is an account's root user."""
+    """Return whether an identity is an account's root user."""
     return identity.kind == "aws-root" or identity.id.endswith(":root")
 
 

@@ -128,7 +128,7 @@ def evaluate_whether_policy_is_public(
 def _is_public_statement(
     statement: CompiledStatement, *, on_access_point: bool
 ) -> bool:
-    """Tell whether a statement allows anyone without a restricting condition."""
+    """Return whether a statement allows anyone without a restricting condition."""
     if statement.effect is not PolicyEffect.ALLOW:
         return False
     naming = statement.naming
@@ -171,7 +171,7 @@ _RESTRICTING_OPERATORS = frozenset(
 def _restricts_to_fixed_values(
     condition: ConditionClause, on_access_point: bool
 ) -> bool:
-    """Tell whether a condition restricts a relevant key to fixed values."""
+    """Return whether a condition restricts a relevant key to fixed values."""
     operator = condition.operator.lower().removeprefix("foranyvalue:")
     key = condition.key.lower()
     if operator not in _RESTRICTING_OPERATORS or key not in _RESTRICTING_KEYS:
@@ -186,7 +186,7 @@ def _restricts_to_fixed_values(
 
 
 def _has_literal_account_number(arn: str) -> bool:
-    """Tell whether an ARN has an account number without wildcards."""
+    """Return whether an ARN has an account number without wildcards."""
     parts = arn.split(":", 5)
     return len(parts) == 6 and is_account_number(parts[4])
 
@@ -198,7 +198,7 @@ _PRIVATE_NETWORKS = tuple(
 
 
 def _is_narrow_ip_range(text: str) -> bool:
-    """Tell whether a range is not "very broad": /8 or narrower, /32 for IPv6."""
+    """Return whether a range is not "very broad": /8 or narrower, /32 for IPv6."""
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:

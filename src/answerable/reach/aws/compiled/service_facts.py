@@ -151,7 +151,7 @@ _LONG_TERM_ONLY_ACTIONS = frozenset(["sts:getsessiontoken"])
 
 
 def needs_no_permission(action: str, *, in_session: bool) -> bool | None:
-    """Tell whether AWS allows a call without a policy; None if policies decide.
+    """Return whether AWS allows a call without a policy; None if policies decide.
 
     Args:
         action: In lower case.
@@ -167,14 +167,14 @@ def needs_no_permission(action: str, *, in_session: bool) -> bool | None:
 
 @lru_cache(maxsize=1 << 15)
 def supports_resource_policies(action: str) -> bool:
-    """Tell whether a service has resource policies, for an action or a pattern."""
+    """Return whether a service has resource policies, for an action or a pattern."""
     service = action.lower().partition(":")[0]
     return "*" in service or service in RESOURCE_POLICY_SERVICES
 
 
 @lru_cache(maxsize=1 << 15)
 def supports_rcps(action: str) -> bool:
-    """Tell whether RCPs bind an action, or an action pattern."""
+    """Return whether RCPs bind an action, or an action pattern."""
     folded = action.lower()
     service = folded.partition(":")[0]
     bound = "*" in service or service in RCP_SERVICES
@@ -182,7 +182,7 @@ def supports_rcps(action: str) -> bool:
 
 
 def needs_key_policy(resource: str) -> bool:
-    """Tell whether a resource is a KMS key, whose key policy must allow every call.
+    """Return whether a resource is a KMS key, whose key policy must allow every call.
 
     Source: AWS KMS Developer Guide, "Key policies in AWS KMS".
     """

@@ -118,7 +118,7 @@ class StatementInterner:
 
 
 def _has_required_elements(statement: Statement, layer: PolicyLayer) -> bool:
-    """Tell whether a statement has the elements that its layer requires."""
+    """Return whether a statement has the elements that its layer requires."""
     if not (statement.actions or statement.not_actions):
         return False
     return layer in _LAYERS_WITHOUT_RESOURCE or bool(

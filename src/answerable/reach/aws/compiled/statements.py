@@ -105,7 +105,7 @@ class CompiledStatement:
         )
 
     def matches_action(self, action: str) -> bool:
-        """Tell whether the statement matches an action in lower case."""
+        """Return whether the statement matches an action in lower case."""
         found = self._by_action.get(action)
         if found is None:
             found = self._by_action[action] = matches_action_element(self, action)
@@ -194,7 +194,7 @@ UNCOLLECTED = "answerable:uncollected-policy"
 
 
 def matches_action_element(statement: CompiledStatement, action: str) -> bool:
-    """Tell whether Action or NotAction matches an action in lower case."""
+    """Return whether Action or NotAction matches an action in lower case."""
     return statement.action_set.matches_action(action) != bool(statement.not_actions)
 
 
@@ -257,7 +257,7 @@ def _match_resource_pattern(
 
 
 def matches_all_resources(statement: CompiledStatement) -> bool:
-    """Tell whether a statement is for every resource."""
+    """Return whether a statement is for every resource."""
     return not statement.not_resources and ANY_ARN in statement.parts
 
 

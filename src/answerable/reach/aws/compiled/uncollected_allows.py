@@ -5,7 +5,7 @@ from answerable.reach.condition_formula import ConditionAtom, Formula
 
 
 def rests_on_uncollected_allow(formula: Formula) -> bool:
-    """Tell whether every alternative needs an allow that was not collected.
+    """Return whether every alternative needs an allow that was not collected.
 
     A call that they could only deny is allowed by other policies.
     """
@@ -13,5 +13,5 @@ def rests_on_uncollected_allow(formula: Formula) -> bool:
 
 
 def _is_missing_allow(atom: ConditionAtom) -> bool:
-    """Tell whether an atom represents an allow that was not collected."""
+    """Return whether an atom represents an allow that was not collected."""
     return atom.key == UNCOLLECTED and atom.operator == "Allows" and not atom.negated

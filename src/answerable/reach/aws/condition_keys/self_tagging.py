@@ -156,7 +156,7 @@ class _OpenTagGraph:
         return self.graph.list_best_edges_by_trust(node, roles) if roles else ()
 
     def _do_calls_depend_on_tags(self, node: IdentityNode) -> bool:
-        """Tell whether a statement on a node's own calls of paths depends on a tag."""
+        """Return whether a statement on a node's own calls of paths depends on a tag."""
         if self.estate.session or self.estate.endpoint:
             return True
         principal = self.tight.get_principal(node)
@@ -255,7 +255,7 @@ def list_tag_granted_resources(
 
 
 def _statement_depends_on_tags(statement: CompiledStatement) -> bool:
-    """Tell whether a statement's conditions depend on a tag."""
+    """Return whether a statement's conditions depend on a tag."""
     if statement.static:
         return False
     kinds = {classify_condition_key(key).kind for key in list_condition_keys(statement)}

@@ -158,7 +158,7 @@ class TagExplainer:
         }
 
     def can_subject_set_needed_tags(self, answer: ReachAnswer, item: ReachItem) -> bool:
-        """Tell whether subject or identities on its path may set all needed tags."""
+        """Return whether subject or identities on its path may set all needed tags."""
         told = self.find_tag_setters_by_condition(answer, item)
         for alternative in item["conditions"]:
             tags = [c for c in alternative["all_of"] if _is_tag_condition_key(c["key"])]
@@ -218,12 +218,12 @@ class TagExplainer:
 
 
 def _is_single_resource(resource: str) -> bool:
-    """Tell whether a text is a single resource, not a pattern or empty."""
+    """Return whether a text is a single resource, not a pattern or empty."""
     return bool(resource) and not set("*?") & set(resource)
 
 
 def _is_tag_condition_key(key: str) -> bool:
-    """Tell whether a condition key holds a tag of a principal or a resource."""
+    """Return whether a condition key holds a tag of a principal or a resource."""
     return classify_condition_key(key).kind in (
         KeyKind.PRINCIPAL_TAG,
         KeyKind.RESOURCE_TAG,

@@ -162,7 +162,7 @@ def derive_satisfying_tag_values(
 
 
 def _contains_policy_variable(condition: ConditionClause) -> bool:
-    """Tell whether a condition's value contains a policy variable."""
+    """Return whether a condition's value contains a policy variable."""
     variable = any(has_policy_variable(value) for value in condition.values)
     return variable or condition.operator == "PolicyVariable"
 

@@ -147,7 +147,7 @@ def _suggest_valid_value(value: str, kind: str) -> str:
 
 
 def _is_valid_value(value: str, kind: str) -> bool:
-    """Tell whether a value is valid for a value type."""
+    """Return whether a value is valid for a value type."""
     try:
         _READERS[kind][0](value)
     except ValueError:

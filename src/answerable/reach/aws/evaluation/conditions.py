@@ -40,17 +40,17 @@ PolicyValues = tuple[str | None, ...]
 
 
 def _equals_text(policy_value: str, request_value: str) -> bool:
-    """Tell whether a policy value equals a request value."""
+    """Return whether a policy value equals a request value."""
     return policy_value == encode_literal(request_value)
 
 
 def _equals_text_ignoring_case(policy_value: str, request_value: str) -> bool:
-    """Tell whether a policy value equals a request value in any case."""
+    """Return whether a policy value equals a request value in any case."""
     return policy_value.casefold() == encode_literal(request_value).casefold()
 
 
 def _matches_value_glob(policy_value: str, request_value: str) -> bool:
-    """Tell whether a glob in a policy matches a request value."""
+    """Return whether a glob in a policy matches a request value."""
     return matches_glob(policy_value, encode_literal(request_value))
 
 
@@ -73,7 +73,7 @@ def _equals_boolean_value(policy_value: str, request_value: str) -> bool:
 
 
 def _equals_binary_value(policy_value: str, request_value: str) -> bool:
-    """Tell whether two base64 texts encode the same bytes."""
+    """Return whether two base64 texts encode the same bytes."""
     return _decode_base64(policy_value) == _decode_base64(request_value)
 
 
@@ -86,7 +86,7 @@ _CIDR = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")
 
 
 def _is_in_network(policy_value: str, request_value: str) -> bool:
-    """Tell whether an IP address is in a CIDR block."""
+    """Return whether an IP address is in a CIDR block."""
     if not _CIDR.fullmatch(policy_value):
         raise ValueError(policy_value)  # a netmask is no CIDR block
     network = ipaddress.ip_network(policy_value, strict=False)
@@ -220,7 +220,7 @@ def _conjoin_undecided_conditions(conditions: tuple[ConditionClause, ...]) -> Fo
 def evaluate_condition_line(
     condition: ConditionClause, known_keys: ContextKeys
 ) -> bool | None:
-    """Tell whether one condition line holds; None if undecided."""
+    """Return whether one condition line holds; None if undecided."""
     given = known_keys.get_key_values(condition.key)
     if given is None:
         return condition.holds if isinstance(condition, DecidedCondition) else None
@@ -233,7 +233,7 @@ def evaluate_condition_line(
 
 @lru_cache(maxsize=1 << 14)
 def _have_policy_variables(values: tuple[str, ...]) -> bool:
-    """Tell whether some condition values have policy variables."""
+    """Return whether some condition values have policy variables."""
     return any(has_policy_variable(value) for value in values)
 
 
@@ -272,7 +272,7 @@ def _evaluate_condition_operator(
 def _evaluate_absent_key(
     quantifier: str, *, negated: bool, if_exists: bool
 ) -> bool | None:
-    """Tell whether a condition holds for a key absent from the request.
+    """Return whether a condition holds for a key absent from the request.
 
     Two combinations stay open, because the guide contradicts itself on them.
     """
@@ -330,7 +330,7 @@ def _disjoin_three_valued(values: Iterable[bool | None]) -> bool | None:
 def evaluate_condition_for_any_value(
     operator: str, test_results: Iterable[bool | None], *, always_present: bool
 ) -> bool | None:
-    """Tell whether a condition holds for any value of its key; None if undecided.
+    """Return whether a condition holds for any value of its key; None if undecided.
 
     Args:
         operator: As written; one that compares values.

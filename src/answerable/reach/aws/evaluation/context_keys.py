@@ -70,7 +70,7 @@ _CALL_KEY_PREFIXES = ("aws:principal", "aws:resource", "aws:requesttag", "aws:ta
 
 
 def _holds_for_whole_session(key: str) -> bool:
-    """Tell whether a stated key holds for a whole session, not for one call."""
+    """Return whether a stated key holds for a whole session, not for one call."""
     service, _, _ = key.partition(":")
     if key.startswith(_CALL_KEY_PREFIXES) or key in ("aws:username", "aws:userid"):
         return False
@@ -94,7 +94,7 @@ class ResolvedPattern:
 
 
 def has_policy_variable(text: str) -> bool:
-    """Tell whether a text may hold a policy variable."""
+    """Return whether a text may hold a policy variable."""
     return "${" in text
 
 

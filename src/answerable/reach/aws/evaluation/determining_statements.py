@@ -74,14 +74,14 @@ def _list_denying_statements(
 def _does_resource_policy_alone_allow(
     policy_result: ResourcePolicyResult | None,
 ) -> bool:
-    """Tell whether the resource policy allows without identity policies."""
+    """Return whether the resource policy allows without identity policies."""
     if policy_result is None or not policy_result.same_account:
         return False
     return bool(policy_result.escaping or policy_result.direct)
 
 
 def _lacks_required_resource_policy_allow(policy_result: ResourcePolicyResult) -> bool:
-    """Tell whether the resource policy had to allow and does not."""
+    """Return whether the resource policy had to allow and does not."""
     needed = policy_result.required or not policy_result.same_account
     return needed and not (
         policy_result.escaping or policy_result.direct or policy_result.account

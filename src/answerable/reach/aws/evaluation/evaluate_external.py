@@ -53,7 +53,7 @@ from answerable.reach.platform import DeterminingStatement
 
 
 def is_role_or_session(caller: str) -> bool:
-    """Tell whether a caller's ARN is of a role or a session."""
+    """Return whether a caller's ARN is of a role or a session."""
     return any(
         kind in caller for kind in (":role/", ":assumed-role/", ":federated-user/")
     )

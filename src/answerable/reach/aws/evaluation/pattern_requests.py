@@ -117,7 +117,7 @@ def build_resource_pattern_result(
 
 
 def may_pattern_require_resource_policy(request: AwsRequest) -> bool:
-    """Tell whether some resource of an ARN pattern needs its own policy's allow."""
+    """Return whether some resource of an ARN pattern needs its own policy's allow."""
     if request.action in TRUST_POLICY_ACTIONS:
         return True
     return request.action.startswith("kms:") and overlaps_arn(
@@ -128,7 +128,7 @@ def may_pattern_require_resource_policy(request: AwsRequest) -> bool:
 def _may_involve_s3_access_points(
     accounts: CompiledAccounts, request: AwsRequest
 ) -> bool:
-    """Tell whether a pattern names access points, or includes conditional ones."""
+    """Return whether a pattern names access points, or includes conditional ones."""
     if not request.action.startswith("s3:"):
         return False
     if request.parts[2:3] == ("s3",) and request.parts[5].startswith("accesspoint/"):
@@ -139,7 +139,7 @@ def _may_involve_s3_access_points(
 def has_conditional_s3_access_points(
     accounts: CompiledAccounts, resources: PatternTerm[ArnParts]
 ) -> bool:
-    """Tell whether some access points add conditions to those of `resources`.
+    """Return whether some access points add conditions to those of `resources`.
 
     They do if they are bound to a VPC, if their bucket is of another account, and if
     that bucket is not in `resources` as a whole: a request through an access point must be
@@ -168,14 +168,14 @@ _list_policy_scope = lru_cache(maxsize=1 << 12)(
 def _access_point_adds_no_condition(
     accounts: CompiledAccounts, access_point: Resource
 ) -> bool:
-    """Tell whether an access point has no VPC limit and its bucket's account."""
+    """Return whether an access point has no VPC limit and its bucket's account."""
     return not access_point.network and _shares_account_with_bucket(
         accounts, access_point
     )
 
 
 def _pattern_contains_bucket(resources: PatternTerm[ArnParts], bucket: str) -> bool:
-    """Tell whether a resource pattern contains a whole bucket."""
+    """Return whether a resource pattern contains a whole bucket."""
     return all(
         covers(RESOURCES, resources, PatternTerm(part))
         for part in _list_policy_scope(bucket)
@@ -185,7 +185,7 @@ def _pattern_contains_bucket(resources: PatternTerm[ArnParts], bucket: str) -> b
 def _shares_account_with_bucket(
     accounts: CompiledAccounts, access_point: Resource
 ) -> bool:
-    """Tell whether an access point and its bucket share an account."""
+    """Return whether an access point and its bucket share an account."""
     owner = (
         accounts.look_up_resource(access_point.behind).owner
         if access_point.behind

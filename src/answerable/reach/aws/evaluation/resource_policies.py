@@ -80,7 +80,7 @@ class ResourcePolicy:
 
     @property
     def has_denies_or_unread_statements(self) -> bool:
-        """Tell whether the policy has deny statements, or statements that were not read."""
+        """Return whether the policy has deny statements, or statements that were not read."""
         denies = (g.clause.effect is PolicyEffect.DENY for g in self.grants)
         return bool(self.gaps) or any(denies)
 
@@ -252,7 +252,7 @@ def evaluate_resource_policy_for_caller(
 
 
 def requires_resource_policy(request: AwsRequest) -> bool:
-    """Tell whether the resource policy must allow the request (KMS, trust)."""
+    """Return whether the resource policy must allow the request (KMS, trust)."""
     if request.action in TRUST_POLICY_ACTIONS:
         return True
     return request.action.startswith("kms:") and needs_key_policy(request.resource)

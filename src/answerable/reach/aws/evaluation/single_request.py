@@ -86,7 +86,7 @@ def _build_other_account_result(action: str) -> Evaluation:
 
 
 def _is_undocumented_caller(caller: ExternalCaller, action: str) -> bool:
-    """Tell whether AWS does not document that an owner-only call excludes a caller.
+    """Return whether AWS does not document that an owner-only call excludes a caller.
 
     KMS and SQS exclude other accounts, and a service principal has no account. S3
     requires that the caller belongs to the owner's account.
@@ -99,7 +99,7 @@ def _is_undocumented_caller(caller: ExternalCaller, action: str) -> bool:
 def is_owner_only_call(
     accounts: CompiledAccounts, account: str, action: str, resource: str
 ) -> bool:
-    """Tell whether an owner-only call names a resource of another account.
+    """Return whether an owner-only call names a resource of another account.
 
     IAM calls act on the caller's own account, and so do some calls of other services;
     no policy can allow them across accounts.

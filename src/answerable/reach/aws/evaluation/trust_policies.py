@@ -77,7 +77,7 @@ class RoleTrust:
 
     @property
     def may_depend_on_role_keys(self) -> bool:
-        """Tell whether a condition on entering may read a key of the role itself."""
+        """Return whether a condition on entering may read a key of the role itself."""
         return self.rcps is not None or any(
             line.key.lower().startswith(RESOURCE_KEY_PREFIXES)
             or any(map(has_policy_variable, line.values))
@@ -87,7 +87,7 @@ class RoleTrust:
 
     @property
     def allows_session_tags(self) -> bool:
-        """Tell whether the trust policy lets a session carry its own tags."""
+        """Return whether the trust policy lets a session carry its own tags."""
         return not self.collected or any(
             grant.clause.effect is PolicyEffect.ALLOW
             and grant.clause.matches_action(TAG_SESSION)
@@ -201,7 +201,7 @@ def _list_applicable_rcp_denies(
 
 
 def _can_enter_role_by_action(kind: str, value: str, action: str) -> bool:
-    """Tell whether a principal enters a role by this STS action."""
+    """Return whether a principal enters a role by this STS action."""
     if kind != "Federated":
         return True
     return (":saml-provider/" in value) == (action == ASSUME_ROLE_WITH_SAML)

@@ -19,7 +19,7 @@ from answerable.reach.aws.patterns.glob_matching import matches_glob
 
 
 def is_administrator(principal: CompiledPrincipal) -> bool:
-    """Tell whether a principal may do `*` on `*` without any condition."""
+    """Return whether a principal may do `*` on `*` without any condition."""
     if principal.gaps:
         return False  # something unread could deny
     if principal.session and not principal.session.allows_everything:
@@ -37,7 +37,7 @@ def is_administrator(principal: CompiledPrincipal) -> bool:
 
 
 def allow_every_action_and_resource(grants: Iterable[PolicyStatement]) -> bool:
-    """Tell whether the unconditional allows cover each action on each resource."""
+    """Return whether the unconditional allows cover each action on each resource."""
     clauses = [grant.clause for grant in select_allows_on_every_resource(grants)]
     patterns = [pattern for clause in clauses for pattern in clause.actions]
     if any(does_pattern_match_every_action(pattern) for pattern in patterns):

@@ -136,7 +136,7 @@ _EFFECTS_ON_OTHERS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
 
 
 def _may_principal_make_edit(principal: CompiledPrincipal, edit: IamEditRule) -> bool:
-    """Tell whether a principal may be allowed an edit on some resource."""
+    """Return whether a principal may be allowed an edit on some resource."""
     action = edit.action.lower()
     if not principal.select_statements(action).allows and not principal.gaps:
         return False

@@ -69,7 +69,7 @@ def mark_arn_as_not_yet_created(arn: str) -> str:
 
 
 def is_not_yet_created(identity: IdentityId) -> bool:
-    """Tell whether an identity is such a placeholder and does not exist yet."""
+    """Return whether an identity is such a placeholder and does not exist yet."""
     return identity.endswith(f"({NOT_YET_CREATED})")
 
 
@@ -227,7 +227,7 @@ class NewResourceName:
 
     @property
     def is_unconditional(self) -> bool:
-        """Tell whether all calls on this resource name are allowed unconditionally."""
+        """Return whether all calls on this resource name are allowed unconditionally."""
         return all(answer.formula == TRUE for answer in self.answers)
 
 

@@ -63,14 +63,14 @@ def build_identity_edge(
 
 
 def does_filter_include_identity(targets: IdentityFilter, identity: IdentityId) -> bool:
-    """Tell whether a filter of targets (None for all) includes this identity."""
+    """Return whether a filter of targets (None for all) includes this identity."""
     return targets is None or identity in targets
 
 
 def has_unconditional_edge(
     best_edges: Mapping[IdentityNode, IdentityEdge], node: IdentityNode
 ) -> bool:
-    """Tell whether an edge without conditions to a node was found already."""
+    """Return whether an edge without conditions to a node was found already."""
     held = best_edges.get(node)
     return held is not None and held.formula == TRUE
 
@@ -81,7 +81,7 @@ class AdministratorGraph(Protocol):
     accounts: CompiledAccounts
 
     def is_administrator(self, node: IdentityNode) -> bool:
-        """Tell whether a node has unrestricted permissions."""
+        """Return whether a node has unrestricted permissions."""
 
 
 def keep_best_edge(

@@ -116,7 +116,7 @@ class IdentityGraph:
         return IdentityNode(identity, session=self.accounts.session is not None)
 
     def is_administrator(self, node: IdentityNode) -> bool:
-        """Tell whether a node may call any action on any resource."""
+        """Return whether a node may call any action on any resource."""
         found = self._admin.get(node)
         if found is None:
             found = self._admin[node] = is_administrator(self.get_principal(node))
@@ -306,7 +306,7 @@ class IdentityGraph:
         )
 
     def _may_rcp_deny_roles(self, account: str) -> bool:
-        """Tell whether an RCP may deny an account's administrator its roles."""
+        """Return whether an RCP may deny an account's administrator its roles."""
         fence = self.accounts.rcps.get(account)
         return fence is not None and bool(
             fence.gaps or fence.select_denies(ASSUME_ROLE)

@@ -124,7 +124,7 @@ def _get_path_end(path: ReachPath) -> tuple[IdentityId, tuple[PathHop, ...]]:
 
 
 def _is_sure(path: SubjectIdentity) -> bool:
-    """Tell whether no step of a path has a condition."""
+    """Return whether no step of a path has a condition."""
     return all(hop.formula == TRUE for hop in path.hops)
 
 

@@ -91,7 +91,7 @@ def _list_roles_trusting_service(
 
 
 def may_pass_any_role(principal: CompiledPrincipal) -> bool:
-    """Tell whether a principal may be allowed `iam:PassRole` on some role."""
+    """Return whether a principal may be allowed `iam:PassRole` on some role."""
     sure = evaluate_action_for_all_resources(principal, PASS_ROLE.lower())
     if sure is not None:
         return sure.formula != FALSE

@@ -54,7 +54,7 @@ def evaluate_path_step_call_for_all(
 def _may_resource_affect_call(
     accounts: CompiledAccounts, principal: CompiledPrincipal, resource: str
 ) -> bool:
-    """Tell whether a resource's own policy or account may affect the call."""
+    """Return whether a resource's own policy or account may affect the call."""
     if resource == "*" or resource.startswith(_IAM_ARN_PREFIXES):
         return False
     place = accounts.look_up_resource(resource)

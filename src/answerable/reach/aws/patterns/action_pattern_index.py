@@ -24,7 +24,7 @@ class ActionSet:
     wild: Mapping[str, tuple[str, ...]]
 
     def matches_action(self, action: str) -> bool:
-        """Tell whether some pattern matches an action given in lower case."""
+        """Return whether some pattern matches an action given in lower case."""
         if action in self.exact:
             return True
         if not self.wild:

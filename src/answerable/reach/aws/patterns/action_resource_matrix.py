@@ -28,7 +28,7 @@ _ResourceTypes = tuple[
 def can_action_act_on_resource(
     catalogue: ActionCatalogue, action: str, resource: str
 ) -> bool:
-    """Tell whether AWS lets an action name this type of resource at all.
+    """Return whether AWS lets an action name this type of resource at all.
 
     True for actions that the catalogue does not hold: unknown is not impossible. The
     resource `*` means a call that names none.
@@ -46,7 +46,7 @@ def can_action_act_on_resource(
 def can_actions_act_on_resource_pattern(
     catalogue: ActionCatalogue, action: str, resource: ArnParts
 ) -> bool:
-    """Tell whether some action of a pattern can act on some resource of a pattern.
+    """Return whether some action of a pattern can act on some resource of a pattern.
 
     Args:
         catalogue: The catalogue.
@@ -60,7 +60,7 @@ def can_actions_act_on_resource_pattern(
 
 
 def does_action_take_named_resource(catalogue: ActionCatalogue, action: str) -> bool:
-    """Tell whether some action of a pattern takes a named resource.
+    """Return whether some action of a pattern takes a named resource.
 
     True where the catalogue does not hold it: unknown is not impossible.
     """
@@ -81,7 +81,7 @@ def _list_service_actions(service: ServiceEntry, name: str) -> list[ActionEntry]
 
 
 def _matches_resource_type(resource_types: _ResourceTypes, resource: ArnParts) -> bool:
-    """Tell whether a resource's ARN matches one of some resource types."""
+    """Return whether a resource's ARN matches one of some resource types."""
     for kind, parts in resource_types:
         if matches_arn(parts, resource) and _is_plausible_resource_type(kind, resource):
             return True
@@ -89,7 +89,7 @@ def _matches_resource_type(resource_types: _ResourceTypes, resource: ArnParts) -
 
 
 def _overlaps_resource_type(resource_types: _ResourceTypes, resource: ArnParts) -> bool:
-    """Tell whether an ARN pattern overlaps one of some resource types."""
+    """Return whether an ARN pattern overlaps one of some resource types."""
     return any(
         overlaps_arn(parts, resource) and _is_plausible_resource_type(kind, resource)
         for kind, parts in resource_types
@@ -98,7 +98,7 @@ def _overlaps_resource_type(resource_types: _ResourceTypes, resource: ArnParts) 
 
 def _is_plausible_resource_type(kind: str, resource: ArnParts) -> bool:
     # A bucket's name has no slash, an object's ARN has one after the bucket.
-    """Tell whether an ARN can be of a type; a bucket's ARN has no slash."""
+    """Return whether an ARN can be of a type; a bucket's ARN has no slash."""
     return kind != "s3:bucket" or len(resource) != 6 or "/" not in resource[5]
 
 
@@ -152,5 +152,5 @@ def split_resource_type_arns(arn: str) -> tuple[ArnParts, ...]:
 
 
 def does_pattern_match_every_action(pattern: str) -> bool:
-    """Tell whether an encoded action pattern matches every action."""
+    """Return whether an encoded action pattern matches every action."""
     return pattern.strip(ANY_TEXT) in ("", ":") and ANY_TEXT in pattern

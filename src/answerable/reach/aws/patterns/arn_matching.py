@@ -44,7 +44,7 @@ def split_arn_uncached(resource: str, split: Sequence[str] = ()) -> ArnParts:
 
 
 def matches_arn(pattern: ArnParts, text: ArnParts) -> bool:
-    """Tell whether an ARN pattern matches a resource, or covers a pattern."""
+    """Return whether an ARN pattern matches a resource, or covers a pattern."""
     if len(pattern) == 1:
         return True  # everything
     if len(text) != 6:
@@ -63,7 +63,7 @@ def _list_restricted_arn_parts(pattern: ArnParts) -> tuple[tuple[int, str, bool]
 
 
 def overlaps_arn(one: ArnParts, other: ArnParts) -> bool:
-    """Tell whether some resource matches both ARN patterns."""
+    """Return whether some resource matches both ARN patterns."""
     if ANY_ARN in (one, other):
         return True
     return len(one) == len(other) and all(map(do_globs_overlap, one, other))

@@ -39,12 +39,12 @@ def decode_glob(pattern: str) -> str:
 
 
 def has_no_wildcard(pattern: str) -> bool:
-    """Tell whether an encoded pattern has no wildcard."""
+    """Return whether an encoded pattern has no wildcard."""
     return ANY_TEXT not in pattern and ANY_CHARACTER not in pattern
 
 
 def matches_glob(pattern: str, text: str) -> bool:
-    """Tell whether an encoded pattern matches a whole text.
+    """Return whether an encoded pattern matches a whole text.
 
     `text` may be an encoded pattern itself; then the answer is whether everything
     that matches `text` also matches `pattern` (never wrongly true).
@@ -130,7 +130,7 @@ def _decide_glob_overlap_quickly(one: str, other: str) -> bool | None:
 
 @lru_cache(maxsize=1 << 16)
 def do_globs_overlap(one: str, other: str) -> bool:
-    """Tell whether some text matches both patterns (true if too long to decide)."""
+    """Return whether some text matches both patterns (true if too long to decide)."""
     told = _decide_glob_overlap_quickly(one, other)
     if told is not None:
         return told

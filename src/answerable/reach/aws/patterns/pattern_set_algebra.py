@@ -55,7 +55,7 @@ def covers(
     outer: PatternTerm[Pattern],
     inner: PatternTerm[Pattern],
 ) -> bool:
-    """Tell whether `outer` contains all of `inner`."""
+    """Return whether `outer` contains all of `inner`."""
     if not algebra.covers(outer.pattern, inner.pattern):
         return False
     return all(
@@ -70,7 +70,7 @@ def are_patterns_disjoint(
     one: PatternTerm[Pattern],
     other: PatternTerm[Pattern],
 ) -> bool:
-    """Tell whether no text matches both of two terms."""
+    """Return whether no text matches both of two terms."""
     if not algebra.overlaps(one.pattern, other.pattern):
         return True
     if not one.excluded and not other.excluded:
@@ -126,7 +126,7 @@ def subtract_pattern(
 def _is_fully_excluded(
     algebra: PatternAlgebra[Pattern], term: PatternTerm[Pattern]
 ) -> bool:
-    """Tell whether a term's exceptions exclude all that its pattern matches."""
+    """Return whether a term's exceptions exclude all that its pattern matches."""
     return any(algebra.covers(hole, term.pattern) for hole in term.excluded)
 
 

@@ -94,7 +94,7 @@ class ActionRowLister:
         self._meets: dict[tuple[int, CompiledStatement], bool] = {}
 
     def may_resource_policies_alone_grant(self, principal: CompiledPrincipal) -> bool:
-        """Tell whether resource policies alone may grant part of the pattern.
+        """Return whether resource policies alone may grant part of the pattern.
 
         Across accounts an identity policy must allow too.
         """
@@ -166,7 +166,7 @@ class ActionRowLister:
     def _may_caller_policies_allow_row(
         self, granted_row: _GrantedRow, spans: PrincipalSpans
     ) -> bool:
-        """Tell whether the principal's statements may allow part of a row."""
+        """Return whether the principal's statements may allow part of a row."""
         for span in spans.allows:
             clause = span.grant.clause
             key = granted_row.number, clause
@@ -223,7 +223,7 @@ class ActionRowLister:
     def _does_policy_overlap_pattern(
         self, policy: ResourcePolicy, account: str
     ) -> bool:
-        """Tell whether a policy of the account overlaps the pattern."""
+        """Return whether a policy of the account overlaps the pattern."""
         pattern = self._wanted.resources.pattern
         return policy.account in ("", account) and any(
             overlaps_arn(parts, pattern) for parts in policy.spoken_of

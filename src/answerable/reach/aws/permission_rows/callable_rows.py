@@ -65,7 +65,7 @@ def replace_assume_role_rows(
 
 
 def _may_name_uncollected_role(accounts: CompiledAccounts, row: PermissionRow) -> bool:
-    """Tell whether a row may name a role that was not collected."""
+    """Return whether a row may name a role that was not collected."""
     pattern = row.resources.pattern
     if len(pattern) == 6 and has_no_wildcard(pattern[4]):
         named = IdentityId(format_arn_parts(pattern))

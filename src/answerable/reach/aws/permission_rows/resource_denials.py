@@ -111,7 +111,7 @@ class ResourceDenials:
         )
 
     def _names_resources_of_other_account(self, resource: ArnParts) -> bool:
-        """Tell whether a row names resources of another account."""
+        """Return whether a row names resources of another account."""
         if len(resource) != 6:
             return False
         mine = self.principal.identity.account
@@ -158,12 +158,12 @@ class ResourceDenials:
         )
 
     def _has_unread_rcps(self) -> bool:
-        """Tell whether an RCP could not be read."""
+        """Return whether an RCP could not be read."""
         fence = self._get_account_rcp_denies()
         return fence is not None and bool(fence.gaps)
 
     def _may_service_policies_deny_row(self, service: str, row: PermissionRow) -> bool:
-        """Tell whether a service's policies or RCPs may deny part of a row."""
+        """Return whether a service's policies or RCPs may deny part of a row."""
         on = row.resources.pattern
         if service == "kms" and overlaps_arn(KMS_KEY_PATTERN, on):
             catalogue, action = self.accounts.catalogue, row.actions.pattern
@@ -192,7 +192,7 @@ class ResourceDenials:
         grant: PolicyStatement | None,
         policies: tuple[ResourcePolicy, ...],
     ) -> bool:
-        """Tell whether one deny statement may apply to part of a row."""
+        """Return whether one deny statement may apply to part of a row."""
         if grant and not (
             _statement_overlaps_row_actions(grant.clause, row)
             and self._may_deny_apply_to_principal(grant)
@@ -206,7 +206,7 @@ class ResourceDenials:
         )
 
     def _may_deny_apply_to_principal(self, grant: PolicyStatement) -> bool:
-        """Tell whether a deny of a resource policy may apply to the principal."""
+        """Return whether a deny of a resource policy may apply to the principal."""
         number = grant.clause.number
         found = self._applying.get(number)
         if found is None:
@@ -219,12 +219,12 @@ class ResourceDenials:
         return found
 
     def _may_conditions_hold(self, clause: CompiledStatement) -> bool:
-        """Tell whether a statement's conditions may hold."""
+        """Return whether a statement's conditions may hold."""
         return evaluate_statement_conditions(clause, self.known) != FALSE
 
 
 def _names_s3_access_points(pattern: ArnParts) -> bool:
-    """Tell whether a row names access points; the bucket policy applies too."""
+    """Return whether a row names access points; the bucket policy applies too."""
     return (
         len(pattern) == 6
         and pattern[2] == "s3"
@@ -234,7 +234,7 @@ def _names_s3_access_points(pattern: ArnParts) -> bool:
 
 def _needs_trust_policy(row: PermissionRow) -> bool:
     # Rows of `sts:AssumeRole` are listed by role, with the trust policy.
-    """Tell whether a trust policy decides a row; `sts:AssumeRole` rows excepted."""
+    """Return whether a trust policy decides a row; `sts:AssumeRole` rows excepted."""
     action = row.actions.pattern
     return action in TRUST_POLICY_ACTIONS and action != ASSUME_ROLE
 
@@ -262,7 +262,7 @@ def _split_row_by_service(
 def _statement_overlaps_row_actions(
     clause: CompiledStatement, row: PermissionRow
 ) -> bool:
-    """Tell whether a statement overlaps a row's actions."""
+    """Return whether a statement overlaps a row's actions."""
     return any(
         not are_patterns_disjoint(ACTIONS, row.actions, t)
         for t in list_action_terms_of_statement(clause)
@@ -270,7 +270,7 @@ def _statement_overlaps_row_actions(
 
 
 def _statement_overlaps_row(clause: CompiledStatement, row: PermissionRow) -> bool:
-    """Tell whether a statement overlaps a row's actions and resources."""
+    """Return whether a statement overlaps a row's actions and resources."""
     if not _statement_overlaps_row_actions(clause, row):
         return False
     if clause.not_resources or not clause.parts:

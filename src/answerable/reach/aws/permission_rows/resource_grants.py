@@ -133,7 +133,7 @@ def _may_policy_grant_further_rows(
     row_filter: RowFilter,
     is_covered: TermPairTest,
 ) -> bool:
-    """Tell whether a policy may grant more than the rows listed before."""
+    """Return whether a policy may grant more than the rows listed before."""
     offers = _list_grantable_pattern_pairs(policy, pattern)
     if offers is None or not row_filter.accepts_every_row:
         return True

@@ -80,11 +80,11 @@ class RowFilter:
 
     @property
     def accepts_every_row(self) -> bool:
-        """Tell whether the filter accepts every row."""
+        """Return whether the filter accepts every row."""
         return (self.actions, self.resources, self.text_glob) == ALL_ROWS
 
     def may_match_resource_pattern(self, resource: ArnParts) -> bool:
-        """Tell whether the text glob could match a resource pattern."""
+        """Return whether the text glob could match a resource pattern."""
         if not self.text_glob:
             return True
         text = ANY_TEXT if resource == ANY_ARN else ":".join(resource)

@@ -68,7 +68,7 @@ class StatementSpan(NamedTuple):
 
     @property
     def is_deny(self) -> bool:
-        """Tell whether the statement denies."""
+        """Return whether the statement denies."""
         return self.grant.clause.effect is PolicyEffect.DENY
 
 
@@ -89,7 +89,7 @@ class LimitingSpans:
     def may_allow_some_resources(
         self, actions: PatternTerm[str], resources: PatternTerm[ArnParts]
     ) -> bool:
-        """Tell whether a boundary or SCP may allow part of these permissions."""
+        """Return whether a boundary or SCP may allow part of these permissions."""
         if self.is_open or self.gaps:
             return True
         return any(
@@ -178,7 +178,7 @@ def build_row_from_span(
 def _span_overlaps_patterns(
     actions: PatternTerm[str], resources: PatternTerm[ArnParts], span: StatementSpan
 ) -> bool:
-    """Tell whether a span overlaps actions on resources."""
+    """Return whether a span overlaps actions on resources."""
     return not (
         are_patterns_disjoint(ACTIONS, actions, span.actions)
         or are_patterns_disjoint(RESOURCES, resources, span.resources)

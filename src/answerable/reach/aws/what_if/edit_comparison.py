@@ -323,7 +323,7 @@ def _select_hop_into_identity(
 def _is_workflow_trust_removed(
     before: SubjectIdentity | None, after: SubjectIdentity
 ) -> bool:
-    """Tell whether an edit removed the trust statement that admits a CI workflow."""
+    """Return whether an edit removed the trust statement that admits a CI workflow."""
     if before is None or not before.hops:
         return False
     return bool(before.hops[0].determining) and not after.hops[0].determining

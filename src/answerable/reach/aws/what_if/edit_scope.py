@@ -113,7 +113,7 @@ def _list_keys_of_replaced_values(
 def _has_same_effective_policies(
     old: CompiledPrincipal | None, new: CompiledPrincipal | None
 ) -> bool:
-    """Tell whether a principal's statements, limits and keys are equal."""
+    """Return whether a principal's statements, limits and keys are equal."""
     if old is new:
         return True
     if old is None or new is None:
@@ -131,7 +131,7 @@ def _has_same_effective_policies(
 
 
 def _have_equal_scp_levels(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
-    """Tell whether the statements of all SCP levels are equal."""
+    """Return whether the statements of all SCP levels are equal."""
     if old.levels is new.levels:
         return True
     return len(old.levels) == len(new.levels) and all(
@@ -145,7 +145,7 @@ def _have_equal_scp_levels(old: CompiledPrincipal, new: CompiledPrincipal) -> bo
 def _are_statements_equal(
     old: Sequence[PolicyStatement], new: Sequence[PolicyStatement]
 ) -> bool:
-    """Tell whether statements are equal; a full run compiles new objects."""
+    """Return whether statements are equal; a full run compiles new objects."""
     return old is new or (
         len(old) == len(new)
         and all(
@@ -211,7 +211,7 @@ def _have_policies_equal_statements(
     old: RcpDenies | RoleTrust | ResourcePolicy | None,
     new: RcpDenies | RoleTrust | ResourcePolicy | None,
 ) -> bool:
-    """Tell whether a resource's old and new policies have equal statements."""
+    """Return whether a resource's old and new policies have equal statements."""
     if old is new:
         return True
     if old is None or new is None or old.gaps != new.gaps:

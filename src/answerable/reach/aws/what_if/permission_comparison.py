@@ -217,7 +217,7 @@ class ReachComparison:
                     yield difference
 
     def _may_row_depend_on_edit(self, node: IdentityNode, row: PermissionRow) -> bool:
-        """Tell whether a row on both sides may differ for one call."""
+        """Return whether a row on both sides may differ for one call."""
         if is_row_single_call(row):
             return row.formula != TRUE or not all(
                 side.is_node_reached_unconditionally(node)
@@ -230,7 +230,7 @@ class ReachComparison:
         )
 
     def _may_one_side_decide_row(self, row: PermissionRow) -> bool:
-        """Tell whether one side alone decides some calls of a row."""
+        """Return whether one side alone decides some calls of a row."""
         sides = (self.before, self.after)
         return not is_row_single_call(row) and not all(
             side.get_permission_level_of_row(row, None).is_whole_pattern_allowed
@@ -333,7 +333,7 @@ _ASSUME: PatternTerm[str] = PatternTerm("sts:assumerole")
 
 
 def _have_equal_reach(old: SubjectReach, new: SubjectReach) -> bool:
-    """Tell whether both sides reach the same nodes of equal graphs."""
+    """Return whether both sides reach the same nodes of equal graphs."""
     return old.reach == new.reach and have_same_nodes(old.whole, new.whole)
 
 

@@ -160,7 +160,7 @@ def find_policy_by_printed_name(
 
 
 def _matches_printed_policy_name(wanted_name: str, name: str) -> bool:
-    """Tell whether a text is a printed name, with or without its layer."""
+    """Return whether a text is a printed name, with or without its layer."""
     return wanted_name == name or wanted_name.endswith(f"policy {name}")
 
 

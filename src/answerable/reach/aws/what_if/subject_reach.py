@@ -49,7 +49,7 @@ class PermissionLevel:
 
     @property
     def is_whole_pattern_allowed(self) -> bool:
-        """Tell whether all of the pattern is allowed without conditions."""
+        """Return whether all of the pattern is allowed without conditions."""
         return self.verdict is Verdict.ALWAYS and self.covers is PatternExtent.ALL
 
 
@@ -115,7 +115,7 @@ class SubjectReach:
 
     @property
     def are_assumptions_in_closure(self) -> bool:
-        """Tell whether the closure says which roles the reached nodes may assume.
+        """Return whether the closure says which roles the reached nodes may assume.
 
         It does not if it lacks a reached node, or if its steps are not the calls: a
         stated key or endpoint policy limits one only.
@@ -128,7 +128,7 @@ class SubjectReach:
         )
 
     def may_assume_other_roles(self, other: "SubjectReach") -> bool:
-        """Tell whether assumable roles may differ; both closures have the same nodes."""
+        """Return whether assumable roles may differ; both closures have the same nodes."""
         if self.reach != other.reach:
             return True
         mine, theirs = self.whole.table.assumed, other.whole.table.assumed
@@ -206,7 +206,7 @@ class SubjectReach:
         return self._ways
 
     def is_node_reached_unconditionally(self, node: IdentityNode) -> bool:
-        """Tell whether a node is reached unconditionally."""
+        """Return whether a node is reached unconditionally."""
         return bool(self.reach.sure >> self.whole.get_or_assign_node_number(node) & 1)
 
     def get_permission_level_of_row(
@@ -287,7 +287,7 @@ def _is_part_allowed(level: PermissionLevel, row: PermissionRow) -> bool:
 
 
 def is_row_single_call(row: PermissionRow) -> bool:
-    """Tell whether a row is one action on one resource."""
+    """Return whether a row is one action on one resource."""
     return _get_single_call_of_row(row) is not None
 
 

@@ -127,7 +127,7 @@ def _link_tab(question: ReachQuestion, path: str) -> str:
 
 
 def _is_question_complete(path: str, question: ReachQuestion) -> bool:
-    """Tell whether a permission question has every field that the page needs."""
+    """Return whether a permission question has every field that the page needs."""
     call = bool(question.action and question.resource)
     return {
         "/reach": bool(question.subject),

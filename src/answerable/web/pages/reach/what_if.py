@@ -133,7 +133,7 @@ def list_removable_statements(items: Sequence[ReachItem]) -> list[tuple[str, str
 
 
 def _is_removable(statement: DeterminingStatementItem) -> bool:
-    """Tell whether a policy edit can remove a determining statement."""
+    """Return whether a policy edit can remove a determining statement."""
     return (
         bool(statement["statement"])
         and statement["effect"] in ("allow", "deny")
