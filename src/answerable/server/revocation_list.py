@@ -175,7 +175,7 @@ class RevocationFile:
     def _change_under_lock(
         self, change: Callable[[_NotesBySubject], _NotesBySubject]
     ) -> bool:
-        """Change the file under a lock; tell whether the subjects changed."""
+        """Change the file under a lock; return whether the subjects changed."""
         folder = self.path.parent
         make_private_folder(folder)
         with translate_os_errors("open", folder):
@@ -372,7 +372,7 @@ class RevocationWatch:
                     self._loop.call_soon_threadsafe(self._apply_changes)
 
     def _refresh_files(self) -> bool:
-        """Read changed files; tell whether the event loop has changes to apply."""
+        """Read changed files; return whether the event loop has changes to apply."""
         with self._looking:
             why = "; ".join(filter(None, (each.refresh() for each in self._files)))
             kills = self._all_revoked()

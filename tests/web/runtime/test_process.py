@@ -68,7 +68,7 @@ def started(*words: str, lines: int) -> tuple[subprocess.Popen[str], dict[str, s
 
 
 def cut_off(at: str) -> bool:
-    """Send a head without end; tell whether we were cut off before all of it went."""
+    """Send a head without end; return whether we were cut off before all of it went."""
     host, _, port = at.partition(":")
     with socket.create_connection((host, int(port)), SECONDS) as line:
         try:

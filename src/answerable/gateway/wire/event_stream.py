@@ -74,7 +74,7 @@ class SseParser:
         return found
 
     def _add_piece(self, piece: bytes) -> bool:
-        """Add a piece to the line; tell whether it completes an event."""
+        """Add a piece to the line; return whether it completes an event."""
         self._after_cr = piece.endswith(b"\r")
         self._line.append(piece.rstrip(b"\r\n"))
         return piece.endswith((b"\r", b"\n")) and self._parse_line()
@@ -84,7 +84,7 @@ class SseParser:
         return b"".join(self._raw)
 
     def _parse_line(self) -> bool:
-        """Parse one line of server-sent events; tell whether it ends an event."""
+        """Parse one line of server-sent events; return whether it ends an event."""
         line = b"".join(self._line)
         self._line = []
         if self._is_first:

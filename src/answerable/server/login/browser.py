@@ -20,7 +20,7 @@ def has_browser(environ: Mapping[str, str], platform: str, *, terminal: bool) ->
 
 
 def open_in_browser(url: str) -> bool:
-    """Open a URL in the user's browser; tell whether a browser accepted it."""
+    """Open a URL in the user's browser; return whether a browser accepted it."""
     try:
         return webbrowser.open(url)
     except (webbrowser.Error, OSError):

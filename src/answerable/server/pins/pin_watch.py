@@ -148,7 +148,7 @@ class PinWatch:
         self.refresh()
 
     def _load_pin_file(self, server: str, stamp: PinFileStamp) -> bool:
-        """Load a changed file; tell whether it could be read."""
+        """Load a changed file; return whether it could be read."""
         try:
             pins = self.files.find_pins(server)
         except EnvironmentFailure as error:

@@ -63,7 +63,7 @@ class ThreadSignal:
             self._rung.release()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the signal is set; tell whether it was."""
+        """Wait until the signal is set; return whether it was."""
         return self._rung.acquire(timeout=seconds)
 
     def clear(self) -> None:

@@ -299,7 +299,7 @@ class ProtectionState:
         return True
 
     def _remove_unused(self, record: ProtectionRecord) -> bool:
-        """Remove contents that no layer of a record has; tell whether any was."""
+        """Remove contents that no layer of a record has; return whether any was."""
         used = {
             digest
             for file in record.files
@@ -323,7 +323,7 @@ def list_missing_folders(path: Path) -> list[str]:
 
 
 def _remove_empty_folder(path: Path) -> bool:
-    """Remove a folder if it is empty; tell whether there is none any more."""
+    """Remove a folder if it is empty; return whether there is none any more."""
     with contextlib.suppress(OSError):
         path.rmdir()
     return not path.is_dir()

@@ -138,7 +138,7 @@ class ClusterReader:
             read_object(self.builder, source)
 
     def _read_special_object(self, part: FileObject) -> bool:
-        """Read an EKS answer or the ConfigMap aws-auth; tell whether it is one."""
+        """Read an EKS answer or the ConfigMap aws-auth; return whether it is one."""
         raw = part.raw
         if not isinstance(raw, dict):
             return False
