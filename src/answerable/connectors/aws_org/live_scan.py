@@ -1,4 +1,4 @@
-"""Scan AWS Organizations live, and build a document in the form of an response file.
+"""Scan AWS Organizations live, and build a document in the form of a response file.
 
 One parser reads both. A refused call becomes a problem that names its permission, and
 the rest is collected. This module needs boto3 and is imported for a live scan alone.

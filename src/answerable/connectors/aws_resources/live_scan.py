@@ -1,4 +1,4 @@
-"""Scan AWS resources live, and build a document in the form of an response file.
+"""Scan AWS resources live, and build a document in the form of a response file.
 
 One parser reads both, so a live scan equals the documented commands. Retries
 are botocore's (standard mode). This module needs boto3 and is imported for a live scan

@@ -1,4 +1,4 @@
-"""Make the API calls of a live resource scan, and keep responses as an response file.
+"""Make the API calls of a live resource scan, and keep responses as a response file.
 
 Only the fields that are read are kept of a reply: a function's environment never is. A
 refused call is recorded in place of its answer, and the scan continues.

@@ -1,4 +1,4 @@
-"""Compute the accounts and regions that an response file covers completely, by kind.
+"""Compute the accounts and regions that a response file covers completely, by kind.
 
 A list covers one account and region. If it is complete and every listed resource has an
 answer, nothing of that kind is unknown there.

@@ -1,4 +1,4 @@
-"""Extract the policy document from an response of any service."""
+"""Extract the policy document from a response of any service."""
 
 from collections.abc import Mapping
 

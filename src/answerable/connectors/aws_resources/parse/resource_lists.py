@@ -1,4 +1,4 @@
-"""Read the lists of an response file into an inventory of resources, by ARN."""
+"""Read the lists of a response file into an inventory of resources, by ARN."""
 
 import re
 from dataclasses import dataclass, field

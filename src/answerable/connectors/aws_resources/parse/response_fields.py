@@ -1,4 +1,4 @@
-"""Define and read the fields of an response file: lists, and responses by queried id.
+"""Define and read the fields of a response file: lists, and responses by queried id.
 
 An answer that does not name its subject is stored under the queried id: the answer,
 `null` for none, or the error. A refused call is never read as "none".
