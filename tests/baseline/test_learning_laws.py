@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from answerable.baseline.entity_pattern_generalisation import generalise_to_patterns
 from answerable.baseline.profile_learning import build_profile
-from answerable.baseline.run_bounds_and_times import (
+from answerable.baseline.run_patterns import (
     estimate_upper_bound,
     learn_run_bounds,
     sum_run_amounts,

@@ -7,7 +7,7 @@ behaviour; a Wilson interval bounds its error.
 from collections.abc import Iterable
 from math import sqrt
 
-from answerable.baseline.run_bounds_and_times import ReadSets
+from answerable.baseline.run_patterns import ReadSets
 from answerable.baseline.training_counts import KeyCount, LayerCounts
 from answerable.model.baseline import (
     BaselineLayer,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from answerable.baseline import deviation_explanations
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.run_bounds_and_times import hour_of_week
+from answerable.baseline.run_patterns import hour_of_week
 from answerable.baseline.value_judgement import judge_argument_value
 from answerable.model.baseline import AcceptedDeviation, BoundEntry, BoundMeasure
 from answerable.model.baseline_assessment import (

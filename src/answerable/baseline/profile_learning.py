@@ -10,7 +10,7 @@ from answerable.baseline.flow_generalisation import (
     generalise_entities,
     generalise_flow_edges,
 )
-from answerable.baseline.run_bounds_and_times import (
+from answerable.baseline.run_patterns import (
     ReadSets,
     count_reads_before_writes,
     learn_reads_before_writes,

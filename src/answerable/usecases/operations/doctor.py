@@ -17,7 +17,7 @@ from answerable.model.log_limits import LOG_LIMITS
 from answerable.model.time_units import DAY_NS, SECOND_NS
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.collection_coverage import list_scheduled_source_problems
-from answerable.presentation.protection_summary import summarise_protection
+from answerable.presentation.gateway_coverage import summarise_protection
 from answerable.presentation.relative_time import format_ago, format_span
 from answerable.services.authorization.recorded_modes import read_recorded_modes
 from answerable.services.evidence.maintenance_status import (

@@ -38,7 +38,7 @@ from answerable.web.api.operations import (
 )
 from answerable.web.pages.baselines import cached_replay
 from answerable.web.routing import Forbidden
-from answerable.web.signing_action_builders import find_approval_request
+from answerable.web.signable_actions import find_approval_request
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 

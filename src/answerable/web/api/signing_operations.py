@@ -19,7 +19,7 @@ from answerable.web.break_glass import BREAK_GLASS_SPANS as BREAKING
 from answerable.web.pages.revocations import revive, revoke
 from answerable.web.pages.signing import build_drafts, record_signature
 from answerable.web.routing import Redirect, RouteRequest
-from answerable.web.signing_action_builders import (
+from answerable.web.signable_actions import (
     ACTION_NAMES,
     EXCEPTION_SPANS,
     build_action,

@@ -13,7 +13,7 @@ from answerable.usecases.authorization import list_approval_requests
 from answerable.usecases.authorization.explain_decision import show_decision
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
-from answerable.web.signing_action_builders import (
+from answerable.web.signable_actions import (
     EXCEPTION_SPANS,
     find_approval_request,
 )

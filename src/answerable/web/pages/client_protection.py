@@ -6,7 +6,7 @@ from typing import cast
 
 from answerable.model.documents.protection import ProtectionStatusItem
 from answerable.model.errors import AnswerableError
-from answerable.presentation.protection_summary import (
+from answerable.presentation.gateway_coverage import (
     ProtectionSummary,
     summarise_protection,
 )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from answerable.model.documents.web import OverviewItem
 from answerable.model.errors import AnswerableError
 from answerable.model.person import OwnerState
-from answerable.presentation.protection_summary import ProtectionSummary
+from answerable.presentation.gateway_coverage import ProtectionSummary
 from answerable.server.revocation_service import RevocationService
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS
 from answerable.web.paged_list import PagedList

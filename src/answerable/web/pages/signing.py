@@ -20,8 +20,8 @@ from answerable.web.routing import (
     RouteRequest,
     WebRoute,
 )
+from answerable.web.signable_actions import ACTION_FIELDS, build_action
 from answerable.web.signing_action import SigningAction
-from answerable.web.signing_action_builders import ACTION_FIELDS, build_action
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
