@@ -1,4 +1,4 @@
-"""Learn two layers of a profile: reads before writes; limits, hours and networks."""
+"""Learn what holds for a run as a whole: reads before writes, limits, hours, networks."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Summary for `doctor` and the web page: clients that call through the gateway."""
+"""Count the MCP clients that call through the gateway, for `doctor` and the web page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

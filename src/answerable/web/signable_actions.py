@@ -1,4 +1,4 @@
-"""Builders of the actions that a person signs on the page: text, use case, command.
+"""Build the actions that a person signs on the page: text, use case, command.
 
 Permission is checked twice: for the visitor, so that other agents' data stays hidden,
 and for the key, by the use case.
