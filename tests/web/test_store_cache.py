@@ -11,10 +11,14 @@ import pytest
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
 from answerable.web import store_cache
+from answerable.web.http.incoming_request import CSRF_FIELD
 from answerable.web.pages import findings
+from answerable.web.route_table import ROUTES
+from answerable.web.routing import Redirect, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
-from answerable.web.visitor import Visitor
+from answerable.web.visitor import Visitor, WebRole
 from tests.web.conftest import shown
+from tests.web.dispatcher_harness import DispatcherHarness
 
 
 @pytest.fixture
@@ -78,6 +82,62 @@ def test_where_reading_is_slow_the_last_one_answers_until_the_next_is_there(
     assert (
         own.current_view().inventory.owners[agent].person == "person:zoe@corp.example"
     )
+
+
+def test_a_change_waits_for_the_view_that_contains_it(
+    own: StoreCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, before = an_agent(own), own.read_stamp()
+    monkeypatch.setattr(store_cache, "_INLINE_SECONDS", -1.0)
+    monkeypatch.setattr(store_cache, "_CHANGE_TIMEOUT", 60.0)
+    confirm(own, agent, "zoe@corp.example")
+    assert own.wait_for_change(before)
+    assert (
+        own.current_view().inventory.owners[agent].person == "person:zoe@corp.example"
+    )
+
+
+def test_the_page_after_a_form_shows_its_change(
+    own: StoreCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = an_agent(own)
+    monkeypatch.setattr(store_cache, "_INLINE_SECONDS", -1.0)
+    monkeypatch.setattr(store_cache, "_CHANGE_TIMEOUT", 60.0)
+
+    def record(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> Redirect:
+        confirm(cache, agent, "zoe@corp.example")
+        return Redirect(f"/agent?id={agent}", "recorded")
+
+    routes = (*ROUTES, WebRoute("/record", record, method="POST"))
+    harness = DispatcherHarness(own, routes)
+    cookie, session = harness.signed_in(WebRole.ADMIN)
+    moved = harness.post("/record", {CSRF_FIELD: session.csrf_token()}, cookie)
+    assert moved.status == 303
+    assert (
+        "zoe@corp.example" in harness.get(moved.fields["location"], cookie=cookie).text
+    )
+    harness.http_server.pool.close()
+
+
+def test_a_change_waits_no_longer_than_its_bound(
+    own: StoreCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, before = an_agent(own), own.read_stamp()
+    monkeypatch.setattr(store_cache, "_INLINE_SECONDS", -1.0)
+    monkeypatch.setattr(store_cache, "_CHANGE_TIMEOUT", 0.01)
+    go, made = threading.Event(), store_cache.build_view
+
+    def slowly(*args: object, **named: object) -> object:
+        assert go.wait(60)
+        return made(*args, **named)  # type: ignore[arg-type]  # passed on
+
+    monkeypatch.setattr(store_cache, "build_view", slowly)
+    confirm(own, agent, "zoe@corp.example")
+    try:
+        assert not own.wait_for_change(before)  # its own rebuild is too slow
+        assert not own.wait_for_change(before)  # a rebuild that runs already is
+    finally:
+        go.set()
 
 
 def test_what_was_made_of_the_last_one_is_made_of_the_next_before_it_answers(

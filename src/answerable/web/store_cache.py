@@ -37,6 +37,7 @@ _INLINE_SECONDS = 0.5
 # Rebuilds take at most 1/5 of the time.
 _REBUILD_SHARE = 5
 _CLOSE_TIMEOUT = 1.0  # seconds that `close` waits for background threads
+_CHANGE_TIMEOUT = 20.0  # seconds that a change waits for the view that contains it
 _logger = logging.getLogger(__name__)
 
 
@@ -182,6 +183,38 @@ class StoreCache:
                     return rebuilt
                 return self._rebuild_view(store, stamp)
 
+    def read_stamp(self) -> bytes:
+        """Return a digest that changes with the content of the store."""
+        with self.open_store() as store:
+            return compute_store_stamp(store)
+
+    def wait_for_change(self, before: bytes) -> bool:
+        """Wait for a view that contains a change of this thread.
+
+        Args:
+            before: `read_stamp` before the change.
+
+        Returns:
+            False if the view still lacks the change after `_CHANGE_TIMEOUT`.
+        """
+        stamp, view = self.read_stamp(), self._view
+        if view is None or stamp == before or not self._is_old(view, stamp):
+            return True
+        if view.build_seconds <= _INLINE_SECONDS:
+            self.current_view()
+            return True
+        until = time.monotonic() + _CHANGE_TIMEOUT
+        # A rebuild that already runs may have started before the change.
+        if not self._lock.acquire(timeout=_CHANGE_TIMEOUT):
+            return False
+        built = self._view or view
+        if not self._is_old(built, stamp):
+            self._lock.release()
+            return True
+        rebuild = self._start_rebuild()
+        rebuild.join(max(0.0, until - time.monotonic()))
+        return not rebuild.is_alive() and self._view is not built
+
     def get_derived(self, name: str, build: Callable[[StoreView], Derived]) -> Derived:
         """Return data derived from the current view, built once per view."""
         built = self.current_view().get_derived(name, build)
@@ -193,6 +226,10 @@ class StoreCache:
         """Return slow data of the newest view that has it; None if none has."""
         found = self._newest_slow.get(name)
         return found if isinstance(found, kind) else None
+
+    def _is_old(self, view: StoreView, stamp: bytes) -> bool:
+        """Tell whether the store has changed, or the view is too old, at this time."""
+        return self._needs_rebuild(view, stamp, self.now)
 
     def _needs_rebuild(self, view: StoreView, stamp: bytes, now: int) -> bool:
         """Return whether the store has changed, or the view is too old."""
@@ -227,13 +264,14 @@ class StoreCache:
         if self._lock.acquire(blocking=False):
             self._start_rebuild()
 
-    def _start_rebuild(self) -> None:
+    def _start_rebuild(self) -> threading.Thread:
         """Start the rebuild thread; it releases the lock."""
         try:
             work = threading.Thread(target=self._rebuild_thread, daemon=True)
             self._threads = [each for each in self._threads if each.is_alive()]
             self._threads.append(work)
             work.start()
+            return work
         except BaseException:
             self._lock.release()
             raise

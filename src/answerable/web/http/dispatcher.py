@@ -50,6 +50,7 @@ from answerable.web.routing import (
     Forbidden,
     PageAnswer,
     Redirect,
+    RouteAnswer,
     RouteRequest,
     StreamRoute,
     WebRoute,
@@ -58,6 +59,7 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 
 OTHER_PATH = "other"  # metric label of unknown paths
+_NOT_SHOWN_YET = " The pages do not show this change yet; reload in a minute."
 
 
 class WebDispatcher:
@@ -218,7 +220,7 @@ class WebDispatcher:
             )
 
         def call_handler() -> Response:
-            answer = route.handler(self.desk, visitor, request)
+            answer = self._call_handler(route, visitor, request)
             if isinstance(answer, Redirect) and sender.session is not None:
                 sender.session.confirmation = answer.confirmation
             if isinstance(answer, PageAnswer) and not request.part:
@@ -227,6 +229,22 @@ class WebDispatcher:
             return build_response(answer, visitor, request)
 
         return await self.pool.run(call_handler)
+
+    def _call_handler(
+        self, route: WebRoute, visitor: Visitor, request: RouteRequest
+    ) -> RouteAnswer:
+        """Call the handler; after a change, wait for a view that contains it."""
+        if route.method != "POST":
+            return route.handler(self.desk, visitor, request)
+        before = self.desk.read_stamp()
+        answer = route.handler(self.desk, visitor, request)
+        try:
+            shown = self.desk.wait_for_change(before)
+        except AnswerableError:
+            shown = False  # the change is recorded, so this is not an error of it
+        if shown or not isinstance(answer, Redirect):
+            return answer
+        return replace(answer, confirmation=f"{answer.confirmation}{_NOT_SHOWN_YET}")
 
     async def _parse_request(
         self, route: WebRoute, incoming: IncomingRequest, sender: AuthenticatedSender
