@@ -171,6 +171,10 @@ def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
         assert "answerable scan" in run(kind).out
     flows.answers["trace"] = Document("trace", [], empty)
     assert "answerable ingest" in run("trace").out
+    flows.answers["store"] = Document("store", [], empty)
+    assert run("store", "stats").out == (
+        "no event is stored: answerable ingest cloudtrail:PATH reads a log\n"
+    )
     scanned = replace(
         flows.flow("scan")(), kind="trace", items=[], next="answerable trace -h"
     )

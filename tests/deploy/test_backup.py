@@ -1,5 +1,6 @@
 """Backups under load, restored elsewhere: nothing acknowledged is missing."""
 
+import errno
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from answerable.cli import signing
 from answerable.cli.main import main
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.server.health_client import check_health
+from answerable.store import backup_restore
 from answerable.store.backup_archive import add_bytes, open_backup
 from answerable.store.backup_keys import decrypt_files, encrypt_files
 from answerable.store.store import EvidenceStore
@@ -289,6 +291,22 @@ def test_state_that_this_user_may_not_read_is_named(
             )
         )
     assert not (tmp_path / "b").exists()
+
+
+def test_an_unsearchable_target_is_named_not_the_backup(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "backup.tar"
+    back_up(place, target)
+    root = tmp_path / "other" / "store"
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(backup_restore, "is_store_folder", refuse)
+    with pytest.raises(EnvironmentFailure) as refusal:
+        restore(target, root)
+    assert refusal.value.message == f"cannot use {root}: Permission denied"
 
 
 def test_links_of_a_killed_backup_are_removed(place: Path, tmp_path: Path) -> None:

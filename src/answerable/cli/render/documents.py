@@ -71,6 +71,9 @@ EMPTY_TEXTS = {
     "diff": ("no difference in the collected data", ""),
     "findings": ("no finding in the collected data", ""),
     "sql": ("no rows", ""),
+    "store": ("no event is stored", "answerable ingest cloudtrail:PATH reads a log"),
+    "store-changes": ("nothing to change", ""),
+    "holds": ("no hold is in force", ""),
     "credential-policies": (
         "no credential policy is in force",
         "answerable credential-policies sign AGENT --for aws --starter metadata",
@@ -113,7 +116,14 @@ KINDS_WITHOUT_SOURCES = {
     "sts-test",
     "sts-explain",
 }
-KINDS_WITHOUT_SOURCES |= {"cases", "case-bundle", "saved-queries"}
+KINDS_WITHOUT_SOURCES |= {
+    "store",
+    "store-changes",
+    "holds",
+    "cases",
+    "case-bundle",
+    "saved-queries",
+}
 KINDS_WITHOUT_SOURCES |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
 KINDS_WITHOUT_SOURCES |= {
     "asks",

@@ -128,7 +128,8 @@ def restore_backup(
         EnvironmentFailure: There is a store, or the disk fails.
     """
     with backup_archive.open_backup(path) as (manifest, archive):
-        backup_restore.check_target(root, folders, manifest)
+        with translate_os_errors("use", root, "name another folder: --store DIR"):
+            backup_restore.check_target(root, folders, manifest)
         if passphrase and not manifest.has_keys:
             raise UsageError(
                 f"{path} contains no keys", "restore it without --passphrase"
