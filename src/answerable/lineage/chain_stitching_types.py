@@ -1,7 +1,6 @@
 """Dataclasses of the chain derivation: chain keys, sign-ins and chain timelines."""
 
-from dataclasses import dataclass
-
+from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainKey, LineageChain
 
 ALL_TIME = (0, 2**63 - 1)

@@ -6,11 +6,12 @@ word that any hop may hold. Formatted queries parse to the same query.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
+from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import HopStatus
 
 # In the order of a formatted query.

@@ -5,7 +5,8 @@ A catalogue may hold some services only; the caller names the services it needs.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

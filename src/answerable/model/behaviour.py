@@ -5,12 +5,13 @@ derived by us from the data that the agent was given.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 
 import msgspec
 
+from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import WrittenBy
 
 JsonValue = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None

@@ -4,7 +4,9 @@ Edges are the collector's word. Those that it computed are never an answer of ou
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from answerable.model.lazy_dataclass import dataclass
 
 PLATFORM = "opengraph"
 _ID_PREFIX = "graph:"

@@ -10,7 +10,8 @@ On a host other than github.com its name comes first: `github:HOST/user/LOGIN`.
 """
 
 import re
-from dataclasses import dataclass
+
+from answerable.model.lazy_dataclass import dataclass
 
 PREFIX = "github:"
 REPOSITORY_PARTS = frozenset(

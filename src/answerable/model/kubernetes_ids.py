@@ -7,7 +7,8 @@ with `-` as the namespace of cluster-scoped resources and `*` for all of a part,
 """
 
 import re
-from dataclasses import dataclass
+
+from answerable.model.lazy_dataclass import dataclass
 
 PREFIX = "k8s:"
 CLUSTER_SCOPE = "-"

@@ -1,7 +1,6 @@
 """Permission data of one platform, such as grants, as platform-specific JSON."""
 
-from dataclasses import dataclass
-
+from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 

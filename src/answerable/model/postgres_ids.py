@@ -5,7 +5,8 @@ with the name as SQL spells it.
 """
 
 import re
-from dataclasses import dataclass
+
+from answerable.model.lazy_dataclass import dataclass
 
 PLATFORM = "postgres"
 PREFIX = f"{PLATFORM}:"

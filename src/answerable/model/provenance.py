@@ -1,7 +1,8 @@
 """Types of provenance: the source of a fact, and who could have written it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from answerable.model.lazy_dataclass import dataclass
 
 
 class WrittenBy(StrEnum):

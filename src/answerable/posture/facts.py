@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Protocol
 
 from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.inventory import Inventory, ToolUse
+from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.posture.severity import ReachLevel
 

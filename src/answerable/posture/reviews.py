@@ -1,7 +1,9 @@
 """Reviewed decisions on findings: accepted risks that end, and assignments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

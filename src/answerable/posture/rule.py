@@ -3,10 +3,11 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from answerable.model import google_cloud_ids
 from answerable.model.documents.shared_shapes import PathItem
+from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.posture.facts import PostureFacts
 from answerable.posture.severity import SeverityFacts

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from answerable.model.inventory import (
     Inventory,
     ToolUse,
 )
+from answerable.model.lazy_dataclass import dataclass
 from answerable.model.person import (
     OwnerEvidenceKind,
     OwnerState,

@@ -4,13 +4,13 @@ import hashlib
 import os
 import shlex
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from answerable.evidence.canonical_event import reject_duplicate_names
 from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.lazy_dataclass import dataclass
 from answerable.store.durable_files import (
     FOLDER_MODE,
     GROUP_MODE,

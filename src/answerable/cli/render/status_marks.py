@@ -1,7 +1,8 @@
 """Choose marks for hop statuses, verdicts and checks, in Unicode or ASCII."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

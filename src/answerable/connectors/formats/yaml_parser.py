@@ -7,7 +7,7 @@ ignored.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import yaml
 
@@ -19,6 +19,7 @@ from answerable.connectors.formats.document_node import (
     check_tree_size,
 )
 from answerable.model.errors import ParseError
+from answerable.model.lazy_dataclass import dataclass
 
 YAML_LIMIT = 1 << 20
 

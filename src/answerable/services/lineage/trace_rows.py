@@ -1,7 +1,7 @@
 """Build the rows of `trace`: each event with its chain from person to identity."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching import find_chain_valid_at
@@ -12,6 +12,7 @@ from answerable.model.documents.trace import HopItem, HopsItem, TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
+from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainRow, Hop, HopStatus
 from answerable.model.log_limits import LOG_LIMITS
 from answerable.presentation.answer_coverage import build_coverage, format_time
@@ -244,13 +245,14 @@ def _format_time(at: int) -> str | None:
 
 
 HOPS = ("person", "agent", "tool", "identity")
+_ALL_ROWS = TraceQuery()
 
 
 def build_trace_coverage(
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
     now: int,
-    query: TraceQuery = TraceQuery(),
+    query: TraceQuery = _ALL_ROWS,
 ) -> CoverageRecord:
     """Build the coverage of an answer: scans, logs and unconfirmed aliases."""
     logs = ChainIndex.wrap_chains(chains).sources

@@ -7,11 +7,12 @@ and the search for a path read them; a printed path is evaluated exactly, step b
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import compress
 from operator import is_not
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher

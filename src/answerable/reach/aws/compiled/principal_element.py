@@ -4,8 +4,10 @@ Source: AWS IAM User Guide, "AWS JSON policy elements: Principal".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
+
+from answerable.model.lazy_dataclass import dataclass
 
 WILDCARD_PRINCIPAL = (
     "answerable:wildcard-principal"  # of a grant to `*` past a boundary

@@ -9,10 +9,11 @@ The tables are data: `global_keys.py`, `service_keys.py`, `arguments_*.py`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import cache, lru_cache
 
+from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.condition_keys import (
     argument_keys_a_to_g,
     argument_keys_h_to_z,
