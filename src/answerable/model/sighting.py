@@ -42,6 +42,10 @@ class SightedFacts:
         """Return the policies of a scan by id."""
         return {str(each.id): each for each in self.policies}
 
+    def has_policies(self) -> bool:
+        """Return whether a source collected any policy."""
+        return bool(self.policies)
+
     def identities_by_id(self) -> Mapping[str, Identity]:
         """Return the identities by id."""
         return {str(each.id): each for each in self.identities}

@@ -9,8 +9,7 @@ from answerable.model.inventory import EventGaps, Inventory, SourceCoverage
 from answerable.model.person import OwnerState
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.presentation.collection_coverage import add_scheduled_source_states
-from answerable.presentation.inventory_items import build_owner_item as build_owner_item
-from answerable.presentation.inventory_items import format_time as format_time
+from answerable.presentation.timestamps import format_time as format_time
 
 # Data that each list is made from: if a word is missing, an item or a count may be.
 _REQUIRED_DATA: Mapping[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ from answerable.model.collection import SourceState
 from answerable.model.inventory import SourceCoverage
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.model.time_units import SECOND_NS
-from answerable.presentation.inventory_items import format_time
+from answerable.presentation.timestamps import format_time
 
 
 def add_scheduled_source_states(

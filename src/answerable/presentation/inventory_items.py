@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from answerable.model.credential import Credential, CredentialClass, CredentialLifetime
@@ -22,6 +21,10 @@ from answerable.model.person import (
     Person,
     SubjectOwnership,
 )
+from answerable.presentation.timestamps import (
+    format_optional_time as format_optional_time,
+)
+from answerable.presentation.timestamps import format_time as format_time
 
 if TYPE_CHECKING:
     from answerable.model.documents.inventory import (
@@ -35,21 +38,6 @@ if TYPE_CHECKING:
         ToolCredentialItem,
         ToolItem,
     )
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_SECOND = 253_402_300_799  # last second of the year 9999
-
-
-def format_time(time_ns: int) -> str:
-    """Format UTC nanoseconds as RFC 3339, to the second."""
-    moment = _EPOCH + timedelta(seconds=min(time_ns // 1_000_000_000, _LAST_SECOND))
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def format_optional_time(time_ns: int) -> str | None:
-    """Format a time; None for 0 (not known)."""
-    return format_time(time_ns) if time_ns else None
 
 
 def build_owner_item(inventory: Inventory, subject: str) -> "OwnerItem":

@@ -101,6 +101,10 @@ class StoredFacts(SightedFacts):
         """Return the policies by id, read on use."""
         return self._open_rows_of_kind("policies", Policy)
 
+    def has_policies(self) -> bool:
+        """Return whether a source collected any policy; none is read."""
+        return bool(self._open_rows_of_kind("policies", Policy))
+
     def identities_by_id(self) -> Mapping[str, Identity]:
         """Return the identities by id, read on use."""
         return self._open_rows_of_kind("identities", Identity)

@@ -61,7 +61,7 @@ def load_google_roles() -> "PredefinedRoles":
 
 def open_role_trusts(inventory: Inventory, question: Question) -> "TokenTrusts":
     """Open the trust policies of roles; AWS is not imported where there are none."""
-    if not inventory.facts.policies:
+    if not inventory.facts.has_policies():
         from answerable.reach.token_trust import NoTokenTrusts
 
         return NoTokenTrusts()

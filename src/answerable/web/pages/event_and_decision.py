@@ -9,9 +9,9 @@ from answerable.model.documents.evidence import InclusionProofItem
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import ChainRow
-from answerable.presentation.answer_coverage import build_owner_item
 from answerable.presentation.chain_groups import group_by_chain
 from answerable.presentation.decision_reasons import REASONS
+from answerable.presentation.inventory_items import build_owner_item
 from answerable.services.authorization import decision_records
 from answerable.services.lineage.event_links import SELF_REPORTED_PREFIX
 from answerable.services.lineage.lineage_search import (

@@ -1,8 +1,7 @@
 """Answer which identities each principal can become, from the closure of the graph.
 
-Steps are bitset rows by actor (`adjacency`), closed once. Questions about many actors
-and the search for a path read them; a printed path is evaluated exactly, step by step
-(`find_edge`).
+Steps are bitset rows by actor (`adjacency`), closed once; questions about many actors
+read them. A printed path is evaluated exactly, step by step (`find_best_edge`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +16,6 @@ from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
 from answerable.reach.aws.bulk.statement_index import StatementIndex
-from answerable.reach.aws.bulk.target_evaluation import TargetEvaluation
 from answerable.reach.aws.bulk.transitive_closure import (
     TransitiveClosure,
     compute_transitive_closure,
@@ -308,24 +306,25 @@ class GraphClosure:
             return NO_VERDICTS
         if folded in NO_PERMISSION_ACTIONS:
             actors = enumerate(realm.index.actors)
-            free = build_bitset(
-                (n for n, one in actors if one.needs_no_permission(folded)), self.size
-            )
-            return VerdictBits(free, free)
+            free = [n for n, one in actors if one.needs_no_permission(folded)]
+            bits = build_bitset(free, self.size)
+            return VerdictBits(bits, bits)
         if accounts.endpoint or accounts.build_request(action, resource).wild:
             return self.evaluate_each_node(range(self.size), action, resource)
+        from answerable.reach.aws.bulk.target_evaluation import TargetEvaluation
+
         goal = TargetEvaluation(
             accounts, realm.index, realm.naming, folded, resource, accounts.given
         )
         found = goal.find_permitted_principals(
             lambda one: evaluate_action(accounts, one, action, resource).formula
         )
-        near = realm.index.all_principals
-        if folded.startswith("iam:") or folded in OWNER_ACCOUNT_ACTIONS:
-            near = 0
-            for account, members in realm.naming.accounts.items():
-                if not is_owner_only_call(accounts, account, action, resource):
-                    near |= realm.index.include_copies(members)
+        if not folded.startswith("iam:") and folded not in OWNER_ACCOUNT_ACTIONS:
+            return found.restrict_to(realm.index.all_principals)
+        near = 0
+        for account, members in realm.naming.accounts.items():
+            if not is_owner_only_call(accounts, account, action, resource):
+                near |= realm.index.include_copies(members)
         return found.restrict_to(near)
 
     def evaluate_each_node(
