@@ -37,7 +37,7 @@ USES: dict[str, Callable[[Any], object]] = {
     "field without parameter": lambda cls: cls(1).cached,
     "missing argument": lambda cls: cls(),
     "post init": lambda cls: cls(-1),
-    "equal hashes": lambda cls: hash(cls(1, ())) == hash(cls(1, ())),
+    "equal hashes": lambda cls: len({cls(1, ()), cls(1, ())}),
     "unhashable field": lambda cls: type(hash(cls(1))),
     "set a field": lambda cls: setattr(cls(1), "x", 2),
     "delete a field": lambda cls: delattr(cls(1), "x"),
