@@ -40,6 +40,7 @@ from answerable.reach.aws.what_if.external_caller_comparison import (
     list_permission_changes_of_external,
     list_role_trust_changes,
 )
+from answerable.reach.aws.what_if.graph_lookups import GraphLookups
 from answerable.reach.aws.what_if.permission_comparison import (
     ReachChange,
     ReachComparison,
@@ -211,8 +212,12 @@ class _DifferenceList:
         before, after = self.edited.asked.graph, self.edited.after.graph
         scope = self.edited.scope
         self._add_differences(list_role_trust_changes(before, after, scope), None)
+        lookups = GraphLookups(before), GraphLookups(after)
         for name in list_identities_with_changed_reach(before, after, scope):
-            sides = SubjectReach(before, name), SubjectReach(after, name)
+            sides = (
+                SubjectReach(before, name, shared=lookups[0]),
+                SubjectReach(after, name, shared=lookups[1]),
+            )
             found = self._list_and_count_differences(sides, own_rows=True)
             self._add_differences(found, SubjectIdentity(name, name))
 

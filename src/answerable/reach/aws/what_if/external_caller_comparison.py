@@ -22,7 +22,7 @@ from answerable.reach.aws.subject_queries import (
 )
 from answerable.reach.aws.what_if.edit_scope import EditScope
 from answerable.reach.aws.what_if.permission_comparison import ReachDifference
-from answerable.reach.aws.what_if.subject_reach import (
+from answerable.reach.aws.what_if.permission_level import (
     NO_PERMISSION_LEVEL,
     PermissionLevel,
     build_permission_level,

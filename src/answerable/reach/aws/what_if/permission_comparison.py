@@ -28,18 +28,18 @@ from answerable.reach.aws.permission_rows.row_types import (
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.what_if.changed_assumption import (
     find_roles_with_changed_assumption,
+    list_identities_with_changed_verdict,
 )
 from answerable.reach.aws.what_if.edit_scope import (
     EditScope,
     list_calls_on_changed_resources,
 )
-from answerable.reach.aws.what_if.subject_reach import (
+from answerable.reach.aws.what_if.permission_level import (
     UNKNOWN_LEVEL,
     PermissionLevel,
-    SubjectReach,
     build_permission_level,
-    is_row_single_call,
 )
+from answerable.reach.aws.what_if.subject_reach import SubjectReach, is_row_single_call
 from answerable.reach.condition_formula import TRUE, Verdict, conjoin_hops
 
 
@@ -126,17 +126,12 @@ class ReachComparison:
         `not-known`: some of their calls may be decided on one side alone.
         """
         old, new = self.before, self.after
-        if _have_equal_reach(old, new):
-            was = now = {}
-        else:
-            was, now = (
-                old.list_verdicts_on_identities(),
-                new.list_verdicts_on_identities(),
-            )
-        changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
+        changed: list[IdentityId] = []
+        if not _have_equal_reach(old, new):
+            changed = list_identities_with_changed_verdict(old, new)
         found = False
         for difference in chain(
-            self._list_gained_and_lost_identities(was, now, changed),
+            self._list_gained_and_lost_identities(changed),
             self._list_changed_permission_rows(changed),
         ):
             found = True
@@ -148,10 +143,7 @@ class ReachComparison:
             )
 
     def _list_gained_and_lost_identities(
-        self,
-        verdicts_before: dict[IdentityId, Verdict],
-        verdicts_after: dict[IdentityId, Verdict],
-        changed_identities: Sequence[IdentityId],
+        self, changed_identities: Sequence[IdentityId]
     ) -> Iterator[ReachDifference]:
         """Yield the identities that the subject gained or lost."""
         if are_patterns_disjoint(ACTIONS, self.row_filter.actions, _ASSUME):
@@ -161,8 +153,8 @@ class ReachComparison:
         ] = []
         for name in changed_identities:
             before, after = (
-                build_permission_level(side.get(name))
-                for side in (verdicts_before, verdicts_after)
+                build_permission_level(side.get_verdict_on_identity(name))
+                for side in (self.before, self.after)
             )
             held = before.permission_rank > after.permission_rank
             side = self.before if held else self.after
