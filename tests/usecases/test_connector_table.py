@@ -47,7 +47,7 @@ def test_a_mistyped_source_is_offered_only_those_its_command_takes() -> None:
     with pytest.raises(UsageError) as ingested:
         registry.load_event_connector("nope")
     names = "home, repo, aws, aws-keys, aws-org, aws-resources, pg, k8s, github"
-    names += ", gcp, gcp-roles, opengraph, people, config"
+    names += ", gcp, gcp-roles, azure, opengraph, people, config"
     assert scanned.value.hint == f"known: {names}"
     logs = "cloudtrail, k8s-audit, github-audit, gcp-audit, azure-activity, entra"
     logs += ", okta, anthropic-audit, openai-audit, bedrock, claude-code, otel, gateway"

@@ -16,6 +16,7 @@ from answerable.connectors.aws.declaration import DECLARATION as AWS
 from answerable.connectors.aws_keys.declaration import DECLARATION as AWS_KEYS
 from answerable.connectors.aws_org.declaration import DECLARATION as AWS_ORG
 from answerable.connectors.aws_resources.declaration import DECLARATION as AWS_RESOURCES
+from answerable.connectors.azure.declaration import DECLARATION as AZURE
 from answerable.connectors.azure_activity.declaration import (
     DECLARATION as AZURE_ACTIVITY,
 )
@@ -80,6 +81,7 @@ CONNECTORS: tuple[ConnectorEntry, ...] = (
     ConnectorEntry(GITHUB, "answerable.connectors.github.fetch"),
     ConnectorEntry(GCP, "answerable.connectors.gcp.fetch"),
     ConnectorEntry(GCP_ROLES, "answerable.connectors.gcp_roles.fetch"),
+    ConnectorEntry(AZURE, "answerable.connectors.azure.fetch"),
     ConnectorEntry(OPENGRAPH, "answerable.connectors.opengraph.fetch"),
     ConnectorEntry(PEOPLE, "answerable.connectors.people.fetch"),
     ConnectorEntry(CONFIG, "answerable.connectors.config.fetch"),

@@ -62,6 +62,7 @@ def scan(
     github:FILE        REST responses or graph export of a GitHub organization
     gcp:FILE           output of gcloud about Google Cloud: policies, roles, accounts
     gcp-roles:FILE     permissions of Google Cloud roles, instead of the catalog
+    azure:FILE         role assignments and definitions of Azure, from az
     pg:FILE            pg_dumpall and pg_dump --schema-only text of a PostgreSQL
                        server, or JSON of the catalog query; FILE,FILE,host=NAME
     opengraph:FILE     graph of another collector: OpenGraph or AzureHound

@@ -17,6 +17,7 @@ from answerable.model.kubernetes_ids import parse_subject_id
 from answerable.model.policy_drift import BEYOND, MISSING, NOT_KNOWN, PermissionDrift
 from answerable.model.policy_export import ExportTarget
 from answerable.presentation import answer_coverage
+from answerable.services.baseline.azure_drift import list_azure_drift
 from answerable.services.baseline.google_cloud_drift import list_google_cloud_drift
 from answerable.services.baseline.kubernetes_drift import list_kubernetes_drift
 from answerable.services.baseline.policy_export import export_profiles
@@ -113,7 +114,7 @@ def _yield_drift(
         found = list_google_cloud_drift(context.inventory, signed.profile, context.now)
         platform = "gcp"
     else:
-        platform, found = "azure", _list_not_compared()
+        platform, found = "azure", list_azure_drift(context.inventory, signed.profile)
     for drift, action, resource in found:
         yield {
             "drift": drift,
@@ -124,16 +125,6 @@ def _yield_drift(
             "resource": resource,
             "profile": signed.digest,
         }
-
-
-def _list_not_compared() -> Iterator[PermissionDrift]:
-    """Yield that the role assignments of Azure are not compared."""
-    yield (
-        NOT_KNOWN,
-        "",
-        "no source collects role assignments of Azure; compare `az role assignment "
-        "list --all --assignee ID` with `baseline export --to azure`",
-    )
 
 
 def _compare_aws(

@@ -1,0 +1,1 @@
+"""Azure connector: reads role assignments and role definitions from exports."""
