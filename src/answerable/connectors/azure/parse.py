@@ -24,7 +24,7 @@ EXPECTED_KIND = "output of the Azure CLI as JSON"
 _MOST_PROBLEMS = 20  # objects of one file
 
 
-class _Permissions(msgspec.Struct, rename="camel"):
+class _RolePermissions(msgspec.Struct, rename="camel"):
     actions: list[str] | None = None
     not_actions: list[str] | None = None
     data_actions: list[str] | None = None
@@ -43,12 +43,12 @@ class _Permissions(msgspec.Struct, rename="camel"):
         )
 
 
-class _Principal(msgspec.Struct):
+class _DenyPrincipal(msgspec.Struct):
     id: str
     type: str = ""
 
 
-class _Fields(msgspec.Struct, rename="camel"):
+class _AzureFields(msgspec.Struct, rename="camel"):
     id: str | None = None
     name: str | None = None
     app_id: str | None = None
@@ -58,20 +58,20 @@ class _Fields(msgspec.Struct, rename="camel"):
     role_definition_id: str | None = None
     scope: str | None = None
     condition: str | None = None
-    permissions: list[_Permissions] | None = None
+    permissions: list[_RolePermissions] | None = None
     deny_assignment_name: str | None = None
-    principals: list[_Principal] | None = None
-    exclude_principals: list[_Principal] | None = None
+    principals: list[_DenyPrincipal] | None = None
+    exclude_principals: list[_DenyPrincipal] | None = None
     do_not_apply_to_child_scopes: bool | None = None
 
 
-class _Nested(msgspec.Struct):
+class _AzureObject(msgspec.Struct):
     id: str | None = None
     name: str | None = None
     properties: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _Page(msgspec.Struct):
+class _AzurePage(msgspec.Struct):
     value: list[msgspec.Raw]
     nextLink: str | None = None  # noqa: N815 - the word of the API
 
@@ -119,7 +119,7 @@ class RolesBuilder:
             if "value" not in found:
                 yield msgspec.Raw(text)
                 return
-            page = msgspec.json.decode(text, type=_Page)
+            page = msgspec.json.decode(text, type=_AzurePage)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             raise ParseError("not a JSON list of the Azure CLI", place) from None
         if page.nextLink:
@@ -132,10 +132,10 @@ class RolesBuilder:
     def _read_object(self, raw: msgspec.Raw) -> str:
         """Read one object; return why it cannot be read, empty if it can."""
         try:
-            outer = msgspec.json.decode(raw, type=_Nested)
+            outer = msgspec.json.decode(raw, type=_AzureObject)
             is_nested = bytes(outer.properties).startswith(b"{")
             fields = outer.properties if is_nested else raw
-            given = msgspec.json.decode(fields, type=_Fields)
+            given = msgspec.json.decode(fields, type=_AzureFields)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return "not an object of the Azure CLI"
         given.id, given.name = outer.id or "", outer.name or ""
@@ -152,7 +152,7 @@ class RolesBuilder:
             return ""
         return "not a role assignment, role definition or service principal"
 
-    def _read_assignment(self, given: _Fields) -> str:
+    def _read_assignment(self, given: _AzureFields) -> str:
         """Read a role assignment."""
         if given.scope is None:
             return "a role assignment without a scope"
@@ -170,7 +170,7 @@ class RolesBuilder:
         self.subscriptions |= {found for p in paths if (found := get_subscription(p))}
         return ""
 
-    def _read_denial(self, given: _Fields) -> str:
+    def _read_denial(self, given: _AzureFields) -> str:
         """Read a deny assignment."""
         if given.scope is None or given.permissions is None:
             return "a deny assignment without a scope or permissions"

@@ -40,7 +40,7 @@ _decode = msgspec.json.Decoder(AzureRoles).decode
 
 
 @dataclass(frozen=True, slots=True)
-class _Grant:
+class _AzureGrant:
     """Permissions of a role at a scope.
 
     Attributes:
@@ -124,7 +124,7 @@ def list_azure_drift(
         )
     )
     denials = [each for roles in collected for each in roles.denials]
-    denied = _Denials(denials, _list_names(collected, identity))
+    denied = _DenyAssignments(denials, _list_names(collected, identity))
     yield from dict.fromkeys(_list_beyond_signed(grants, signed))
     yield from dict.fromkeys(_list_missing(collected, signed, grants, denied))
 
@@ -134,7 +134,7 @@ def _list_grants(
     roles: AzureRoles,
     assignment: AzureAssignment,
     identity: str,
-) -> Iterator[_Grant]:
+) -> Iterator[_AzureGrant]:
     """Yield the permissions that an assignment grants to an identity, or may grant."""
     applies = _applies(roles, assignment, identity)
     if applies is False:
@@ -147,7 +147,7 @@ def _list_grants(
         doubt = f"the role definition {assignment.role} was not collected"
         blocks = (AzurePermissions(actions=("*",)),)
     for block in blocks:
-        yield _Grant(assignment.scope, block, assignment.has_condition, doubt)
+        yield _AzureGrant(assignment.scope, block, assignment.has_condition, doubt)
 
 
 def _split_identity(identity: str) -> tuple[str, str]:
@@ -211,7 +211,7 @@ def _find_role(
 
 
 def _list_beyond_signed(
-    grants: Iterable[_Grant], signed: _SignedActions
+    grants: Iterable[_AzureGrant], signed: _SignedActions
 ) -> Iterator[PermissionDrift]:
     """Yield the permissions in force that the profile does not contain."""
     for grant in grants:
@@ -231,7 +231,7 @@ def _list_beyond_signed(
                 yield NOT_KNOWN if unsure else BEYOND, action, scope
 
 
-class _Denials:
+class _DenyAssignments:
     """Deny assignments that may apply to an identity."""
 
     def __init__(self, denials: Sequence[AzureDenial], names: frozenset[str]) -> None:
@@ -265,8 +265,8 @@ class _Denials:
 def _list_missing(
     collected: Sequence[AzureRoles],
     signed: _SignedActions,
-    grants: Sequence[_Grant],
-    denials: _Denials,
+    grants: Sequence[_AzureGrant],
+    denials: _DenyAssignments,
 ) -> Iterator[PermissionDrift]:
     """Yield the signed permissions that are not in force."""
     subscriptions = {name for each in collected for name in each.subscriptions}
@@ -289,7 +289,7 @@ def _list_missing(
 
 
 def _judge_signed(
-    grants: Sequence[_Grant], denials: _Denials, action: str, resource: str
+    grants: Sequence[_AzureGrant], denials: _DenyAssignments, action: str, resource: str
 ) -> str | None:
     """Return why it is not known if an action is in force; empty if it is not.
 
@@ -305,7 +305,7 @@ def _judge_signed(
 
 
 def _explain_missing(
-    grants: Sequence[_Grant], action: str, resource: str
+    grants: Sequence[_AzureGrant], action: str, resource: str
 ) -> str | None:
     """Return why a grant of an action is not certain; empty if there is none.
 
