@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import sys
 import time
 from pathlib import Path
 
@@ -264,6 +265,48 @@ def test_only_standard_output_has_the_secret(laptop: Laptop, capsys: Capture) ->
 
 def _files(folder: Path) -> list[Path]:
     return [each for each in folder.rglob("*") if each.is_file()]
+
+
+def _write_config(laptop: Laptop, text: str) -> None:
+    (laptop.home / ".aws" / "config").write_text(f"[default]\nregion = x\n{text}\n")
+
+
+def _forget_credentials(laptop: Laptop) -> None:
+    (laptop.home / ".aws" / "credentials").unlink()
+    _write_config(laptop, f"credential_process = {sys.executable} -c 'exit(1)'")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "reason"),
+    [
+        (lambda it: _write_config(it, "=["), "not an AWS settings file"),
+        (lambda it: _write_config(it, "endpoint_url = :::"), "an invalid endpoint"),
+        (_forget_credentials, "the credential_process of your own AWS profile failed"),
+        (lambda it: setattr(it.sts, "ttl", -60), "has already expired"),
+    ],
+)
+def test_a_fault_of_the_machine_is_named_and_nothing_is_handed_on(
+    laptop: Laptop, capsys: Capture, break_it, reason: str
+) -> None:
+    laptop.sign()
+    break_it(laptop)
+    said, why = fetch(capsys, 5)
+    assert said == {}
+    assert reason in why
+    assert "hint: " in why
+
+
+def test_a_folder_in_place_of_the_cache_file_is_named(
+    laptop: Laptop, capsys: Capture
+) -> None:
+    laptop.sign()
+    fetch(capsys)
+    cache = laptop.home.parent / "runtime" / "answerable" / "agent-credentials"
+    (kept,) = _files(cache)
+    kept.unlink()
+    kept.mkdir()
+    _, why = fetch(capsys, 5)
+    assert f"cannot write {kept}: Is a directory" in why
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o666])

@@ -19,9 +19,13 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigParseError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
     NoCredentialsError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
 
 from answerable.model.credential_policy import CredentialPolicy, IssuedCredential
 from answerable.model.errors import (
@@ -58,6 +62,27 @@ _UNNAMED_NOTE = (
 )
 _LONGER_NOTE = (
     f"AWS issues such sessions for at least {_MIN_ROLE_SESSION // 60} minutes"
+)
+
+_CHECK_PROFILE = (
+    "check ~/.aws/config and ~/.aws/credentials: aws sts get-caller-identity"
+)
+_REQUEST_ERRORS: tuple[tuple[type[Exception], str, str], ...] = (
+    (ConfigParseError, "a file in ~/.aws is not an AWS settings file", _CHECK_PROFILE),
+    (
+        CredentialRetrievalError,
+        "the credential_process of your own AWS profile failed",
+        "run it by hand; it must not be `answerable aws credential-process` itself: sign "
+        "the policy with --profile NAME of your own profile",
+    ),
+    (
+        EndpointConnectionError,
+        "AWS STS cannot be reached",
+        "check the network, the region and `endpoint_url` of the profile",
+    ),
+    (ResponseParserError, "the answer was not one of AWS STS", _CHECK_PROFILE),
+    (KeyError, "the answer of AWS STS had no session", _CHECK_PROFILE),
+    (ValueError, "the AWS settings have an invalid endpoint or region", _CHECK_PROFILE),
 )
 
 
@@ -113,11 +138,19 @@ def issue_aws_session(
             f"AWS refused your own credential (got {code})",
             "check it with: aws sts get-caller-identity",
         ) from None
-    except BotoCoreError as error:
-        raise EnvironmentFailure(
-            f"the request to AWS STS failed: {type(error).__name__}",
-            "check the network and the profile, and sign in again if it has expired",
-        ) from None
+    except (BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
+        raise _build_request_error(error) from None
+
+
+def _build_request_error(error: Exception) -> EnvironmentFailure:
+    """Build the error of a request without an answer of AWS; never with its text."""
+    for kind, message, hint in _REQUEST_ERRORS:
+        if isinstance(error, kind):
+            return EnvironmentFailure(message, hint)
+    return EnvironmentFailure(
+        f"the request to AWS STS failed: {type(error).__name__}",
+        "check the network and the profile, and sign in again if it has expired",
+    )
 
 
 def _issue_by_first_accepted(issuer: "_SessionIssuer") -> IssuedCredential:
@@ -272,7 +305,7 @@ class _SessionIssuer:
         key = str(given["AccessKeyId"])
         if key == parent.access_key:
             raise AnswerableError(
-                "AWS returned your own credential instead of a session"
+                "AWS returned your own credential instead of a session", _CHECK_PROFILE
             )
         return IssuedCredential(
             fields={

@@ -36,7 +36,10 @@ def _check_printable_name(prefix: str, text: str, kind: str) -> str:
     bare = text.removeprefix(prefix)
     if not _PRINTABLE.fullmatch(bare):
         hint = f"use a name of printable characters, such as {prefix}ana"
-        raise IdError(f"not a {kind} (got {text!r}, expected {prefix}NAME)", hint)
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise IdError(
+            f"not {article} {kind} (got {text!r}, expected {prefix}NAME)", hint
+        )
     return prefix + bare
 
 

@@ -33,6 +33,7 @@ def mark_crash_point(step: str) -> None:
         crash_hook(step)
 
 
+_CHECK_STORE = "check the store: answerable doctor"
 ERRNO_HINTS = {
     errno.ENOSPC: "free some space and run it again: nothing acknowledged is lost",
     errno.EDQUOT: "free some space and run it again: nothing acknowledged is lost",
@@ -44,7 +45,7 @@ ERRNO_HINTS = {
 
 @contextlib.contextmanager
 def translate_os_errors(
-    operation: str, path: Path, hint: str = "check the store: answerable doctor"
+    operation: str, path: Path, hint: str = _CHECK_STORE
 ) -> Iterator[None]:
     """Translate an operating-system error into a one-line `EnvironmentFailure`.
 
@@ -63,9 +64,9 @@ def translate_os_errors(
         ) from error
 
 
-def make_private_folder(path: Path) -> None:
+def make_private_folder(path: Path, hint: str = _CHECK_STORE) -> None:
     """Create a folder and its parents, readable by the owner alone."""
-    with translate_os_errors("make", path):
+    with translate_os_errors("make", path, hint):
         missing = []
         while not path.is_dir():
             missing.append(path)

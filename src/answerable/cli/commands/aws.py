@@ -95,9 +95,13 @@ def exec_(
     import secrets
 
     from answerable.presentation.text import sanitize
-    from answerable.server.agent_credentials.agent_exec import run_with_credentials
+    from answerable.server.agent_credentials.agent_exec import (
+        find_program,
+        run_with_credentials,
+    )
 
     refuse_loop(agent)
+    program = find_program(command[0])  # before a session is issued for nothing
     run = secrets.token_hex(8)
     broker = open_broker(settings, agent, "aws", _issue_aws, run)
     credential = broker.get_credential()
@@ -109,7 +113,7 @@ def exec_(
     ctx.exit(
         run_with_credentials(
             broker,
-            command,
+            (program, command),
             run,
             lambda line: click.echo(f"answerable: {sanitize(line)}", err=True),
         )

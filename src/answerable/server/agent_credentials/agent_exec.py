@@ -34,9 +34,25 @@ _WATCH_SECONDS = 0.5
 _PREFIXES = ("AWS_", "BOTO_", "AMAZON_")
 
 
+def find_program(name: str) -> str:
+    """Return the path of a program.
+
+    Raises:
+        UsageError: There is no such program, or this user cannot execute it.
+    """
+    program = shutil.which(name)
+    if program is None:
+        is_file = os.sep in name and Path(name).exists()
+        what = "not a program that can be executed" if is_file else "no such program"
+        raise UsageError(
+            f"{what} (got {name!r})", "name a program on PATH, or its path, after --"
+        )
+    return program
+
+
 def run_with_credentials(
     broker: CredentialBroker,
-    argv: tuple[str, ...],
+    command: tuple[str, tuple[str, ...]],
     run: str,
     print_line: Callable[[str], None],
 ) -> int:
@@ -44,19 +60,14 @@ def run_with_credentials(
 
     Args:
         broker: Broker of the run's credential.
+        command: Path of the program, and the arguments from its name on.
         run: Run id.
         print_line: Writes a line to standard error.
 
     Raises:
-        UsageError: There is no such program.
         EnvironmentFailure: No credential can be issued; the command is not started.
     """
-    program = shutil.which(argv[0])
-    if program is None:
-        raise UsageError(
-            f"no such program (got {argv[0]!r})",
-            "name a program on PATH, or its path, after --",
-        )
+    program, argv = command
     first = broker.get_credential()
     mask = block_signals()
     endpoint = CredentialEndpoint(broker.get_credential)

@@ -148,10 +148,11 @@ class CredentialBroker:
         found = find_credential_policy(store, agent, CredentialPlatform(platform), now)
         if found is None:
             self._cache.remove()
+            policy = "--starter metadata" if platform == "aws" else "--policy FILE"
             raise EnvironmentFailure(
                 f"{agent} has no credential policy for {platform} in force",
                 f"its owner signs one: answerable credential-policies sign {agent} "
-                f"--for {platform} --key KEY",
+                f"--for {platform} {policy} --key KEY",
             )
         return found
 
@@ -166,6 +167,11 @@ class CredentialBroker:
 
         issued = self._issue(policy, self._run)
         self._require_not_killed(None, policy.person)
+        if issued.expires <= now:
+            raise EnvironmentFailure(
+                f"the issued credential {issued.id} has already expired",
+                "check the clock of this machine: timedatectl",
+            )
         event = build_issuance_event(
             policy,
             issued,

@@ -25,6 +25,7 @@ from answerable.store.durable_files import (
 _SCHEMA = 1
 _MAX_BYTES = 64 << 10
 _FOLDER = "agent-credentials"
+_HINT = "remove it, or name another folder with XDG_CACHE_HOME"
 
 
 class CachedCredential(msgspec.Struct, frozen=True):
@@ -105,12 +106,14 @@ class CredentialCache:
             handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return None
-        with os.fdopen(handle, "rb") as file:
+        try:
             facts = os.fstat(handle)
             ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid()
             if not ours or facts.st_mode & 0o077 or facts.st_size > _MAX_BYTES:
                 return None
-            data = file.read(_MAX_BYTES + 1)
+            data = os.read(handle, _MAX_BYTES + 1)
+        finally:
+            os.close(handle)
         try:
             found = _decode(data)
         except (msgspec.DecodeError, RecursionError):
@@ -128,14 +131,14 @@ class CredentialCache:
 
     def remove(self) -> None:
         """Remove the credential, if there is one."""
-        with translate_os_errors("remove", self._path):
+        with translate_os_errors("remove", self._path, _HINT):
             self._path.unlink(missing_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the lock of the folder, so that only one process issues a credential."""
         self._require_own_folder()
-        with translate_os_errors("lock", self._folder):
+        with translate_os_errors("lock", self._folder, _HINT):
             handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -145,7 +148,7 @@ class CredentialCache:
 
     def _require_own_folder(self) -> None:
         """Create the folder; refuse one that other users can enter."""
-        make_private_folder(self._folder)
+        make_private_folder(self._folder, _HINT)
         if not _is_own_folder(self._folder):
             raise EnvironmentFailure(
                 f"other users can enter {self._folder}", f"chmod 700 {self._folder}"
