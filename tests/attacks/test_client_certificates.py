@@ -76,7 +76,7 @@ def gateway_settings(server: Backend, stays: Authority) -> dict[str, Any]:
 
 def connection(where: str, trusted: Authority, shown: Issued) -> Any:
     context = context_of(trusted, shown)
-    return http.client.HTTPSConnection(where, context=context, timeout=20)
+    return http.client.HTTPSConnection(where, context=context, timeout=60)
 
 
 def call_once(where: str, trusted: Authority, shown: Issued, token: str) -> Any:
@@ -174,7 +174,7 @@ def resumable(
     where: str, context: ssl.SSLContext, session: ssl.SSLSession | None
 ) -> Iterator[ssl.SSLSocket]:
     host, _, port = where.rpartition(":")
-    plain = socket.create_connection((host, int(port)), timeout=20)
+    plain = socket.create_connection((host, int(port)), timeout=60)
     with context.wrap_socket(
         plain, server_hostname="localhost", session=session
     ) as wire:

@@ -155,7 +155,7 @@ def test_the_listener_takes_in_no_more_than_one_call_may_be(tmp_path: Path) -> N
                 method = UnaryUnaryMethod(
                     channel, CHECK_METHOD, auth.CheckRequest, auth.CheckResponse
                 )
-                async with method.open(timeout=20) as stream:
+                async with method.open(timeout=60) as stream:
                     await stream.send_request()
                     said = shaped(request(), raw_body=bytes(size))
                     flooding = asyncio.ensure_future(

@@ -9,14 +9,13 @@ import pytest
 from answerable.server.revocation_list import RevocationFile
 from tests.federation.sample_tokens import EC, document, public
 from tests.gateway.serve.running_gateway import (
+    SECONDS,
     Backend,
     call,
     configuration,
     serving,
     token_of,
 )
-
-WITHIN = 1.0  # seconds
 
 
 def passes(wire: http.client.HTTPConnection, token: str) -> bool:
@@ -37,19 +36,22 @@ def test_a_killed_key_is_refused_at_once_and_another_issuers_kid_is_not(
     with serving(tmp_path, made) as served:
         (tmp_path / "keys.json").write_bytes(document(public(EC, kid="k1")))
         token = token_of("ana")
-        wire = http.client.HTTPConnection(served.gateway, timeout=20)
+        wire = http.client.HTTPConnection(served.gateway, timeout=60)
         assert "result" in call(wire, token=token)
         RevocationFile(tmp_path / "store" / "gateway").revoke("key:k1")
-        since = time.monotonic()
+        # The worker has read it where it says so.
+        served.hear("kill.taken")
+        until = time.monotonic() + SECONDS
         while ours and passes(wire, token):
-            assert time.monotonic() - since < WITHIN
+            assert time.monotonic() < until
             time.sleep(0.02)
         if ours:
             assert call(wire, token=token) == 401
         if not ours:
-            time.sleep(WITHIN)
             assert "result" in call(wire, token=token)
         wire.close()
         RevocationFile(tmp_path / "store" / "gateway").reinstate("key:k1")
-        time.sleep(WITHIN)
-        assert "result" in served.call(token=token)
+        served.hear("kill.revived")
+        while "result" not in served.call(token=token):
+            assert time.monotonic() < until
+            time.sleep(0.02)

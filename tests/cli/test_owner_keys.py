@@ -302,7 +302,7 @@ class TerminalProcess:
         os.close(inner)
         self.shown = ""
 
-    def until(self, text: str, seconds: float = 30) -> None:
+    def until(self, text: str, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while text not in self.shown:
             left = max(0.0, end - time.monotonic())
@@ -319,7 +319,7 @@ class TerminalProcess:
             while data := os.read(self._fd, 4096):
                 self.shown += data.decode()
         os.close(self._fd)
-        return self._child.wait(30)
+        return self._child.wait(60)
 
 
 @by_a_person

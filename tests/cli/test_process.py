@@ -266,6 +266,6 @@ def test_ctrl_c_ends_a_long_query(settings: dict[str, str], tmp_path: Path) -> N
         assert child.poll() is None
     time.sleep(2)  # past the queries that prepare the views
     child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=30)
+    _, errors = child.communicate(timeout=60)
     assert child.returncode == 130
     assert "Traceback" not in errors

@@ -93,7 +93,7 @@ def write_config(folder: Path, settings: dict[str, Any]) -> None:
     """Write the configuration: one run of each source, retries, and what is given."""
     base = {
         "store": "store",
-        "schedule": {"every": "24h", "jitter": 0, "retry": 1, "deadline": 30},
+        "schedule": {"every": "24h", "jitter": 0, "retry": 1, "deadline": 600},
         "collector": {"listen": [{"address": "127.0.0.1:0"}]},
     }
     (folder / "answerable.yaml").write_text(json.dumps(base | settings, indent=1))

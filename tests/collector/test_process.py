@@ -107,7 +107,7 @@ def test_sources_are_read_on_schedule_fail_and_come_back(
         assert running.source("cloudtrail")["failures"] == 0
         assert not ask(estate, capsys, "agents")["coverage"]["partial"]
         running.process.terminate()
-        assert running.process.wait(30) == 0
+        assert running.process.wait(60) == 0
         assert running.log[-1]["event"] == "collector.ended"
     assert count_events(estate) == (15, 15)
 

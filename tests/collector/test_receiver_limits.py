@@ -45,7 +45,7 @@ def test_a_sender_is_known_by_its_certificate(tmp_path: Path) -> None:
             context = ssl.create_default_context(cafile=str(authority.root.certificate))
             if client is not None:
                 context.load_cert_chain(client.certificate, client.key)
-            connection = http.client.HTTPSConnection(where, context=context, timeout=30)
+            connection = http.client.HTTPSConnection(where, context=context, timeout=60)
             body, fields = (
                 make_traces(make_span(1)),
                 {"content-type": "application/json"},

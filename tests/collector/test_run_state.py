@@ -50,7 +50,7 @@ def test_a_run_is_in_progress_until_its_result_is_saved_and_logged(
         log=cast("OperatorLog", log),
         save=save,
     )
-    asyncio.run(asyncio.wait_for(collector.run_forever(), 30))
+    asyncio.run(asyncio.wait_for(collector.run_forever(), 60))
     assert saved == [True]
     assert log.lines == [("source.collected", True)]
     assert not collector.running_since

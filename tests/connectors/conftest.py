@@ -29,7 +29,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         server.kill()  # it holds nothing, and on a signal it waits for its threads
-        server.wait(timeout=30)
+        server.wait(timeout=60)
 
 
 def _wait(server: "subprocess.Popen[bytes]", url: str) -> None:
@@ -37,7 +37,7 @@ def _wait(server: "subprocess.Popen[bytes]", url: str) -> None:
     while time.monotonic() < deadline:
         assert server.poll() is None, "moto's server ended"
         try:
-            with urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=5):  # noqa: S310 - our own server
+            with urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=60):  # noqa: S310 - our own server
                 return
         except OSError:
             time.sleep(0.1)
@@ -50,5 +50,5 @@ def fresh(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     reset = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")  # noqa: S310 - our own server
-    urllib.request.urlopen(reset, timeout=10).close()  # noqa: S310 - our own server
+    urllib.request.urlopen(reset, timeout=60).close()  # noqa: S310 - our own server
     return endpoint

@@ -319,11 +319,11 @@ def test_the_caps_hold_to_the_byte_and_cost_little(counted: list[str]) -> None:
         b"x=" + b"%41" * (MAX_BODY // 3 - 1) + b"&",
         b"x=" + b"+" * (MAX_BODY - 3) + b"%",
     ):
-        started = time.perf_counter()
+        started = time.process_time()
         assert isinstance(parse_token_request(data), TokenRequestRefusal)
         counted.append("refused")
         # 5 ms is the target; a busy machine gets some more.
-        assert time.perf_counter() - started < 0.05
+        assert time.process_time() - started < 0.05
 
 
 NOISE = st.dictionaries(

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +91,7 @@ class Stage:
         return found.field.decode() if found else ""
 
     async def until(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not done():  # noqa: ASYNC110 - what it waits for is all over
                 await asyncio.sleep(0.01)
 
@@ -339,16 +338,18 @@ def test_a_command_has_a_clean_environment_and_is_ended_with_all_that_it_started
     names = "import os; print('+'.join(sorted(os.environ)) + os.getcwd() + '....')"
     said = got(kept_in(command=printing(tmp_path, names)))
     assert {*said.removesuffix("/....").split("+")} <= {"HOME", "PATH", "LC_CTYPE"}
-    monkeypatch.setattr(secret_sources, "COMMAND_TIMEOUT", 0.5)
+    pid = tmp_path / "pid"
     child = (
         "import subprocess, sys; "
-        "print(subprocess.Popen(['sleep', '60']).pid, flush=True, file=open("
-        f"{str(tmp_path / 'pid')!r}, 'w'))"
+        "print(subprocess.Popen(['sleep', '600']).pid, flush=True, file=open("
+        f"{str(pid)!r}, 'w'))"
     )
-    began = time.monotonic()
-    assert "seconds" in why(kept_in(command=printing(tmp_path, child)))
-    assert time.monotonic() - began < 5
-    assert is_gone(int((tmp_path / "pid").read_text()))
+    for seconds in (0.5, 5.0, 50.0):  # a busy machine needs longer to start it
+        monkeypatch.setattr(secret_sources, "COMMAND_TIMEOUT", seconds)
+        assert "seconds" in why(kept_in(command=printing(tmp_path, child)))
+        if pid.exists() and pid.read_text():
+            break
+    assert is_gone(int(pid.read_text()))
 
 
 def test_a_command_that_is_not_there_or_fails_is_refused(tmp_path: Path) -> None:
@@ -358,20 +359,19 @@ def test_a_command_that_is_not_there_or_fails_is_refused(tmp_path: Path) -> None
 
 
 def test_a_command_ends_with_the_gateway(tmp_path: Path) -> None:
-    async def run() -> float:
-        argv = printing(tmp_path, "import time; time.sleep(60)")
+    async def run() -> None:
+        argv = printing(tmp_path, "import time; time.sleep(600)")
         stage = Stage(kept_in(command=argv, ttl=100))
         reading = asyncio.create_task(stage.held.fetch_credential("files"))
         await stage.until(lambda: (tmp_path / "ran").exists())
-        began = time.monotonic()
         stage.held.close()
-        await reading
+        async with asyncio.timeout(60):
+            await reading
         assert stage.told == [
             ("credential.refused", "files", "the command ended with -9")
         ]
-        return time.monotonic() - began
 
-    assert asyncio.run(run()) < 5
+    asyncio.run(run())
 
 
 def test_a_disk_that_does_not_answer_holds_up_nobody_else(
@@ -382,7 +382,7 @@ def test_a_disk_that_does_not_answer_holds_up_nobody_else(
 
     def stamp(source: UpstreamCredential) -> secret_sources.FileStamp:
         if source.file.endswith("hung"):
-            hung.wait(10)
+            hung.wait(60)
         return looked(source)
 
     async def run() -> None:

@@ -41,7 +41,8 @@ class Service:
         self.asked: list[dict[str, list[str]]] = []
         self.targets: list[str] = []
         self.status, self.kind, self.token = 200, "Bearer", ""
-        self.delay = 0.0
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def __call__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -50,7 +51,7 @@ class Service:
         self.targets.append(head.split(b" ")[1].decode())
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
         self.asked.append(parse_qs((await reader.readexactly(length)).decode()))
-        await asyncio.sleep(self.delay)
+        await self.answers.wait()
         token = self.token or sign(
             {"alg": "ES256", "kid": "k"}, {"jti": f"j{len(self.asked)}"}, EC
         )
@@ -234,12 +235,16 @@ def test_what_was_asked_for_before_a_reload_is_not_kept_after_it(
     tmp_path: Path,
 ) -> None:
     async def story(stage: Stage) -> None:
-        stage.service.delay = 0.05
+        stage.service.answers.clear()
         before = asyncio.create_task(stage.get())
-        await asyncio.sleep(0.02)
+        async with asyncio.timeout(60):
+            while not stage.service.asked:  # noqa: ASYNC110 - of another task
+                await asyncio.sleep(0.01)
         stage.credentials.reconfigure(stage.config)
+        after = asyncio.create_task(stage.get())
+        stage.service.answers.set()
         # Neither who waited nor who comes now is given the old one, or nothing.
-        assert await asyncio.gather(before, stage.get()) == ["j2", "j2"]
+        assert await asyncio.gather(before, after) == ["j2", "j2"]
 
     staged(tmp_path, story)
 

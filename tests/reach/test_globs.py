@@ -125,6 +125,6 @@ def test_a_default_stands_where_a_key_is_known_to_be_absent() -> None:
 
 def test_a_hostile_pattern_takes_no_time() -> None:
     pattern = encode_glob("*a" * 900 + "?" + "*b" * 900)
-    start = time.perf_counter()
+    start = time.process_time()
     assert not matches_glob(pattern, "a" * 2000)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

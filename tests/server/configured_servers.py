@@ -69,7 +69,7 @@ def service(folder: Path, status: int, said: bytes) -> Iterator[list[bytes]]:
             yield asked
         finally:
             listening.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(60)
 
 
 def state_of(folder: Path) -> Path:

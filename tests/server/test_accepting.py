@@ -47,7 +47,7 @@ class TurnCounter:
                 loop.call_soon(begin_turn)
 
         begin_turn()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await self._reached.wait()
 
 

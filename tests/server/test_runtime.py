@@ -66,7 +66,7 @@ def test_a_reload_during_the_start_is_done_after_it(
     async def story() -> None:
         one = ServerRuntime("test", lambda: plan, open_app)
         running = asyncio.create_task(one.run(lambda _: None, alone=True))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await until(lambda: bool(apps))
             await apps[0].reloaded.wait()
             os.kill(os.getpid(), signal.SIGTERM)
@@ -94,7 +94,7 @@ def test_shipping_that_cannot_be_started_is_told_and_tried_again(
     async def story() -> None:
         one = ServerRuntime("test", lambda: plan, IdleApp.open)
         running = asyncio.create_task(one.run(lambda _: None, alone=True))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await until(lambda: hasattr(one, "app") and bool(one.app.ship_refused))
             await until(lambda: not one.app.ship_refused, 20)
             os.kill(os.getpid(), signal.SIGTERM)
@@ -121,7 +121,7 @@ async def end_while_shipping(
     (plan.state / "spool").mkdir(parents=True)
     one = ServerRuntime("test", lambda: plan, IdleApp.open)
     running = asyncio.create_task(one.run(lambda _: None, alone=True))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await began.wait()
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0.1)
@@ -144,7 +144,7 @@ def test_the_last_shipping_waits_for_the_one_in_progress(
         in_progress.append(1)
         most_at_once.append(len(in_progress))
         began.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await goes_on.wait()
         in_progress.pop()
         return ShippingResult(stored=1)

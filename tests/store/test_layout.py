@@ -49,7 +49,7 @@ def test_threads_that_come_first_together_find_one_key(place: Path) -> None:
 
     def public(_: int) -> str:
         keys = LogKeys(StoreLayout(place))
-        together.wait(30)
+        together.wait(60)
         return str(keys.public_key)
 
     durable_files.crash_hook = lambda _: time.sleep(0.02)  # each is in the midst of it

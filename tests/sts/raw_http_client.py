@@ -38,7 +38,7 @@ class RawHttpClient:
 
     def __init__(self, sock: socket.socket, host: str = "localhost") -> None:
         self.sock, self.host = sock, host
-        self.sock.settimeout(20)
+        self.sock.settimeout(60)
         self._read = b""
 
     @classmethod
@@ -118,7 +118,7 @@ async def asked(port: int, data: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(data)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await reader.read(65536)
     finally:
         writer.close()

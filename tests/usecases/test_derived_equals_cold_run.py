@@ -229,7 +229,7 @@ def test_a_writer_that_is_killed_leaves_the_answers(
             asked.wait(delay)
         except subprocess.TimeoutExpired:
             asked.send_signal(signal.SIGKILL)
-            asked.wait(30)
+            asked.wait(60)
             killed += 1
         assert main(words) == 0
         once = capsys.readouterr().out

@@ -36,7 +36,7 @@ from tests.connectors.gateway.spool_files import (
 MINE, THEIRS = AgentId("agent:declared/mine"), AgentId("agent:declared/theirs")
 OWNER = Visitor(None, frozenset({WebRole.OWNER}), frozenset({MINE}))
 INVESTIGATOR = Visitor(None, frozenset({WebRole.INVESTIGATOR}))
-SOON = 5.0  # seconds
+SOON = 60.0  # seconds
 
 
 class SpoolWriter:
@@ -96,9 +96,18 @@ async def heard(
 
 async def begun(events: AsyncIterator[StreamEvent]) -> "asyncio.Task[StreamEvent]":
     """Let somebody begin to listen."""
+    before = count_waiting()
     task = asyncio.ensure_future(anext(events))  # type: ignore[arg-type]  # one
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(SOON):
+        while count_waiting() == before and not task.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     return task
+
+
+def count_waiting() -> int:
+    """Count the listeners that wait for the next decision."""
+    streams = decision_stream._STREAMS_BY_CACHE.values()
+    return sum(len(each._changed._waiters) for each in streams)  # type: ignore[attr-defined]
 
 
 def test_a_decision_is_heard_once_by_who_may_see_it(

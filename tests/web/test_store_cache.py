@@ -67,7 +67,7 @@ def test_where_reading_is_slow_the_last_one_answers_until_the_next_is_there(
     go, made = threading.Event(), store_cache.build_view
 
     def slowly(*args: object, **named: object) -> object:
-        assert go.wait(10)
+        assert go.wait(60)
         return made(*args, **named)  # type: ignore[arg-type]  # passed on
 
     agent, before = an_agent(own), own.current_view()

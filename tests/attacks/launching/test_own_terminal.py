@@ -242,7 +242,7 @@ def test_without_a_terminal_signals_reach_the_agent_and_it_has_none(
         job = shlex.join(words(world, PYTHON, "-c", script))
         place = world.folder / name
         there = Terminal(["/bin/sh", "-c", f"exec {job} </dev/null >{place} 2>&1"])
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not place.exists() or "none" not in place.read_text():
             assert time.monotonic() < until, place.read_text()
             time.sleep(0.02)
@@ -258,7 +258,7 @@ def test_when_the_terminal_goes_the_agent_hears_it(world: LaunchEnvironment) -> 
     there.read_until(b"ready")
     os.close(there.handle)
     os.waitpid(there.pid, 0)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not place.exists():
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -274,7 +274,7 @@ def test_when_its_starter_is_killed_the_agent_hears_it(
     there.read_until(b"ready")
     os.kill(there.pid, signal.SIGKILL)
     os.waitpid(there.pid, 0)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not place.exists():
         assert time.monotonic() < until
         time.sleep(0.02)

@@ -127,7 +127,7 @@ def test_no_open_file_but_a_named_one_is_handed_over(
             world.words(*words, uid=0),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             pass_fds=(*handles, high),
         )
     finally:
@@ -156,7 +156,7 @@ def test_the_capabilities_of_a_launcher_are_not_the_agents(
         ],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     if "Permission denied" in ran.stderr and not ran.stdout:
         pytest.skip("no other user may run this Python")
@@ -215,7 +215,7 @@ def test_keys_of_the_starters_session_cannot_be_read(world: LaunchEnvironment) -
         [sys.executable, "-c", KEYS + STARTER, *words],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     made, *said = ran.stdout.split("\n", 1)
     if int(made) < 0:

@@ -35,11 +35,11 @@ def test_it_is_not_ready_while_the_database_refuses_or_hangs(
         raise TokenStateUnavailable("the database does not respond (gone)")
 
     def hang(*_: object) -> int:
-        hangs.wait(20)
+        hangs.wait(60)
         return 0
 
     async def until(house: StsApp, said: str) -> None:
-        by = time.monotonic() + 20
+        by = time.monotonic() + 60
         while said not in " ".join(house.not_ready_reasons() or ["ready"]):
             assert time.monotonic() < by, house.not_ready_reasons()
             await asyncio.sleep(0.02)
@@ -101,7 +101,7 @@ def go_on(pid: int) -> None:
 
 
 def wait_for(replica: Replica, *, is_ready: bool) -> None:
-    until = time.monotonic() + 40
+    until = time.monotonic() + 60
     while True:
         with RawHttpClient.to(replica.at) as wire:
             answer = wire.ask("GET", "/readyz")

@@ -123,5 +123,5 @@ def test_a_signal_of_users_drains_a_server(
         for pid in (served.process.pid, *served.workers()):
             os.kill(pid, getattr(signal, name))
         assert served.process.wait(SECONDS) == 0
-        slow.join(30)
+        slow.join(60)
     assert "result" in answers[0]

@@ -143,7 +143,7 @@ async def _client(
                 reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(makes[name]())
             sent[name] += 1
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
                 _, _, after = head.partition(b"content-length:")
                 await reader.readexactly(int(after.partition(b"\r")[0] or 0))

@@ -23,13 +23,12 @@ from tests.gateway.serve.running_gateway import (
 
 SIZE = 3_800_000
 CONNECTIONS = 8
-SECONDS = 3.0
+CALLS = 60  # of the other caller
 LEAVING = 25  # clients
 POLICY = """
 permit (principal, action == Action::"tools/call", resource == Tool::"tool:mcp/files/drop")
 when { context.arguments.path == "a" };
 """
-SLOW = 0.5  # seconds: 10.9 was the median before there was a queue
 ROOM = 4 << 20  # bytes of a caller's calls in flight: one such call at a time
 
 
@@ -42,7 +41,9 @@ def large_call() -> bytes:
     ).encode()
 
 
-def keep_calling(where: str, body: bytes, until: float, answers: list[int]) -> None:
+def keep_calling(
+    where: str, body: bytes, ended: threading.Event, answers: list[int]
+) -> None:
     """Call a tool that is not allowed, again with each answer: nothing is sent on."""
     fields = {
         "content-type": "application/json",
@@ -52,13 +53,15 @@ def keep_calling(where: str, body: bytes, until: float, answers: list[int]) -> N
         "mcp-name": "drop",
         "authorization": f"Bearer {token_of('ana')}",
     }
-    with closing(http.client.HTTPConnection(where, timeout=20)) as wire:
-        while time.monotonic() < until:
+    with closing(http.client.HTTPConnection(where, timeout=60)) as wire:
+        while True:
             with suppress(OSError, http.client.HTTPException):
                 wire.request("POST", "/mcp/files", body, fields)
                 answer = wire.getresponse()
                 answer.read()
                 answers.append(answer.status)
+            if ended.is_set():
+                return
 
 
 def test_large_calls_of_one_caller_leave_others_their_answers(
@@ -69,33 +72,34 @@ def test_large_calls_of_one_caller_leave_others_their_answers(
     (tmp_path / "rules.cedar").write_text(POLICY)
     made["policy"] = ["rules.cedar"]
     with serving(tmp_path, made) as served:
-        until = time.monotonic() + SECONDS
-        answers: list[int] = []
+        ended, answers = threading.Event(), list[int]()
         loud = [
             threading.Thread(
-                target=keep_calling, args=(served.gateway, large_call(), until, answers)
+                target=keep_calling, args=(served.gateway, large_call(), ended, answers)
             )
             for _ in range(CONNECTIONS)
         ]
-        walls = []
-        with closing(http.client.HTTPConnection(served.gateway, timeout=20)) as wire:
+        meanwhile = []
+        with closing(http.client.HTTPConnection(served.gateway, timeout=60)) as wire:
             assert "result" in call(wire, who="ben")
             for each in loud:
                 each.start()
-            time.sleep(0.5)
-            while time.monotonic() < until:
-                began = time.monotonic()
+            deferred = "answerable_calls_deferred_total"
+            while served.metric(deferred) < CONNECTIONS:
+                time.sleep(0.05)
+            for _ in range(CALLS):
+                before = len(answers)
                 assert "result" in call(wire, who="ben")
-                walls.append(time.monotonic() - began)
-                time.sleep(0.01)
+                meanwhile.append(len(answers) - before)
+            ended.set()
         # Alone again, those that waited are answered, too: none was refused.
         for each in loud:
-            each.join(30)
-        assert statistics.median(walls) < SLOW / 5
-        assert max(walls) < 2 * SLOW
+            each.join(60)
+        # Other calls do not wait until all that wait have had their turn.
+        assert statistics.median(meanwhile) <= 1
+        assert max(meanwhile) < CONNECTIONS
         assert len(answers) >= CONNECTIONS
         assert set(answers) == {200}
-        assert served.metric("answerable_calls_deferred_total") >= CONNECTIONS
         counted += ["large calls"] * len(answers)
 
 
@@ -106,7 +110,7 @@ def test_calls_of_clients_that_left_keep_no_memory(
     made = configuration(server.server_port)
     with (
         serving(tmp_path, made) as served,
-        closing(http.client.HTTPConnection(served.gateway, timeout=20)) as wire,
+        closing(http.client.HTTPConnection(served.gateway, timeout=60)) as wire,
     ):
         assert "result" in call(wire, who="ben")
         before = served.metric("answerable_memory_bytes")
@@ -116,7 +120,7 @@ def test_calls_of_clients_that_left_keep_no_memory(
         # One whose body is not read yet waits for room, and leaves, too.
         for _ in range(LEAVING):
             send_and_leave(served.gateway, large_call(), sent=0)
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while served.metric("answerable_body_bytes") and time.monotonic() < until:
             time.sleep(0.05)
         assert served.metric("answerable_body_bytes") == 0
@@ -129,12 +133,13 @@ def test_calls_of_clients_that_left_keep_no_memory(
 def test_a_large_call_is_answered_where_the_process_that_parses_it_was_killed(
     tmp_path: Path, server: Backend, counted: list[str]
 ) -> None:
-    body = large_call()
+    body, once = large_call(), threading.Event()
+    once.set()
     with serving(tmp_path, configuration(server.server_port)) as served:
         (worker,) = served.workers()
         for _ in range(2):
             answers: list[int] = []
-            keep_calling(served.gateway, body, time.monotonic() + 0.01, answers)
+            keep_calling(served.gateway, body, once, answers)
             assert answers == [200]
             for pid in children_of(worker):
                 assert "answerable.server.large_body_worker" in command_line(pid)

@@ -20,7 +20,7 @@ from answerable.connectors import regular_file
 from answerable.connectors.regular_file import open_named_file, read_named_file
 from answerable.model.errors import UsageError
 
-SECONDS = 10  # for a command that reads a file of a few bytes
+SECONDS = 60  # for a command that reads a file of a few bytes
 ROLE = "arn:aws:iam::111122223333:role/app"
 KINDS = ("pipe", "socket", "zero", "null", "tty")
 

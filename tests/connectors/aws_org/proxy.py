@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = dict(self.headers)
         asked = urllib.request.Request(url, body or None, headers, method=self.command)  # noqa: S310 - our own server
         try:
-            with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - our own server
+            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310 - our own server
                 self._answer(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             self._answer(error.code, dict(error.headers), error.read())
@@ -104,4 +104,4 @@ def serve(upstream: str) -> Iterator[Proxy]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)

@@ -56,7 +56,7 @@ class ApiServer:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, context=context, timeout=30) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, context=context, timeout=60) as answer:  # noqa: S310
                 status, text = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -138,7 +138,7 @@ def _run(log: Path, *command: object) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

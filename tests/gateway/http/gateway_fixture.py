@@ -107,7 +107,7 @@ class Peer:
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
-    def gone(self, seconds: float = 5) -> bool:
+    def gone(self, seconds: float = 60) -> bool:
         """Say whether the gateway closes the connection."""
         self.sock.settimeout(seconds)
         try:
@@ -144,7 +144,7 @@ class Backend:
                 sock, _ = self._listening.accept()
             except OSError:
                 return
-            sock.settimeout(30)
+            sock.settimeout(60)
             self.connections += 1
             self._socks.append(sock)
             thread = threading.Thread(target=self._serve, args=(sock,))
@@ -171,7 +171,7 @@ class Backend:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in [self._accepting, *self._threads]:
-            thread.join(10)
+            thread.join(60)
 
 
 @dataclass
@@ -197,7 +197,7 @@ class Gateway:
             event.set()
 
         self.loop.call_soon_threadsafe(now)
-        assert event.wait(10)
+        assert event.wait(60)
         return done[0]
 
     def records(self) -> list[SpoolRecord]:
@@ -344,7 +344,7 @@ def gateway(
         def stop() -> None:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(ended.set)
-            thread.join(20)
+            thread.join(60)
 
         port = listening.sockets[0].getsockname()[1]
         made.append(Gateway(port, loop, http_server, spool, stop))
@@ -355,7 +355,7 @@ def gateway(
 
     thread = threading.Thread(target=lambda: uvloop.run(serve()))
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield made[0]
     finally:

@@ -20,10 +20,10 @@ class Client:
     def __init__(self, place: int | Path) -> None:
         if isinstance(place, Path):
             self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.settimeout(10)
+            self.sock.settimeout(60)
             self.sock.connect(str(place))
         else:
-            self.sock = socket.create_connection(("127.0.0.1", place), timeout=10)
+            self.sock = socket.create_connection(("127.0.0.1", place), timeout=60)
         self.held = b""
 
     def __enter__(self) -> "Client":

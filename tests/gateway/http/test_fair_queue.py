@@ -2,7 +2,6 @@
 
 import asyncio
 import heapq
-import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any, cast
@@ -20,178 +19,6 @@ from answerable.gateway.http.fair_queue import (
     FairQueue,
     QueuedCall,
 )
-
-Play = Callable[[FairQueue, list[str]], None]
-
-
-def played(play: Play, seconds: float = 0.05, enough: int = 0) -> list[str]:
-    """Run a queue for a while, or until it began enough; give what it began."""
-    begun: list[str] = []
-
-    async def run() -> None:
-        play(FairQueue(asyncio.get_running_loop()), begun)
-        step = min(seconds, 0.05)
-        for _ in range(round(seconds / step)):
-            await asyncio.sleep(step)
-            if 0 < enough <= len(begun):
-                break
-
-    asyncio.run(run())
-    return begun
-
-
-def test_a_small_call_of_a_caller_with_few_waits_for_nothing() -> None:
-    def play(queue: FairQueue, _: list[str]) -> None:
-        assert not queue.must_wait("ana", LARGE_BODY, UNQUEUED_CALLS - 1)
-        assert queue.must_wait("ana", LARGE_BODY + 1, 0)
-        assert queue.must_wait("ana", 1, UNQUEUED_CALLS)
-
-    played(play)
-
-
-def test_callers_take_turns_however_many_calls_each_has() -> None:
-    def play(queue: FairQueue, begun: list[str]) -> None:
-        for _ in range(3):
-            queue.add(QueuedCall("ana", 1, lambda: begun.append("ana")))
-        queue.add(QueuedCall("ben", 1, lambda: begun.append("ben")))
-
-    assert played(play) == ["ana", "ben", "ana", "ana"]
-
-
-def test_a_caller_keeps_the_order_of_its_calls() -> None:
-    def play(queue: FairQueue, begun: list[str]) -> None:
-        queue.add(QueuedCall("ana", 1, lambda: begun.append("first")))
-        assert queue.must_wait("ana", 1, 0)  # a small one stays behind it
-        queue.add(QueuedCall("ana", 1, lambda: begun.append("second")))
-
-    assert played(play) == ["first", "second"]
-
-
-def test_a_caller_whose_calls_take_long_waits_while_others_call(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(fair_queue, "LARGE_CALL_PAUSE", 0)
-
-    def play(queue: FairQueue, begun: list[str]) -> None:
-        def long() -> None:
-            begun.append("ana")
-            time.sleep(MAX_CREDIT / 2)
-
-        queue.must_wait("ana", LARGE_BODY + 1, 0)
-        queue.must_wait("ben", 1, 0)
-        for _ in range(6):
-            queue.add(QueuedCall("ana", LARGE_BODY + 1, long))
-
-    assert 2 <= len(played(play, 2 * MAX_CREDIT)) <= 4
-
-
-@pytest.mark.parametrize(("others", "times"), [(True, LARGE_CALL_PAUSE), (False, 1)])
-def test_a_pause_follows_a_large_call(others: bool, times: int) -> None:
-    took, at = 0.02, list[float]()
-
-    def play(queue: FairQueue, begun: list[str]) -> None:
-        def large() -> None:
-            at.append(time.perf_counter())
-            time.sleep(took)
-
-        queue.must_wait("ana", LARGE_BODY + 1, 0)
-        queue._other_at = time.monotonic() if others else float("-inf")
-        queue.add(QueuedCall("ana", LARGE_BODY + 1, large))
-        queue.add(QueuedCall("ben", LARGE_BODY + 1, large))
-        queue.add(QueuedCall("cat", 1, lambda: begun.append("cat")))
-
-    assert played(play, 1.0) == ["cat"]
-    assert at[1] - at[0] >= took + times * took
-
-
-def test_a_caller_alone_is_served_on() -> None:
-    def play(queue: FairQueue, begun: list[str]) -> None:
-        def long() -> None:
-            begun.append("ana")
-            time.sleep(MAX_CREDIT / 2)
-
-        queue._other_at = float("-inf")
-        for _ in range(6):
-            queue.add(QueuedCall("ana", LARGE_BODY + 1, long))
-
-    # A machine that is busy serves it later; half of the time would be 6 of 8 credits.
-    assert len(played(play, 120 * MAX_CREDIT, 6)) == 6
-
-
-def test_a_call_that_was_removed_is_not_begun_and_keeps_no_place() -> None:
-    def play(queue: FairQueue, begun: list[str]) -> None:
-        calls = [
-            QueuedCall(who, 1, lambda who=who: begun.append(who))
-            for who in ("ana", "ben", "ana")
-        ]
-        for each in calls:
-            queue.add(each)
-        queue.remove(calls[0])
-        queue.remove(calls[1])
-        queue.remove(calls[1])  # a second time: nothing
-        assert len(queue) == 1
-        assert queue.must_wait("ana", 1, 0)
-        assert not queue.must_wait("ben", 1, 0)
-
-    assert played(play) == ["ana"]
-
-
-def test_a_large_call_that_was_removed_is_charged_to_its_caller() -> None:
-    def play(queue: FairQueue, begun: list[str]) -> None:
-        queue._other_at = time.monotonic()
-        queue._last = "ana"
-        size = int(2 * MAX_CREDIT / SECONDS_PER_BYTE)
-        call = QueuedCall("ana", size, lambda: begun.append("large"))
-        queue.add(call)
-        queue.remove(call)
-        queue.add(QueuedCall("ana", 1, lambda: begun.append("next")))
-
-    assert played(play) == []
-
-
-def test_a_call_does_not_wait_for_the_retry_of_a_caller_in_debt() -> None:
-    begun: list[float] = []
-
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        queue = FairQueue(loop)
-        queue.must_wait("ben", 1, 0)
-        queue._charge_caller("ana", 2 * MAX_CREDIT)
-        queue.add(QueuedCall("ana", LARGE_BODY + 1, lambda: begun.append(-1.0)))
-        await asyncio.sleep(fair_queue._RETRY_DELAY / 5)  # the retry is scheduled
-        for _ in range(3):
-            at = loop.time()
-            queue.add(
-                QueuedCall("ben", 1, lambda at=at: begun.append(loop.time() - at))
-            )
-            await asyncio.sleep(fair_queue._RETRY_DELAY / 5)
-
-    asyncio.run(run())
-    assert len(begun) == 3
-    assert max(begun) < fair_queue._RETRY_DELAY / 5
-
-
-def test_what_fails_leaves_the_others_their_turns() -> None:
-    def play(queue: FairQueue, begun: list[str]) -> None:
-        def fail() -> None:
-            raise ValueError
-
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        queue.add(QueuedCall("ana", 1, fail))
-        queue.add(QueuedCall("ben", 1, lambda: begun.append("ben")))
-        assert len(queue) == 2
-
-    assert played(play) == ["ben"]
-
-
-def test_debts_that_are_paid_are_forgotten() -> None:
-    def play(queue: FairQueue, begun: list[str]) -> None:
-        for number in range(fair_queue._MAX_BUDGETS + 10):
-            queue._charge_caller(f"caller-{number}", 0.001)
-        begun.append(str(len(queue._debts)))
-
-    (kept,) = played(play)
-    assert int(kept) <= fair_queue._MAX_BUDGETS + 10
 
 
 class VirtualLoop:
@@ -219,12 +46,175 @@ class VirtualLoop:
             run(*given)
 
 
-def test_a_caller_that_waits_is_not_alone_while_another_calls(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> VirtualLoop:
+    """A loop whose time is all the time there is: a busy machine changes nothing."""
+    made = VirtualLoop()
+    monkeypatch.setattr(fair_queue.time, "perf_counter", made.time)
+    return made
+
+
+@pytest.fixture
+def queue(loop: VirtualLoop) -> FairQueue:
+    return FairQueue(cast(asyncio.AbstractEventLoop, loop))
+
+
+def call(
+    caller: str, size: int, begun: list[str], loop: VirtualLoop, seconds: float = 0.0
+) -> QueuedCall:
+    """A call that notes its caller when it begins, and takes some seconds."""
+
+    def run() -> None:
+        begun.append(caller)
+        loop.now += seconds
+
+    return QueuedCall(caller, size, run)
+
+
+def test_a_small_call_of_a_caller_with_few_waits_for_nothing(queue: FairQueue) -> None:
+    assert not queue.must_wait("ana", LARGE_BODY, UNQUEUED_CALLS - 1)
+    assert queue.must_wait("ana", LARGE_BODY + 1, 0)
+    assert queue.must_wait("ana", 1, UNQUEUED_CALLS)
+
+
+def test_callers_take_turns_however_many_calls_each_has(
+    loop: VirtualLoop, queue: FairQueue
 ) -> None:
-    loop, size, took, seconds = VirtualLoop(), 3_800_000, 0.02, 60.0
-    monkeypatch.setattr(fair_queue.time, "perf_counter", loop.time)
-    queue = FairQueue(cast(asyncio.AbstractEventLoop, loop))
+    begun: list[str] = []
+    for _ in range(3):
+        queue.add(call("ana", 1, begun, loop))
+    queue.add(call("ben", 1, begun, loop))
+    loop.run(0.05)
+    assert begun == ["ana", "ben", "ana", "ana"]
+
+
+def test_a_caller_keeps_the_order_of_its_calls(
+    loop: VirtualLoop, queue: FairQueue
+) -> None:
+    begun: list[str] = []
+    queue.add(QueuedCall("ana", 1, lambda: begun.append("first")))
+    assert queue.must_wait("ana", 1, 0)  # a small one stays behind it
+    queue.add(QueuedCall("ana", 1, lambda: begun.append("second")))
+    loop.run(0.05)
+    assert begun == ["first", "second"]
+
+
+def test_a_caller_whose_calls_take_long_waits_while_others_call(
+    loop: VirtualLoop, queue: FairQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fair_queue, "LARGE_CALL_PAUSE", 0)
+    begun: list[str] = []
+    queue.must_wait("ana", LARGE_BODY + 1, 0)
+    queue.must_wait("ben", 1, 0)
+    for _ in range(6):
+        queue.add(call("ana", LARGE_BODY + 1, begun, loop, MAX_CREDIT / 2))
+    loop.run(2 * MAX_CREDIT)
+    assert 2 <= len(begun) <= 3
+
+
+@pytest.mark.parametrize(("others", "times"), [(True, LARGE_CALL_PAUSE), (False, 1)])
+def test_a_pause_follows_a_large_call(
+    loop: VirtualLoop, queue: FairQueue, others: bool, times: int
+) -> None:
+    took, at, begun = 0.02, list[float](), list[str]()
+
+    def large() -> None:
+        at.append(loop.now)
+        loop.now += took
+
+    queue.must_wait("ana", LARGE_BODY + 1, 0)
+    queue._other_at = loop.now if others else float("-inf")
+    queue.add(QueuedCall("ana", LARGE_BODY + 1, large))
+    queue.add(QueuedCall("ben", LARGE_BODY + 1, large))
+    queue.add(call("cat", 1, begun, loop))
+    loop.run(1.0)
+    assert begun == ["cat"]
+    assert at[1] - at[0] == pytest.approx(took + times * took)
+
+
+def test_a_caller_alone_is_served_on(loop: VirtualLoop, queue: FairQueue) -> None:
+    begun: list[str] = []
+    queue._other_at = float("-inf")
+    for _ in range(6):
+        queue.add(call("ana", LARGE_BODY + 1, begun, loop, MAX_CREDIT / 2))
+    loop.run(8 * MAX_CREDIT)  # half of the time
+    assert begun == ["ana"] * 6
+
+
+def test_a_call_that_was_removed_is_not_begun_and_keeps_no_place(
+    loop: VirtualLoop, queue: FairQueue
+) -> None:
+    begun: list[str] = []
+    calls = [call(who, 1, begun, loop) for who in ("ana", "ben", "ana")]
+    for each in calls:
+        queue.add(each)
+    queue.remove(calls[0])
+    queue.remove(calls[1])
+    queue.remove(calls[1])  # a second time: nothing
+    assert len(queue) == 1
+    assert queue.must_wait("ana", 1, 0)
+    assert not queue.must_wait("ben", 1, 0)
+    loop.run(0.05)
+    assert begun == ["ana"]
+
+
+def test_a_large_call_that_was_removed_is_charged_to_its_caller(
+    loop: VirtualLoop, queue: FairQueue
+) -> None:
+    begun: list[str] = []
+    queue._other_at = loop.now
+    queue._last = "ana"
+    removed = call("ana", int(2 * MAX_CREDIT / SECONDS_PER_BYTE), begun, loop)
+    queue.add(removed)
+    queue.remove(removed)
+    queue.add(call("ana", 1, begun, loop))
+    loop.run(0.05)
+    assert begun == []
+
+
+def test_a_call_does_not_wait_for_the_retry_of_a_caller_in_debt(
+    loop: VirtualLoop, queue: FairQueue
+) -> None:
+    begun: list[str] = []
+    queue.must_wait("ben", 1, 0)
+    queue._charge_caller("ana", 2 * MAX_CREDIT)
+    queue.add(call("ana", LARGE_BODY + 1, begun, loop))
+    loop.run(fair_queue._RETRY_DELAY / 5)  # the retry is scheduled
+    for _ in range(3):
+        queue.add(call("ben", 1, begun, loop))
+        loop.run(loop.now)
+    assert loop.now < fair_queue._RETRY_DELAY
+    assert begun == ["ben"] * 3
+
+
+def test_what_fails_leaves_the_others_their_turns(
+    loop: VirtualLoop, queue: FairQueue
+) -> None:
+    begun: list[str] = []
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    queue.add(QueuedCall("ana", 1, fail))
+    queue.add(call("ben", 1, begun, loop))
+    assert len(queue) == 2
+    with pytest.raises(ZeroDivisionError):  # an event loop would log it, and go on
+        loop.run(0.05)
+    loop.run(0.05)
+    assert begun == ["ben"]
+
+
+def test_debts_that_are_paid_are_forgotten(loop: VirtualLoop, queue: FairQueue) -> None:
+    for number in range(fair_queue._MAX_BUDGETS + 10):
+        queue._charge_caller(f"caller-{number}", 0.001)
+        loop.now += 1.0
+    assert len(queue._debts) <= fair_queue._MAX_BUDGETS
+
+
+def test_a_caller_that_waits_is_not_alone_while_another_calls(
+    loop: VirtualLoop, queue: FairQueue
+) -> None:
+    size, took, seconds = 3_800_000, 0.02, 60.0
     begun = []
 
     def send_large() -> None:

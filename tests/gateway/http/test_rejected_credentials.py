@@ -144,7 +144,7 @@ def test_calls_that_are_refused_together_have_one_token_asked_for(
             (shown,) = fields(head, b"authorization")
             first.append(shown)
             if shown == first[0]:
-                met.wait(10)  # all have been sent before one is answered
+                met.wait(60)  # all have been sent before one is answered
                 peer.send(REFUSED)
             else:
                 peer.send(OK)
@@ -159,7 +159,7 @@ def test_calls_that_are_refused_together_have_one_token_asked_for(
         for each in calls:
             each.start()
         for each in calls:
-            each.join(20)
+            each.join(60)
         sent = authorizations(backend)
     assert heard == [[BROKEN, None]] * together
     assert len(told.asked) == 2

@@ -48,12 +48,11 @@ class Asking:
             return
         peer.send(STREAM + encode_chunk(b": open\n\n"))
         self.opened.set()
-        assert self.asks.wait(10)
+        assert self.asks.wait(60)
         peer.send(encode_chunk(QUESTION))
         self.answered.wait(1)
-        peer.send(
-            encode_chunk(b"data: %b\n\n" % result(content=[])) + encode_chunk(b"")
-        )
+        end = b"0\r\n\r\n"
+        peer.send(encode_chunk(b"data: %b\n\n" % result(content=[])) + end)
         peer.gone()
 
 
@@ -71,7 +70,7 @@ def open_answer(
         ):
             path = {"path": "/srv/a"}
             client.send(old("tools/call", name="read_file", arguments=path))
-            assert asking.opened.wait(10)
+            assert asking.opened.wait(60)
 
             def goes_on() -> None:
                 asking.asks.set()

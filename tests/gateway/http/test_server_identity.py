@@ -110,7 +110,7 @@ def ask(
             TargetKind.PING,
         )
         pool.send(UpstreamRequest(call, b"{}"), sink)
-        said = await asyncio.wait_for(sink.ended, 10)
+        said = await asyncio.wait_for(sink.ended, 60)
         pool.close()
         await asyncio.sleep(0.05)
         return said
@@ -169,7 +169,7 @@ def test_another_program_is_not_run_unless_the_call_still_goes_on(
             TargetKind.PING,
         )
         command.send(UpstreamRequest(call, b'{"id":1}'), sink)
-        said = await asyncio.wait_for(sink.ended, 20)
+        said = await asyncio.wait_for(sink.ended, 60)
         command.close()
         await asyncio.sleep(0.1)
         return said

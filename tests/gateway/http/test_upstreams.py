@@ -2,8 +2,10 @@
 
 import json
 import socket
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,30 +164,40 @@ def test_a_read_that_was_begun_to_be_answered_is_not_sent_again(tmp_path: Path) 
 
 def test_a_connection_that_closed_while_it_was_kept_is_not_used(tmp_path: Path) -> None:
     with stage(tmp_path, in_turn([reply(OK)])) as (gateway, backend):
+        pool: Any = gateway.http_server.exchange.servers["files"]
         with gateway.client() as client:
             for _ in range(3):
                 client.send(call())
                 assert client.answer().status == 200
-                time.sleep(0.05)
+                while gateway.run(lambda: bool(pool._idle)):
+                    time.sleep(0.01)
         assert backend.connections == 3
 
 
 def test_an_answer_nobody_asked_for_closes_its_connection(tmp_path: Path) -> None:
+    closed: list[bool] = []
+    answered = threading.Event()
+
     def script(peer: Peer) -> None:
-        while True:
-            peer.request()
-            peer.send(reply(OK))
-            time.sleep(0.1)
-            peer.send(reply(result(content=["for somebody else"])))
+        peer.request()
+        peer.send(reply(OK))
+        if closed:
+            return
+        assert answered.wait(60)
+        peer.send(reply(result(content=["for somebody else"])))
+        closed.append(peer.gone())
 
     with stage(tmp_path, script) as (gateway, backend):
         with gateway.client() as client:
             client.send(call())
             assert client.answer().body == OK
-            time.sleep(0.3)
+            answered.set()
+            while not closed:
+                time.sleep(0.01)
             client.send(call())
             assert client.answer().body == OK
         assert backend.connections == 2
+    assert closed[0]
 
 
 def test_connections_are_kept_for_the_next_caller(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def records(spool: Path) -> list[SpoolRecord]:
     return found
 
 
-async def until(what: Callable[[], bool], seconds: float = 10) -> None:
+async def until(what: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for something that another thread brings about."""
     for _ in range(int(seconds * 100)):
         if what():

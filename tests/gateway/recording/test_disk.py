@@ -193,7 +193,7 @@ def test_a_disk_that_answers_nothing_stops_the_calls_and_they_go_on_when_it_does
     answers, real = threading.Event(), os.fdatasync
 
     def hang(handle: int) -> None:
-        answers.wait(30)
+        answers.wait(60)
         real(handle)
 
     async def story(recorder: GatewayRecorder) -> None:

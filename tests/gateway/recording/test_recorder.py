@@ -1,6 +1,7 @@
 """What is decided and how it ended: numbered, chained, and on disk when it says so."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -362,8 +363,14 @@ def test_a_quota_is_given_back_once_its_records_are_shipped(
             spend(recorder)
         await until(lambda: len(lines(tmp_path)) > 10)
         remove_files(tmp_path)
-        await asyncio.sleep(0.2)
-        recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
+
+        def is_recorded() -> bool:
+            with suppress(NotRecorded):
+                recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
+                return True
+            return False
+
+        await until(is_recorded)
 
     recording(tmp_path, story, WorkerLimits(spool_per_agent=10_000))
 

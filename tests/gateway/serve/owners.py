@@ -10,7 +10,7 @@ import pytest
 
 from answerable.cli import owner_key_files
 from answerable.cli.main import main
-from tests.gateway.serve.running_gateway import Serving
+from tests.gateway.serve.running_gateway import SECONDS, Serving
 
 ANA, BEN = "ana@corp.example", "ben@corp.example"
 PHRASE = "correct horse battery staple"
@@ -57,13 +57,12 @@ def refused(answer: Any) -> str:
     return decision
 
 
-def within(seconds: float, holds: Callable[[], bool]) -> float:
-    """Wait until something holds; how long that took."""
-    began = time.monotonic()
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + SECONDS
     while not holds():
-        assert time.monotonic() - began < seconds
+        assert time.monotonic() < end
         time.sleep(0.05)
-    return time.monotonic() - began
 
 
 def passes(served: Serving, name: str = "write", **arguments: Any) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.authority import Authority
 from tests.gateway.serve.chat_channel import channel
-from tests.gateway.serve.owners import ANA, Owners, passes, refused, within
+from tests.gateway.serve.owners import ANA, Owners, passes, refused, wait_until
 from tests.gateway.serve.running_gateway import Backend, configuration, serving
 
 
@@ -15,7 +15,7 @@ def test_what_an_owner_signs_passes_and_nothing_beside_it(
     with serving(tmp_path, configuration(server.server_port)) as served:
         owners.attest(ANA)
         decision = refused(served.call("write", arguments={"a": 1}))
-        within(8, lambda: bool(owners("asks")[1]))
+        wait_until(lambda: bool(owners("asks")[1]))
         (ask,) = owners("asks")[1]
         assert (ask["id"], ask["state"], ask["owner"]) == (
             decision,
@@ -24,16 +24,16 @@ def test_what_an_owner_signs_passes_and_nothing_beside_it(
         )
         told = owners.sign(ANA, "asks", "allow", decision[:20])
         assert told["state"] == "allowed"
-        within(8, lambda: passes(served, a=1))
+        wait_until(lambda: passes(served, a=1))
         assert not passes(served, a=2)
         assert not passes(served, "delete", a=1)
         assert "error" in served.call("write", "ben", arguments={"a": 1})
         wide = owners.sign(ANA, "asks", "allow", decision, "--any-arguments")
-        within(8, lambda: passes(served, a=2))
+        wait_until(lambda: passes(served, a=2))
         for each in (told, wide):
             gone = owners.sign(ANA, "asks", "revoke", each["amendment"])
             assert gone["state"] == "revoked"
-        within(8, lambda: not passes(served, a=1))
+        wait_until(lambda: not passes(served, a=1))
         assert served.metric("answerable_amendments") == 0
         assert served.end() == 0
     used = [
@@ -59,8 +59,8 @@ def test_a_webhook_hears_of_an_ask_once_and_of_nothing_secret(
             decision = refused(served.call(name, arguments=arguments))
             refused(served.call(name, arguments=arguments))
             # The first is not taken, so it is told again.
-            within(8, lambda: len(taking.seen) == 2)
-            within(
+            wait_until(lambda: len(taking.seen) == 2)
+            wait_until(
                 8,
                 lambda: (
                     served.metric("answerable_approval_requests_delivered_total") == 1

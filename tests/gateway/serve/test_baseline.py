@@ -12,7 +12,7 @@ from tests.gateway.serve.owners import (
     Owners,
     passes,
     refused,
-    within,
+    wait_until,
 )
 from tests.gateway.serve.running_gateway import (
     Backend,
@@ -97,18 +97,18 @@ def test_a_signed_baseline_holds_its_agent_and_what_its_owner_amends_passes(
         assert passes(served, MALLORY)  # a result that names an account
         assert pays(served, MALLORY)
         owners.sign(ANA, *words, "enforce")
-        within(8, lambda: not pays(served, MALLORY))
+        wait_until(lambda: not pays(served, MALLORY))
         assert pays(served, ALICE)
         decision = refused(served.call("pay", arguments={"to": MALLORY}))
-        within(8, lambda: bool(owners("asks")[1]))
+        wait_until(lambda: bool(owners("asks")[1]))
         owners.sign(ANA, "asks", "allow", decision)
-        within(8, lambda: pays(served, MALLORY))
+        wait_until(lambda: pays(served, MALLORY))
         assert not pays(served, "GB29NWBK60161331926819")
         code, _, err = owners(*words, "off", *owners.key(ANA))
         assert (code, "this ends enforcement" in err) == (2, True)
         assert not pays(served, "GB29NWBK60161331926819")
         owners.sign(ANA, *words, "off", "--ends-enforcement")
-        within(8, lambda: pays(served, "GB29NWBK60161331926819"))
+        wait_until(lambda: pays(served, "GB29NWBK60161331926819"))
         assert served.end() == 0
     explained = owners("decision", decision)[1][0]
     assert (explained["reason"], explained["layer"]) == ("behaviour", "baseline")

@@ -2,13 +2,22 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from answerable.evidence import dsse
 from answerable.services.statements.policy_exceptions import AMENDMENT
 from answerable.store.store import EvidenceStore
-from tests.gateway.serve.owners import AGENT, ANA, BEN, Owners, passes, refused, within
+from tests.gateway.serve.owners import (
+    AGENT,
+    ANA,
+    BEN,
+    Owners,
+    passes,
+    refused,
+    wait_until,
+)
 from tests.gateway.serve.running_gateway import Backend, configuration, serving
 
 FORBID = """\
@@ -26,7 +35,7 @@ def test_two_persons_break_the_glass_and_everybody_sees_it(
         owners.attest(ANA)
         owners.attest(BEN, "agent:declared/ben")
         decision = refused(served.call("write"))
-        within(8, lambda: owners("decision", decision)[0] == 0)
+        wait_until(lambda: owners("decision", decision)[0] == 0)
         config = ("--config", str(tmp_path / "answerable.yaml"))
         (shown,) = owners("decision", decision, *config)[1]
         _quotes_its_rule(shown)
@@ -45,7 +54,7 @@ def test_two_persons_break_the_glass_and_everybody_sees_it(
         code, _, err = owners(*confirm, *owners.key(BEN))
         said = f'with person:{ANA} you allow "{AGENT}" to do this: tool "write" at "files", '
         assert (code, f"{said}with any arguments, until" in err) == (0, True), err
-        within(8, lambda: passes(served))
+        wait_until(lambda: passes(served))
         assert served.hear("break-glass.in-force")["persons"] == [
             f"person:{ANA}",
             f"person:{BEN}",
@@ -57,7 +66,7 @@ def test_two_persons_break_the_glass_and_everybody_sees_it(
         kill = ("gateway", "kill", "server:files", "--config", "answerable.yaml")
         argv = [sys.executable, "-m", "answerable", "--store", "store", *kill]
         subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
-        within(8, lambda: not passes(served))
+        wait_until(lambda: not passes(served))
         assert served.end() == 0
     argv = [sys.executable, "-m", "answerable", "--store", "store", "trace"]
     told = subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
@@ -79,10 +88,11 @@ def test_what_was_tampered_with_in_the_store_is_refused_and_told(
     with serving(tmp_path, configuration(server.server_port)) as served:
         owners.attest(ANA)
         decision = refused(served.call("write", arguments={"a": 1}))
-        within(8, lambda: bool(owners("asks")[1]))
+        wait_until(lambda: bool(owners("asks")[1]))
         owners.sign(ANA, "asks", "allow", decision, "--for", "6s")
-        within(8, lambda: passes(served, a=1))
-        within(15, lambda: not passes(served, a=1))  # its time has passed
+        ends = time.monotonic() + 6
+        wait_until(lambda: passes(served, a=1) or time.monotonic() > ends)
+        wait_until(lambda: not passes(served, a=1))  # its time has passed
         with EvidenceStore.open(tmp_path / "store", now=0, create=False) as store:
             (logged,) = store.list_objects(AMENDMENT)
             envelope = dsse.decode_envelope(store.get_object(logged.digest))

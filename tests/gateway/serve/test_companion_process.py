@@ -32,7 +32,7 @@ def test_a_link_that_was_lost_with_its_process_is_told_anew(tmp_path: Path) -> N
         await beside.open()
         before = beside.listening
         os.kill(int(before[1][1].rpartition("#")[2]), signal.SIGKILL)
-        await asyncio.wait_for(heard.wait(), 20)
+        await asyncio.wait_for(heard.wait(), 60)
         await beside.stop(1)
         return before
 

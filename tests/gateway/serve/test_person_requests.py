@@ -12,7 +12,7 @@ from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.services.statements.person_requests import REQUEST
 from answerable.store.store import EvidenceStore
-from tests.gateway.serve.owners import AGENT, ANA, BEN, Owners, refused, within
+from tests.gateway.serve.owners import AGENT, ANA, BEN, Owners, refused, wait_until
 from tests.gateway.serve.running_gateway import Backend, serving
 from tests.gateway.serve.test_baseline import ALICE, EVE, MALLORY, bank, pays
 
@@ -58,12 +58,12 @@ def test_what_its_person_asked_for_passes_and_nothing_that_anybody_else_says(
             None,
         )
         assert served.hear("request.in-force")["id"] == filed["id"]
-        within(8, lambda: pays(served, EVE))
+        wait_until(lambda: pays(served, EVE))
         # Neither one without a key of theirs, nor one of somebody who is not its owner.
         forge(tmp_path)
         assert "not enrolled" in served.hear("request.refused")["why"]
         other = owners.sign(BEN, "requests", "file", "ana", "--value", MALLORY)
-        within(8, lambda: served.hear("request.in-force")["id"] == other["id"])
+        wait_until(lambda: served.hear("request.in-force")["id"] == other["id"])
         held = refused(served.call("pay", arguments={"to": MALLORY}))
         assert served.end() == 0
     explained = [

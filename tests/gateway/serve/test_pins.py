@@ -101,18 +101,16 @@ def test_a_change_is_held_by_every_worker_until_a_person_approves_it(
         hostile = READ | {"description": "reads \u202e\x1b[2J"}
         listing.tools = [hostile]  # type: ignore[attr-defined]
         _seen(files, hostile)
-        time.sleep(1)
+        held = served.hear("pin.quarantined", 2)  # of both workers
+        assert (held["subject"], held["why"]) == ("tool:mcp/files/read", "changed")
         for who in ("ana", "ben") * 2:  # whichever worker it meets
             assert "error" in served.call("read", who)
         signed = ("--config", "answerable.yaml", "--key", key["key_file"], *phrase)
         out = operate("tools", "approve", "files", "read", *signed)
         assert "tool:mcp/files/read" in out
-        time.sleep(1)
+        served.hear("pin.released", 2)
         for who in ("ana", "ben") * 2:
             assert "result" in served.call("read", who)
-        held = served.hear("pin.quarantined")
-        assert (held["subject"], held["why"]) == ("tool:mcp/files/read", "changed")
-        served.hear("pin.released", 2)
         assert served.end() == 0
 
 

@@ -120,7 +120,7 @@ def test_a_reload_of_many_policies_drops_no_call(standing: Serving) -> None:
     reloaded = threading.Event()
 
     def calling() -> None:
-        connection = http.client.HTTPConnection(standing.gateway, timeout=30)
+        connection = http.client.HTTPConnection(standing.gateway, timeout=60)
         while not reloaded.is_set():
             answers.append(call(connection, "t9", arguments={"amount": 1}))
         connection.close()

@@ -130,7 +130,7 @@ def test_a_reload_drops_no_call(standing: Serving, server: Backend) -> None:
     reloaded = threading.Event()
 
     def calling(who: str) -> None:
-        connection = http.client.HTTPConnection(standing.gateway, timeout=30)
+        connection = http.client.HTTPConnection(standing.gateway, timeout=60)
         while not reloaded.is_set():
             answers.append(call(connection, "read", who))
         connection.close()
@@ -287,7 +287,7 @@ def test_workers_end_where_the_supervisor_is_gone(
         (worker,) = served.workers()
         served.process.kill()
         served.process.wait()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while Path(f"/proc/{worker}").exists():
             assert time.monotonic() < until
             time.sleep(0.05)

@@ -41,7 +41,7 @@ def calling(authority: Authority, where: str, client: Issued | None, token: str)
     context = ssl.create_default_context(cafile=str(authority.root.certificate))
     if client is not None:
         context.load_cert_chain(client.certificate, client.key)
-    connection = http.client.HTTPSConnection(where, context=context, timeout=30)
+    connection = http.client.HTTPSConnection(where, context=context, timeout=60)
     try:
         return call(connection, "read", token=token)
     finally:
@@ -84,7 +84,7 @@ def test_a_bound_token_holds_with_its_certificate_alone(
 
 
 def test_plain_text_is_no_way_in(standing: Standing) -> None:
-    connection = http.client.HTTPConnection(standing.gateway, timeout=30)
+    connection = http.client.HTTPConnection(standing.gateway, timeout=60)
     with pytest.raises((ConnectionError, http.client.HTTPException)):
         call(connection, "read")
     connection.close()

@@ -159,7 +159,6 @@ def test_the_same_id_and_token_from_two_connections_are_told_apart(
     with closing(Caller(behind)) as one, closing(Caller(behind)) as two:
         meta = META | {"progressToken": "t"}
         one.call("progress", 1, meta, seconds=0.3)
-        time.sleep(0.1)
         two.call("progress", 1, meta, seconds=0.3)
         for caller in (one, two):
             progress, answer = caller.messages()
@@ -172,6 +171,19 @@ def test_the_same_id_and_token_from_two_connections_are_told_apart(
         assert len({each["params"]["_meta"]["progressToken"] for each in last}) == 2
 
 
+def until_heard(caller: Caller, name: str, id: object) -> None:
+    """Wait until the process of a caller has got a call."""
+    until = time.monotonic() + 60
+    while True:
+        calls = [json.loads(each) for each in caller.asked("heard", "h")]
+        if any(
+            each.get("id") == id and each.get("params", {}).get("name") == name
+            for each in calls
+        ):
+            return
+        assert time.monotonic() < until, calls
+
+
 def test_a_body_of_several_lines_is_one_message(behind: Gateway) -> None:
     params = {"name": "echo", "arguments": {"a": 1}, "_meta": META}
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
@@ -181,11 +193,11 @@ def test_a_body_of_several_lines_is_one_message(behind: Gateway) -> None:
 
 
 def test_a_client_that_leaves_has_its_call_cancelled(behind: Gateway) -> None:
-    with closing(Caller(behind)) as one:
+    with closing(Caller(behind)) as one, closing(Caller(behind)) as two:
         one.call("wait", 41)
-        time.sleep(0.2)
+        until_heard(two, "wait", 41)
     with closing(Caller(behind)) as again:
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             heard = [json.loads(each) for each in again.asked("heard", 2)]
             notes = [e for e in heard if e["method"] == "notifications/cancelled"]
@@ -199,7 +211,7 @@ def test_a_cancelled_call_of_a_session_ends_without_an_answer(behind: Gateway) -
         one.initialize()
         two.session = one.session
         one.call("wait", 5)
-        time.sleep(0.2)
+        until_heard(two, "wait", 5)
         two.send("notifications/cancelled", {"requestId": 5}, None)
         assert two.client.answer().status == 202
         assert one.messages() == []
@@ -245,7 +257,7 @@ def test_a_crash_ends_its_calls_and_the_next_call_starts_it_anew(
     with closing(Caller(behind, OTHER)) as one, closing(Caller(behind, OTHER)) as two:
         before = one.asked("echo")["pid"]
         one.call("wait", 7)
-        time.sleep(0.2)
+        until_heard(two, "wait", 7)
         two.call("crash", 8)
         for caller, id in ((one, 7), (two, 8)):
             (lost,) = caller.messages()

@@ -149,7 +149,7 @@ def test_a_store_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     keep(tmp_path, SECRET)
     (tmp_path / "store").write_text("not a folder")
     with wrapper(tmp_path, config=kept()) as wrapped:
-        assert wrapped.process.wait(20) == 5
+        assert wrapped.process.wait(60) == 5
         *_, error, hint = wrapped.errors().splitlines()
         named = f"cannot start scripted: the store {tmp_path / 'store'} cannot be used"
         assert named in error
@@ -187,7 +187,7 @@ def behind(folder: Path) -> Iterator[Caller]:
 
 def until_it_is(caller: Caller, secret: str) -> int:
     """Ask until the process was started with a secret; its process id."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while caller.asked("digest", variable="API_TOKEN") != sha256(secret):
         assert time.monotonic() < until
         time.sleep(0.1)

@@ -130,7 +130,7 @@ def test_a_signal_leaves_what_is_under_way_unknown(
         while not any(b'"wait"' in body for _, body in backend.requests):
             time.sleep(0.01)
         wrapped.process.send_signal(signal.SIGTERM)
-        assert wrapped.process.wait(20) == 128 + signal.SIGTERM
+        assert wrapped.process.wait(60) == 128 + signal.SIGTERM
     assert [how for *_, how in decided(spool)] == ["completed", "unknown"]
 
 

@@ -112,7 +112,7 @@ def test_a_server_that_crashes_ends_the_wrapper_and_its_calls(tmp_path: Path) ->
         wrapped.send(call("wait", 1), call("crash", 2, code=9))
         lost = {wrapped.answer()["id"]: None for _ in range(2)}
         assert lost.keys() == {1, 2}
-        assert wrapped.process.wait(20) == 9
+        assert wrapped.process.wait(60) == 9
     assert {how for *_, how in decided(spool)} == {"unknown"}
 
 
@@ -121,7 +121,7 @@ def test_a_signal_reaches_the_server(tmp_path: Path, number: int) -> None:
     with wrapper(tmp_path) as wrapped:
         wrapped.ask(call("polite"))
         wrapped.process.send_signal(number)
-        assert wrapped.process.wait(20) == 40 + number
+        assert wrapped.process.wait(60) == 40 + number
 
 
 def test_whatever_the_server_started_ends_with_it(tmp_path: Path) -> None:
@@ -161,12 +161,11 @@ def test_a_kill_cuts_what_is_under_way(tmp_path: Path) -> None:
     with wrapper(tmp_path) as wrapped:
         wrapped.ask(call("echo", 0))
         wrapped.send(call("wait", 1))
-        time.sleep(0.1)
         subject = "agent:declared/desktop"
         config = str(tmp_path / "answerable.yaml")
         argv = [*WRAPPER[:-1], "kill", subject, "--config", config]
         subprocess.run(argv, cwd=ROOT, check=True)
-        denied = wrapped.answer(2)
+        denied = wrapped.answer()
         assert (denied["id"], denied["error"]["code"]) == (1, DENIED)
         assert wrapped.ask(call("echo", 2))["error"]["code"] == DENIED
 
@@ -245,7 +244,7 @@ def test_a_line_that_is_too_long_is_refused_with_a_reason(tmp_path: Path) -> Non
         wrapped.ask(call("echo", 1))
         wrapped.send(call("echo", 2, filler="x" * (5 << 20)))
         assert wrapped.answer()["error"]["message"] == "The body is too large."
-        assert wrapped.process.wait(20) == 0
+        assert wrapped.process.wait(60) == 0
 
 
 def test_what_cannot_be_read_in_one_way_goes_nowhere(wrapped: Wrapped) -> None:
@@ -279,7 +278,7 @@ def test_a_line_of_the_server_that_is_too_long_ends_it(tmp_path: Path) -> None:
         assert (
             refused["error"]["message"] == "The server sent an event that is too large."
         )
-        assert wrapped.process.wait(20) == 128 + signal.SIGTERM
+        assert wrapped.process.wait(60) == 128 + signal.SIGTERM
 
 
 def test_what_a_server_says_before_it_was_asked_goes_nowhere(tmp_path: Path) -> None:
@@ -309,7 +308,7 @@ def test_what_is_wrong_is_said_in_two_lines(
     tmp_path: Path, config: dict[str, object], says: str
 ) -> None:
     with wrapper(tmp_path, config=config) as wrapped:
-        assert wrapped.process.wait(20) == 2
+        assert wrapped.process.wait(60) == 2
         error, hint = wrapped.errors().splitlines()
         assert says in error
         assert hint.startswith("hint: ")
@@ -317,7 +316,7 @@ def test_what_is_wrong_is_said_in_two_lines(
 
 def test_a_command_that_is_not_there_is_said(tmp_path: Path) -> None:
     with wrapper(tmp_path, "/not/there") as wrapped:
-        assert wrapped.process.wait(20) == 5
+        assert wrapped.process.wait(60) == 5
         assert "cannot start scripted (No such file or directory)" in wrapped.errors()
 
 
@@ -346,7 +345,7 @@ def test_a_client_does_not_wait_for_the_store(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another process writes to the store
         for number in range(3):
             wrapped.send(call("echo", number))
-            assert wrapped.answer(20)["id"] == number
+            assert wrapped.answer()["id"] == number
         fcntl.flock(lock, fcntl.LOCK_UN)
         assert wrapped.end() == 0
 
@@ -359,6 +358,6 @@ def test_input_may_be_a_file(tmp_path: Path) -> None:
     argv = [*WRAPPER, "--config", str(path), "--server", "scripted"]
     with asked.open("rb") as given:
         done = subprocess.run(
-            argv, cwd=ROOT, stdin=given, capture_output=True, timeout=20, check=True
+            argv, cwd=ROOT, stdin=given, capture_output=True, timeout=60, check=True
         )
     assert said(json.loads(done.stdout))["pid"] != os.getpid()

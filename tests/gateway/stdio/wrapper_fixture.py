@@ -185,7 +185,7 @@ def spool_of(folder: Path) -> Path:
     return folder / "state" / "spool"
 
 
-def is_gone(pid: int, seconds: float = 10) -> bool:
+def is_gone(pid: int, seconds: float = 60) -> bool:
     """Say whether a process ends within some seconds."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -94,7 +94,7 @@ async def _main(era: str, to: list[str]) -> dict[str, Any]:
     else:
         transport = StdioTransport(to[0], to[1:])
     async with Client(
-        transport, mode=MODES[era], elicitation_handler=_elicited, timeout=30
+        transport, mode=MODES[era], elicitation_handler=_elicited, timeout=60
     ) as client:
         return await journey(FastMcp(client), era)
 

@@ -86,7 +86,7 @@ async def over_http(url: str, token: str, era: str) -> AsyncIterator[PythonSdk]:
     """Connect to a URL."""
     fields = {"Authorization": f"Bearer {token}"} if token else {}
     async with (
-        httpx2.AsyncClient(headers=fields, timeout=30) as http,
+        httpx2.AsyncClient(headers=fields, timeout=60) as http,
         Client(
             streamable_http_client(url, http_client=http),
             mode=MODES[era],

@@ -40,7 +40,7 @@ async def check(said: Any, metadata: dict[str, str] | None = None, **at: Any) ->
         method = UnaryUnaryMethod(
             channel, CHECK_METHOD, auth.CheckRequest, auth.CheckResponse
         )
-        return await method(said, metadata=metadata, timeout=10)
+        return await method(said, metadata=metadata, timeout=60)
 
 
 def test_envoys_that_the_file_names_are_answered(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def told(asks: ApprovalRequestConfig, count: int = 1) -> tuple[dict[str, int], s
             act = wanted(agent=f"agent:declared/a{number}")
             webhook.enqueue(BlockedCall("c0" * 16, act), 0.0)
         serving = asyncio.create_task(webhook.deliver_forever())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while sum(webhook.counted.values()) < count:  # noqa: ASYNC110 - a count
                 await asyncio.sleep(0.01)
         serving.cancel()

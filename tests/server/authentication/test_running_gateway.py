@@ -41,7 +41,7 @@ class Client:
             "Mcp-Name": "read",
         }
         asked = body("tools/call", NAME | {"name": "read"})
-        return requests.post(self.url, asked, headers=fields, timeout=30)
+        return requests.post(self.url, asked, headers=fields, timeout=60)
 
     def call(self) -> requests.Response:
         answer = self.post(self.proof())
@@ -64,10 +64,10 @@ def test_a_proof_is_good_once_at_whichever_worker(tmp_path: Path, workers: int) 
             assert sorted(taken) == [200] + [401] * 7
             assert server.calls.count("read") == 2
             # Found as a client finds it: the answer says where, and that says who.
-            refused = requests.post(client.url, b"", timeout=30)
+            refused = requests.post(client.url, b"", timeout=60)
             said = refused.headers["WWW-Authenticate"]
             place = said.split('resource_metadata="')[1].split('"')[0]
-            found = requests.get(place, timeout=30).json()
+            found = requests.get(place, timeout=60).json()
             assert found["resource"] == client.url
         secrets = [*client.token.split("."), *shown.split(".")]
         assert not [each for each in secrets if each in str(served.log)]

@@ -35,7 +35,7 @@ def listener() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("\0" + name)
         listening.listen()
-        listening.settimeout(10)
+        listening.settimeout(60)
         yield listening
 
 
@@ -117,7 +117,7 @@ def test_the_first_process_of_a_container_may_have_started_us() -> None:
         "print(read_parent().peer.pid)\n"
     )
     said = subprocess.run(
-        [sys.executable, "-c", script, str(time.monotonic() + 10)],
+        [sys.executable, "-c", script, str(time.monotonic() + 60)],
         capture_output=True,
         check=True,
         text=True,

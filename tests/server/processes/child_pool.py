@@ -28,7 +28,7 @@ ROOT = os.getuid() == 0
 # Users that nobody else is. Whoever is not root is one user, and takes part in less.
 ANA, BO = (1001, 1002) if ROOT else (os.getuid(), os.getuid())
 AGENT = AgentId("agent:declared/bo")
-SECONDS = 20.0
+SECONDS = 60.0
 SLEEP = shutil.which("sleep") or "/bin/sleep"
 # PyDLL keeps the interpreter's lock over the call, so that the child has it.
 LIBC = ctypes.PyDLL(None, use_errno=True)

@@ -36,7 +36,7 @@ class ConnectingProcess:
         )
         self.pid = int(self.said())
         self.connection = listening.accept()[0]
-        self.connection.settimeout(10)
+        self.connection.settimeout(60)
 
     def said(self) -> str:
         assert self.child.stdout is not None
@@ -68,7 +68,7 @@ def listening() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as here:
         here.bind("\0" + name)
         here.listen()
-        here.settimeout(10)
+        here.settimeout(60)
         yield here
 
 

@@ -56,14 +56,14 @@ class LaunchEnvironment:
             self.words(*words, uid=uid),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             env=os.environ | more,
             cwd="/",
         )
 
     def started(self) -> RegisteredRun:
         """The run that began, once it has."""
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             for answer in self.door.answers:
                 if answer.status == 201 and answer.run is not None:

@@ -34,13 +34,16 @@ print(client.getresponse().read().decode())
 """
 ORPHAN = """
 import os, time
+reading, writing = os.pipe()
 if os.fork():
-    time.sleep(0.6)
+    os.close(writing)
+    os.read(reading, 1)  # until the last one has ended
     os._exit(0)
+middle = os.getpid()
 if os.fork():
     os._exit(0)
-middle = os.getppid()
-time.sleep(0.1)
+while os.getppid() == middle:
+    time.sleep(0.01)
 """
 
 
@@ -65,7 +68,7 @@ def test_streams_are_the_agents_own(world: LaunchEnvironment) -> None:
         input="through",
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "through", "there\n")
 
@@ -146,7 +149,7 @@ def test_the_service_is_found_by_its_variable(world: LaunchEnvironment) -> None:
     at = words.index("--sts")
     del words[at : at + 2]
     env = os.environ | {"ANSWERABLE_STS": world.door.place}
-    assert subprocess.run(words, env=env, timeout=30, stderr=-3).returncode == 0
+    assert subprocess.run(words, env=env, timeout=60, stderr=-3).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -239,11 +242,11 @@ def test_whoever_says_that_he_is_a_run_is_not(world: LaunchEnvironment) -> None:
             env=env,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
         )
     finally:
         child.send_signal(signal.SIGTERM)
-        assert child.wait(20) == 143
+        assert child.wait(60) == 143
     # Root's group is not what a user of its own has: nothing at all is said of it.
     told = json.loads(ran.stdout)
     assert told.get("agent", "") == ""
@@ -267,6 +270,6 @@ def test_an_agent_does_not_start_another_agent(world: LaunchEnvironment) -> None
         )
         words = world.words("--", "true")
         words[2] = script
-        ran = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        ran = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 5
     assert "delegate part of its own permissions" in ran.stderr

@@ -55,7 +55,7 @@ def postgres() -> Iterator[str]:
         # Its own word on its own pid: `runuser` may stand between.
         pid = (data / "postmaster.pid").read_text().split()[0]
         os.kill(int(pid), 3)  # SIGQUIT: at once
-        server.wait(30)
+        server.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
         Path(f"{folder}.log").unlink(missing_ok=True)
 

@@ -79,7 +79,7 @@ class ForeignIssuer:
             headers={"Authorization": f"Basic {secret}"},
         )
         with urllib.request.urlopen(  # noqa: S310
-            request, timeout=10, context=self.tls
+            request, timeout=60, context=self.tls
         ) as answer:
             token: str = json.load(answer)["access_token"]
         return token

@@ -29,7 +29,7 @@ class UserAgent:
         """Go to a page, and on through its redirects; give address and text."""
         data = urlencode(form).encode() if form is not None else None
         try:
-            with self._open(url, data, timeout=10) as page:
+            with self._open(url, data, timeout=60) as page:
                 return page.url, page.read().decode()
         except urllib.error.HTTPError as error:
             with error:

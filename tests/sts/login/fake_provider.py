@@ -153,7 +153,7 @@ def visit(url: str, **fields: str) -> tuple[int, str]:
     """Go to an address as a browser does; give status and page."""
     request = urllib.request.Request(url, headers=fields)  # noqa: S310 - of a test
     try:
-        with urllib.request.urlopen(request, timeout=10) as page:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as page:  # noqa: S310
             return page.status, page.read().decode()
     except urllib.error.HTTPError as error:
         with error:

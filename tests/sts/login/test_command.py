@@ -46,7 +46,7 @@ class Machine:
 
     def run(self, *words: str) -> tuple[int, str, str]:
         with self.start(*words) as process:
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=60)
         return process.returncode, out, err
 
     def sign_in(
@@ -61,7 +61,7 @@ class Machine:
             address = said[1].strip()
             if "/auth?" in address:
                 visit(stage.provider.answer(address))
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=60)
         return process.returncode, out, "".join(said) + err
 
 

@@ -36,7 +36,7 @@ def answering(said: bytes, pause: float = 0) -> Iterator[tuple[str, list[bytes]]
     def serve() -> None:
         connection, _ = server.accept()
         with connection:
-            connection.settimeout(5)
+            connection.settimeout(60)
             heard.append(whole(connection))
             step = 1 if pause else len(said) or 1
             for at in range(0, len(said), step):

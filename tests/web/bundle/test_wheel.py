@@ -159,7 +159,7 @@ def served(environment: Path, wheel: Path, folder: Path) -> Iterator[str]:
             yield where(running)
         finally:
             running.terminate()
-            running.wait(30)
+            running.wait(60)
     assert running.returncode == 0
 
 
@@ -176,7 +176,7 @@ def where(running: "subprocess.Popen[str]") -> str:
 
 def get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - loopback
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, ""

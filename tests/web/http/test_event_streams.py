@@ -74,7 +74,7 @@ class StreamListener:
 
 
 async def _heard(listener: StreamListener, words: bytes) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while words not in listener.heard:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
@@ -95,7 +95,7 @@ def test_events_come_as_they_happen_and_end_with_the_page(
         assert b"content-encoding" not in listener.fields
         assert len(stage.http_server.open) == 1
         listener.gone.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
 
     asyncio.run(story())
     assert (source.heard, source.ended, len(stage.http_server.open)) == (["6"], 1, 0)
@@ -112,7 +112,7 @@ def test_a_stream_ends_with_its_session(
         task = asyncio.ensure_future(listener.listen())
         await _heard(listener, b": beat\n\n")
         stage.sessions.end(session)
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
 
     asyncio.run(story())
     assert source.ended == 1
@@ -128,7 +128,7 @@ def test_a_stream_does_not_keep_a_session_awake(
         task = asyncio.ensure_future(listener.listen())
         await _heard(listener, b": beat\n\n")
         stage.clock.now += 31 * 60
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
 
     asyncio.run(story())
 
@@ -142,9 +142,9 @@ def test_streams_end_with_the_process_and_none_begins(
         task = asyncio.ensure_future(listener.listen())
         await _heard(listener, b"retry")
         stage.http_server.open.close()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
         late = StreamListener(stage, cookie)
-        await asyncio.wait_for(late.listen(), 5)
+        await asyncio.wait_for(late.listen(), 60)
         assert late.status == 503
 
     asyncio.run(story())
@@ -159,13 +159,13 @@ def test_one_session_listens_a_few_times_at_once(stage: DispatcherHarness) -> No
         for each in others:
             await _heard(each, b"retry")
         more = StreamListener(stage, cookie)
-        await asyncio.wait_for(more.listen(), 5)
+        await asyncio.wait_for(more.listen(), 60)
         assert more.status == 503
         someone = StreamListener(stage, stage.signed_in(WebRole.ADMIN)[0])
         tasks.append(asyncio.ensure_future(someone.listen()))
         await _heard(someone, b"retry")
         stage.http_server.open.close()
-        await asyncio.wait_for(asyncio.gather(*tasks), 5)
+        await asyncio.wait_for(asyncio.gather(*tasks), 60)
 
     asyncio.run(story())
 
@@ -177,7 +177,7 @@ def test_a_fault_ends_a_stream_and_is_logged_without_a_value(
 
     async def story() -> None:
         listener = StreamListener(stage, stage.signed_in(WebRole.ADMIN)[0])
-        await asyncio.wait_for(listener.listen(), 5)
+        await asyncio.wait_for(listener.listen(), 60)
         assert b"canary" not in listener.heard
 
     asyncio.run(story())

@@ -26,7 +26,7 @@ def main() -> None:
         str(client.introspection_endpoint),
         data={"token": token.access_token},
         auth=token,
-        timeout=10,
+        timeout=60,
     )
     answer.raise_for_status()
     active = answer.json()["active"]
