@@ -9,14 +9,19 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from answerable.cli import owner_key_files
 
 # Examples of a law that states no number of its own.
 EXAMPLES = 50
 settings.register_profile(
-    "answerable", deadline=None, print_blob=True, max_examples=EXAMPLES
+    "answerable",
+    deadline=None,
+    print_blob=True,
+    max_examples=EXAMPLES,
+    # A machine that is busy with other work is slow, and says nothing of a test.
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
     "answerable-ci",

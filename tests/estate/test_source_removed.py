@@ -176,7 +176,7 @@ def over_http(
 @settings(
     max_examples=60,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
     path=st.sampled_from((*_DIRECT, "/what-if", "/what-if/cuts")),

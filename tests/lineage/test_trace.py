@@ -334,7 +334,10 @@ words = st.text(
 )
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(st.lists(words, min_size=4, max_size=4))
 def test_the_callers_own_words_change_no_hop(tmp_path_factory, said) -> None:
     """Every `self:` fact and session name is varied at once."""

@@ -33,7 +33,7 @@ JSON = st.recursive(
 FEW = checked(
     max_examples=50,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 READ: Any = json.dumps(ALLOWED).encode()
 

@@ -153,7 +153,10 @@ TEXT = st.one_of(
 INT = st.integers(-(2**63), 2**63 - 1)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(
     given_events=st.lists(
         st.fixed_dictionaries(

@@ -127,7 +127,7 @@ def passed(spool: Path, slices: list[bytes]) -> tuple[list[bytes], list[Any]]:
 slow = runs(
     max_examples=20,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 
