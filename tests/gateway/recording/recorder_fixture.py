@@ -27,6 +27,7 @@ from answerable.model.worker_limits import WorkerLimits
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
 from answerable.server.mcp.methods import McpRevision
+from answerable.server.recording.record_ticket import NotRecorded
 
 TOKEN = b"\x07" * 32
 CALLER = VerifiedCaller(
@@ -116,6 +117,15 @@ def records(spool: Path) -> list[SpoolRecord]:
         found.append(record)
         chain = after
     return found
+
+
+def is_recorded(recorder: GatewayRecorder) -> bool:
+    """Record a call; say whether that was possible."""
+    try:
+        recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
+    except NotRecorded:
+        return False
+    return True
 
 
 async def until(what: Callable[[], bool], seconds: float = 60) -> None:

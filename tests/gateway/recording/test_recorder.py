@@ -1,7 +1,6 @@
 """What is decided and how it ended: numbered, chained, and on disk when it says so."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from tests.gateway.recording.recorder_fixture import (
     OTHER,
     SECRET,
     TOKEN,
+    is_recorded,
     lines,
     recording,
     records,
@@ -363,14 +363,7 @@ def test_a_quota_is_given_back_once_its_records_are_shipped(
             spend(recorder)
         await until(lambda: len(lines(tmp_path)) > 10)
         remove_files(tmp_path)
-
-        def is_recorded() -> bool:
-            with suppress(NotRecorded):
-                recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
-                return True
-            return False
-
-        await until(is_recorded)
+        await until(lambda: is_recorded(recorder))
 
     recording(tmp_path, story, WorkerLimits(spool_per_agent=10_000))
 

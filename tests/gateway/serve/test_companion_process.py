@@ -3,7 +3,10 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from answerable.gateway.serve.companion_process import CompanionProcess
 from answerable.gateway.serve.health import WorkerHealth
@@ -54,6 +57,15 @@ while :; do sleep 0.01; done
 """
 
 
+@pytest.fixture
+def hang_up() -> Iterator[None]:
+    """A shell traps no signal that was ignored at its start, as `nohup` has it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hang_up")
 def test_a_reload_while_it_starts_is_heard_once_it_listens(tmp_path: Path) -> None:
     handle = os.open(os.devnull, os.O_WRONLY)
     argv = ["/bin/sh", "-c", SLOW, "sh", str(tmp_path)]
