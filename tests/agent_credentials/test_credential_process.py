@@ -296,6 +296,21 @@ def test_a_fault_of_the_machine_is_named_and_nothing_is_handed_on(
     assert "hint: " in why
 
 
+def test_names_that_no_agent_has_are_refused_and_hints_are_quoted(
+    laptop: Laptop, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("agent:a\x1b[31m", "a\x1b[31m", "x" * 513, "agent:"):
+        assert main(["aws", "credential-process", "--agent", name]) == 2
+    assert main(["aws", "credential-process", "--agent", "$(id)"]) == 5
+    assert "sign 'agent:declared/$(id)' --for aws" in capsys.readouterr().err
+    laptop.sign()
+    monkeypatch.setenv("AWS_PROFILE", "nosuch")
+    assert main(["aws", "exec", "--agent", NAME, "--", "true"]) == 2
+    assert "no such AWS profile (got 'nosuch')" in capsys.readouterr().err
+    assert main(["kill", NAME]) == 2  # the spelling of --agent
+    assert f"hint: for an agent: {AGENT}" in capsys.readouterr().err
+
+
 def test_a_folder_in_place_of_the_cache_file_is_named(
     laptop: Laptop, capsys: Capture
 ) -> None:

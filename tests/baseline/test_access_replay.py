@@ -219,10 +219,13 @@ def test_a_log_without_an_earlier_part_is_refused(
     trail: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = ("--store", str(trail / "store"))
-    assert main(["replay", "--learn-until", "2020-01-01", *store]) == 2
-    assert "no record is before 2020-01-01" in capsys.readouterr().err
-    assert main(["replay", "--indicator", "delete", *store]) == 2
-    assert "not an indicator" in capsys.readouterr().err
+    for start in ("2020-01-01", "1970-01-01"):
+        assert main(["replay", "--learn-until", start, *store]) == 2
+        assert f"no record is before {start}" in capsys.readouterr().err
+    for text in ("delete", "s3:\x1b[31m*"):
+        assert main(["replay", "--indicator", text, *store]) == 2
+        assert "not an indicator" in capsys.readouterr().err
+    assert main(["replay", "--svg", "", *store]) == 2
 
 
 def test_laws_of_a_replay() -> None:

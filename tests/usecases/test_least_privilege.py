@@ -236,3 +236,10 @@ def test_an_identity_that_no_log_names_is_refused(tmp_path, capsys, derive) -> N
     store = str(tmp_path / "store")
     assert main(["--store", store, "least-privilege", f"{ROLE}-2"]) == 2
     assert "no log shows a successful call of" in capsys.readouterr().err
+    # A bare name is that of a scanned identity; an id may be known by the log alone.
+    named = ["--store", store, "least-privilege"]
+    assert main([*named, ROLE.rpartition("/")[2], "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["items"][0]["identity"] == ROLE
+    for name in ("", "nobody", "arn:\x07"):
+        assert main([*named, name]) == 2
+        assert "unknown identity" in capsys.readouterr().err

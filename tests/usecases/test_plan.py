@@ -157,3 +157,9 @@ def test_without_a_log_the_use_is_not_known(plan) -> None:
     other = build_record(1, "s3:GetObject", OBJECT)
     other["recipientAccountId"] = "444455556666"
     assert plan([other], "status", last_used=90)[1]["use"] == "not-known"
+
+
+@pytest.mark.parametrize("subject", ["", " ", "repo:\x1b[31m", "a\u202eb", "x" * 256])
+def test_a_subject_that_no_token_has_is_refused(subject: str, capsys) -> None:
+    assert main(["plan", "--subject", subject]) == 2
+    assert "not a subject of a token" in capsys.readouterr().err

@@ -53,11 +53,14 @@ def parse_revocation_subject(text: str) -> str:
     _, slash, tool = named.partition("/")
     whole = bool(slash and tool) if kind == "tool:mcp/" else bool(named)
     if not kind or not whole or len(text) > _MAX or not text.isprintable():
+        is_name = text.isprintable() and 0 < len(text) < _MAX_SHOWN and ":" not in text
         raise IdError(
             f"not a subject that can be killed: {text[:_MAX_SHOWN]!r} (expected agent:..., "
             "run:..., principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:..., "
             "rule:ID, issuer:NAME, cred:... or key:KID)",
-            "`answerable agents` shows such ids; so do `people` and `credentials`",
+            f"for an agent: agent:{text}"
+            if is_name
+            else "`answerable agents` shows such ids; so do `people` and `credentials`",
         )
     return text
 

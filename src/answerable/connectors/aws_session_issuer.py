@@ -121,9 +121,10 @@ def issue_aws_session(
         session = botocore.session.Session(profile=policy.profile or None)
         session.set_config_variable("sts_regional_endpoints", "regional")
         return _issue_by_first_accepted(_SessionIssuer(session, policy, names))
-    except ProfileNotFound:
+    except ProfileNotFound as error:  # of the policy, or of AWS_PROFILE
+        profile = str(error.kwargs.get("profile", policy.profile))
         raise UsageError(
-            f"no such AWS profile (got {policy.profile!r})",
+            f"no such AWS profile (got {profile!r})",
             "list the profiles: aws configure list-profiles",
         ) from None
     except NoCredentialsError:

@@ -16,6 +16,7 @@ _STATUS = "status"
 _HOST = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9.-]*)(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
 )
+_MAX_SUBJECT = 255  # characters of `sub`: OpenID Connect Core 1.0, section 2
 _SUBJECT = "repo:ORGANIZATION/REPOSITORY:ref:refs/heads/main"
 
 
@@ -77,6 +78,12 @@ def plan(
         raise UsageError(
             f"not a host (got --issuer {issuer[:80]!r}, expected e.g. sts.corp.example)",
             "name the host of the token service, without https://",
+        )
+    if not subject.strip() or not subject.isprintable() or len(subject) > _MAX_SUBJECT:
+        raise UsageError(
+            f"not a subject of a token (got --subject {subject[:80]!r}, expected "
+            f"printable text of at most {_MAX_SUBJECT} characters)",
+            f"name the `sub` claim of the tokens, e.g. {_SUBJECT}",
         )
     is_status = names[:1] == (_STATUS,)
     with open_session(settings) as session, progress_bar(settings) as progress:

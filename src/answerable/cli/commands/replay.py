@@ -37,7 +37,9 @@ _MAX_LIFETIME = 7 * 86_400 * 10**9  # nanoseconds
 )
 @click.option("--since", metavar="TIME", default="", help="Only calls since this time.")
 @click.option("--until", metavar="TIME", default="", help="Only calls until this time.")
-@click.option("--svg", metavar="FILE", default="", help="Also draw the curve to FILE.")
+@click.option(
+    "--svg", metavar="FILE", default=None, help="Also draw the curve to FILE."
+)
 @pass_settings
 def replay(
     settings: Settings,
@@ -46,7 +48,7 @@ def replay(
     learn_until: str,
     since: str,
     until: str,
-    svg: str,
+    svg: str | None,
 ) -> None:
     """Compare the recorded calls that three kinds of access would have allowed.
 
@@ -61,7 +63,7 @@ def replay(
         replay_access,
     )
 
-    if svg:
+    if svg is not None:
         check_output_file(svg)
     spans = tuple(
         parse_span(each, "--timed", _MAX_LIFETIME) // 10**9 for each in lifetimes
@@ -72,13 +74,13 @@ def replay(
             since=parse_time(since, now, "--since") if since else 0,
             until=parse_time(until, now, "--until") if until else 1 << 62,
             learn_until=(
-                parse_time(learn_until, now, "--learn-until") if learn_until else 0
+                parse_time(learn_until, now, "--learn-until") if learn_until else None
             ),
             lifetimes=spans,
             indicators=indicators,
         )
         document = replay_access(session.store, query)
-    if svg:
+    if svg is not None:
         from answerable.web.svg.access_curve import draw_access_curve
 
         write_output_file(svg, draw_access_curve(document.items).text + "\n")

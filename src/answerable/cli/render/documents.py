@@ -83,7 +83,7 @@ EMPTY_TEXTS = {
     "sts-test": ("no rules", "see docs/configuration.md for an example"),
     "baseline-diff": ("nothing changes", ""),
     "baseline-check": ("no new action", ""),
-    "plan": ("no static credential that a platform can replace", ""),
+    "plan": ("no known static credential that a platform can replace", ""),
     "baseline-deployed": ("permissions in force equal the signed profiles", ""),
     "asks": ("no approval requests", ""),
     "requests": ("no requests", "answerable requests file AGENT"),

@@ -5,6 +5,7 @@ log has changed. A new credential is recorded as evidence before it is handed ov
 agent's environment decides nothing: profile, role, duration and document are signed.
 """
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ class CredentialBroker:
         if killed:
             raise CredentialRevoked(
                 f"{min(killed)} is killed: no credential is issued",
-                f"to allow it again: answerable revive {min(killed)}",
+                f"to allow it again: answerable revive {shlex.quote(min(killed))}",
             )
 
     def _renew_credential(
@@ -151,8 +152,8 @@ class CredentialBroker:
             policy = "--starter metadata" if platform == "aws" else "--policy FILE"
             raise EnvironmentFailure(
                 f"{agent} has no credential policy for {platform} in force",
-                f"its owner signs one: answerable credential-policies sign {agent} "
-                f"--for {platform} {policy} --key KEY",
+                f"its owner signs one: answerable credential-policies sign "
+                f"{shlex.quote(agent)} --for {platform} {policy} --key KEY",
             )
         return found
 

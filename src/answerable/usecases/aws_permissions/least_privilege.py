@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from answerable.baseline.policy_export.aws_profile import is_privileged_action
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
+from answerable.inventory.name_resolution import resolve_entity_by_name
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.documents.least_privilege import (
     LeastPrivilegeItem,
@@ -49,15 +50,18 @@ def derive_least_privilege(
 
     Args:
         identity: ARN of a role or user, as events name it; or a service account of
-            Google Cloud or Kubernetes.
+            Google Cloud or Kubernetes; or the name of a known identity.
         since: UTC nanoseconds; earlier events do not count.
         now: UTC nanoseconds.
         target: One of the AWS targets; empty for a permission set's policy for a role
             of one, else managed policies.
 
     Raises:
-        UsageError: The log has no successful event of the identity.
+        UsageError: The log has no successful event of the identity, or a name is
+            unknown.
+        AmbiguousError: A name is that of several identities.
     """
+    identity = _resolve_identity(inventory, identity)
     if identity.endswith(":root"):
         raise UsageError(
             f"the root user of an account has no policies to reduce (got {identity})",
@@ -89,6 +93,15 @@ def derive_least_privilege(
         failed=FAILS in verdicts or bool(policy.refusals),
         undecided="data for a proof is missing" if NOT_KNOWN in verdicts else "",
     )
+
+
+def _resolve_identity(inventory: Inventory, text: str) -> str:
+    """Return an id as it is, and the id of the identity that a bare name names.
+
+    A log may name identities that no scan describes, so every id is accepted.
+    """
+    is_id = text.isprintable() and any(mark in text for mark in ":@")
+    return text if is_id else resolve_entity_by_name(inventory, text, ("identity",))
 
 
 def _derive_other_platform(

@@ -42,15 +42,15 @@ class ReplayQuery:
     Attributes:
         since: UTC nanoseconds, inclusive.
         until: UTC nanoseconds, exclusive.
-        learn_until: End of the time that baselines are learned from; 0 for the middle of
-            the recorded time.
+        learn_until: End of the time that baselines are learned from; None for the middle
+            of the recorded time.
         lifetimes: Lifetimes of timed access, seconds; empty for those of the curve.
         indicators: `ACTION` or `ACTION=RESOURCE`, with `*` and `?`.
     """
 
     since: int
     until: int
-    learn_until: int = 0
+    learn_until: int | None = None
     lifetimes: tuple[int, ...] = ()
     indicators: tuple[str, ...] = ()
 
@@ -71,7 +71,7 @@ def replay_access(store: EvidenceStore, query: ReplayQuery) -> Document:
             "ingest an audit log: answerable ingest cloudtrail:PATH",
         )
     first, last = judged[0].event_time, judged[-1].event_time
-    split = query.learn_until or (first + last) // 2
+    split = (first + last) // 2 if query.learn_until is None else query.learn_until
     past = [each for each in judged if each.event_time < split]
     recent = [each for each in judged if each.event_time >= split]
     if not past or not recent:
@@ -160,7 +160,8 @@ def _compile_indicators(indicators: Sequence[str]) -> Callable[[AuditEvent], boo
     compiled = []
     for text in indicators:
         action, _, resource = text.partition("=")
-        if not action or ":" not in action.replace("*", ":"):
+        is_action = action and ":" in action.replace("*", ":")
+        if not is_action or not text.isprintable():
             raise UsageError(
                 f"not an indicator (got {text[:80]!r}, expected ACTION or "
                 "ACTION=RESOURCE)",
