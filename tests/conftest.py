@@ -7,11 +7,13 @@ import os
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from answerable.cli import owner_key_files
+from answerable.services import python_gc_pause
 
 # Examples of a law that states no number of its own.
 EXAMPLES = 50
@@ -92,6 +94,23 @@ def _cheap_passphrases() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner_key_files, "_COST", 1 << 4)
         patch.setattr(owner_key_files, "_PARALLEL", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _frozen_tests() -> Iterator[None]:
+    """Have no build unfreeze the collected tests: each look at them takes a second."""
+    without_freeze = SimpleNamespace(
+        isenabled=gc.isenabled,
+        enable=gc.enable,
+        disable=gc.disable,
+        collect=gc.collect,
+        freeze=lambda: None,
+        unfreeze=lambda: None,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(python_gc_pause, "gc", without_freeze)
+        patch.setattr(python_gc_pause, "_COLLECT_EVERY", 64)
         yield
 
 
