@@ -98,6 +98,18 @@ def _cheap_passphrases() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _quick_disk() -> Iterator[None]:
+    """Flush nothing to disk: no power fails here, and each flush takes milliseconds.
+
+    What is flushed, and in which order, is tested in tests/store/test_durable.py.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        patch.setattr(os, "fdatasync", lambda handle: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _frozen_tests() -> Iterator[None]:
     """Have no build unfreeze the collected tests: each look at them takes a second."""
     without_freeze = SimpleNamespace(

@@ -22,19 +22,18 @@ def read_trees(root: Path) -> dict[str, ast.Module]:
     }
 
 
-def literal_splats(root: Path) -> list[str]:
+def literal_splats(trees: dict[str, ast.Module]) -> list[str]:
     """Name each `*(a, b)` in a call, a tuple, a list or a set."""
     return [
         f"{path}:{node.lineno}"
-        for path, tree in read_trees(root).items()
+        for path, tree in trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Starred) and isinstance(node.value, LITERALS)
     ]
 
 
-def long_calls(root: Path) -> list[str]:
+def long_calls(trees: dict[str, ast.Module]) -> list[str]:
     """Name each call with more positional arguments than the limit."""
-    trees = read_trees(root)
     variadic = {name for tree in trees.values() for name in _variadic_names(tree)}
     return [
         f"{path}:{node.lineno} {_called_name(node)}"
@@ -68,8 +67,13 @@ def plant(root: Path, text: str) -> None:
     path.write_text(text)
 
 
-def test_no_literal_is_unpacked_in_place(root: Path) -> None:
-    assert literal_splats(root) == []
+@pytest.fixture(scope="module")
+def package(root: Path) -> dict[str, ast.Module]:
+    return read_trees(root)
+
+
+def test_no_literal_is_unpacked_in_place(package: dict[str, ast.Module]) -> None:
+    assert literal_splats(package) == []
 
 
 @pytest.mark.parametrize(
@@ -77,16 +81,18 @@ def test_no_literal_is_unpacked_in_place(root: Path) -> None:
 )
 def test_an_unpacked_literal_is_named(tmp_path: Path, text: str) -> None:
     plant(tmp_path, text)
-    assert literal_splats(tmp_path) == ["src/answerable/planted.py:1"]
+    assert literal_splats(read_trees(tmp_path)) == ["src/answerable/planted.py:1"]
 
 
 def test_unpacking_of_a_value_is_welcome(tmp_path: Path) -> None:
     plant(tmp_path, "f(*words)\nx = [*a, *b.c, *d(), *((1,) if e else ())]\n")
-    assert literal_splats(tmp_path) == []
+    assert literal_splats(read_trees(tmp_path)) == []
 
 
-def test_no_call_has_more_than_six_positional_arguments(root: Path) -> None:
-    assert long_calls(root) == []
+def test_no_call_has_more_than_six_positional_arguments(
+    package: dict[str, ast.Module],
+) -> None:
+    assert long_calls(package) == []
 
 
 @pytest.mark.parametrize("call", ["f", "a.f"])
@@ -94,7 +100,7 @@ def test_a_call_with_seven_positional_arguments_is_named(
     tmp_path: Path, call: str
 ) -> None:
     plant(tmp_path, f"{call}(1, 2, 3, 4, 5, 6)\n{call}(1, 2, 3, 4, 5, 6, 7)\n")
-    assert long_calls(tmp_path) == ["src/answerable/planted.py:2 f"]
+    assert long_calls(read_trees(tmp_path)) == ["src/answerable/planted.py:2 f"]
 
 
 def test_names_and_any_number_of_words_are_welcome(tmp_path: Path) -> None:
@@ -102,4 +108,4 @@ def test_names_and_any_number_of_words_are_welcome(tmp_path: Path) -> None:
         tmp_path,
         "def f(*words): ...\nf(1, 2, 3, 4, 5, 6, 7)\ng(1, 2, 3, 4, 5, 6, a=7, b=8)\n",
     )
-    assert long_calls(tmp_path) == []
+    assert long_calls(read_trees(tmp_path)) == []

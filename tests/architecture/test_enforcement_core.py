@@ -4,11 +4,14 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 SOURCES = Path(__file__).parents[2] / "src" / "answerable"
 CORE = ("server/enforcement/", "gateway/enforcement.py")
 TRANSPORTS = ("gateway/", "pdp/")
 
 
+@pytest.fixture(scope="module")
 def modules() -> dict[str, ast.Module]:
     """Parse every module of the package, by its path in it."""
     return {
@@ -48,11 +51,13 @@ def assembled_again(package: dict[str, ast.Module]) -> list[str]:
     )
 
 
-def test_no_transport_builds_a_class_that_the_enforcement_core_builds() -> None:
-    assert assembled_again(modules()) == []
+def test_no_transport_builds_a_class_that_the_enforcement_core_builds(
+    modules: dict[str, ast.Module],
+) -> None:
+    assert assembled_again(modules) == []
 
 
-def test_a_second_assembly_is_found() -> None:
-    package = modules()
-    package["pdp/again.py"] = ast.parse("watch = RevocationWatch(files)")
+def test_a_second_assembly_is_found(modules: dict[str, ast.Module]) -> None:
+    again = {"pdp/again.py": ast.parse("watch = RevocationWatch(files)")}
+    package = modules | again
     assert assembled_again(package) == ["pdp/again.py builds RevocationWatch"]

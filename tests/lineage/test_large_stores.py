@@ -74,7 +74,8 @@ COUNTED = (
 def test_the_counts_are_those_of_all_chains(
     store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, fields: str
 ) -> None:
-    questions = list_questions(store)[::3]
+    # Others of each list of fields: together all.
+    questions = list_questions(store)[COUNTED.index(fields) % 6 :: 6]
     expected = [count_by_fields(store, each, fields, now=NOW) for each in questions]
     monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
     for question, answer in zip(questions, expected, strict=True):

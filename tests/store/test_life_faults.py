@@ -1,5 +1,6 @@
 """Compaction, retention and erasure that end at any step: nothing else is lost."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,13 @@ def write(root: Path) -> None:
                 store.put_object("baseline-test", ADA.encode(), NOW)
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("written") / "store"
+    write(place)
+    return place
+
+
 def read_rows(store: EvidenceStore) -> set[tuple[object, ...]]:
     return set(store.run_query("SELECT event_id, source, person FROM events"))
 
@@ -91,9 +99,9 @@ def read_rows(store: EvidenceStore) -> set[tuple[object, ...]]:
     ("act", "step"), [(act, step) for act, steps in STEPS.items() for step in steps]
 )
 def test_an_act_that_ends_at_a_step_is_repeated_harmlessly(
-    tmp_path: Path, act: str, step: str
+    written: Path, tmp_path: Path, act: str, step: str
 ) -> None:
-    write(tmp_path)
+    shutil.copytree(written, tmp_path, dirs_exist_ok=True)
     with EvidenceStore.open(tmp_path, now=NOW) as store:
         before = read_rows(store)
         durable_files.crash_hook = end_at(step, 0)
@@ -126,8 +134,10 @@ def test_an_act_that_ends_at_a_step_is_repeated_harmlessly(
 
 
 @pytest.mark.parametrize("act", STEPS)
-def test_the_steps_above_are_the_steps_of_the_store(tmp_path: Path, act: str) -> None:
-    write(tmp_path)
+def test_the_steps_above_are_the_steps_of_the_store(
+    written: Path, tmp_path: Path, act: str
+) -> None:
+    shutil.copytree(written, tmp_path, dirs_exist_ok=True)
     with EvidenceStore.open(tmp_path, now=NOW) as store:
         seen: list[str] = []
         durable_files.crash_hook = seen.append
