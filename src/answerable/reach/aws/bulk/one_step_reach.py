@@ -1,6 +1,6 @@
 """Compute adjacency rows: the identities that each principal can become in a step."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.reach.aws.bulk.bitset import build_bitset, build_range, list_positions
@@ -15,6 +15,11 @@ from answerable.reach.aws.bulk.graph_compiler import (
     CompiledGraph,
     PassRolePermissions,
 )
+from answerable.reach.aws.bulk.group_nodes import (
+    GroupNodes,
+    NodesByUser,
+    union_verdicts,
+)
 from answerable.reach.aws.bulk.pass_role import PassRoleSteps
 from answerable.reach.aws.escalation_rules.registry import (
     EDIT_RULES,
@@ -24,21 +29,9 @@ from answerable.reach.aws.escalation_rules.registry import (
     list_rule_actions,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.paths.identity_edges import IdentityNode
 
-# New nodes, and whether unconditionally.
-GroupNodes = tuple[tuple[IdentityNode, bool], ...]
 _SET_DEFAULT_VERSION = "iam:SetDefaultPolicyVersion"  # needs a wider version
 _WIDENING_EFFECTS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
-
-
-def union_verdicts(rows: Iterable[VerdictBits]) -> VerdictBits:
-    """Union rows of reachable nodes: one bitset for always, one for possibly."""
-    sure = some = 0
-    for row in rows:
-        sure |= row.sure
-        some |= row.some
-    return VerdictBits(sure, some)
 
 
 @dataclass(eq=False, slots=True)
@@ -77,7 +70,8 @@ class StepRows:
     _numbered: dict[tuple[EditTarget, tuple[str, ...]], int] = field(
         default_factory=dict
     )
-    _joining: dict[tuple[VerdictBits, ...], GroupNodes] = field(default_factory=dict)
+    _joining: dict[tuple[VerdictBits, ...], NodesByUser] = field(default_factory=dict)
+    _groups: GroupNodes = field(init=False)
 
     @classmethod
     def compute(
@@ -92,6 +86,7 @@ class StepRows:
         """Compute rows: role assumption by principal, the rest once per class."""
         realm, actors = self.realm, self.actors
         scope, size = realm.index.scope, len(realm.nodes)
+        self._groups = GroupNodes(realm)
         assuming = AssumeRolePermissions(realm)
         there = self.there
         self._first = self._choose_class_representatives(there)
@@ -135,7 +130,7 @@ class StepRows:
             self.assumed.append(same.setdefault(assumed, assumed))
             self.steps.append(same.setdefault(row, row))
 
-    def list_group_joins(self) -> Iterator[tuple[int, GroupNodes]]:
+    def list_group_joins(self) -> Iterator[tuple[int, NodesByUser]]:
         """Pair principals with the graph nodes they become by joining an IAM group.
 
         A node with unrestricted permissions makes one that joined a group redundant.
@@ -156,11 +151,11 @@ class StepRows:
                 free = self._find_removable_boundaries(actor, self._first[actor])
                 if free.some >> base & 1:
                     sure = bool(free.sure >> base & 1)
-                    yield actor, ((node._replace(bare=True), sure),)
+                    yield actor, (((node._replace(bare=True), sure),),)
 
     def _list_reachable_group_nodes(
         self, actor: int, groups: VerdictBits, row: VerdictBits
-    ) -> GroupNodes:
+    ) -> NodesByUser:
         """List the nodes of reachable users after a principal adds them to groups."""
         realm = self.realm
         near = realm.near.get(realm.index.actors[actor].identity.account, 0)
@@ -173,12 +168,12 @@ class StepRows:
         key = users, groups, free.restrict_to(users.some)
         found = self._joining.get(key)
         if found is None:
-            found = self._joining[key] = tuple(self._list_group_nodes(*key))
+            found = self._joining[key] = self._groups.list_nodes(*key)
         return found
 
     def _list_own_group_nodes(
         self, actor: int, groups: VerdictBits, row: VerdictBits
-    ) -> GroupNodes:
+    ) -> NodesByUser:
         """List the nodes of a principal after it adds itself to groups."""
         realm, node = self.realm, self.realm.nodes[actor]
         base = realm.index.base[actor]
@@ -186,29 +181,9 @@ class StepRows:
             return ()
         superfluous = realm.admins | row.sure >> realm.widened
         itself = 1 << base & realm.users & ~superfluous
-        joined = self._list_group_nodes(
-            VerdictBits(itself, itself), groups, NO_VERDICTS
+        return self._groups.list_nodes(
+            VerdictBits(itself, itself), groups, NO_VERDICTS, bare=node.bare
         )
-        if node.bare:
-            return tuple((to._replace(bare=True), sure) for to, sure in joined)
-        return tuple(joined)
-
-    def _list_group_nodes(
-        self, users: VerdictBits, groups: VerdictBits, removable_boundaries: VerdictBits
-    ) -> Iterator[tuple[IdentityNode, bool]]:
-        """List a node per user and new group, also without the user's boundary."""
-        realm = self.realm
-        for user in list_positions(users.some):
-            own = realm.index.actors[user].groups
-            for group in list_positions(groups.some):
-                name = realm.groups.arn_index.texts[group]
-                if name not in own:
-                    node = IdentityNode(realm.nodes[user].identity, name)
-                    certain = bool(users.sure >> user & groups.sure >> group & 1)
-                    yield node, certain
-                    if removable_boundaries.some >> user & 1:
-                        certain &= bool(removable_boundaries.sure >> user & 1)
-                        yield node._replace(bare=True), certain
 
     def _choose_class_representatives(
         self, existing: ExistingResources

@@ -1,17 +1,18 @@
 """Compute the one-step privilege escalations of all principals, or of some of them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
+from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.existing_resources import ExistingResources
 from answerable.reach.aws.bulk.graph_compiler import CompiledGraph, add_nodes
-from answerable.reach.aws.bulk.one_step_reach import (
-    GroupNodes,
-    StepRows,
+from answerable.reach.aws.bulk.group_nodes import (
+    GroupJoins,
+    NodeBitsets,
+    list_distinct_nodes,
     union_verdicts,
 )
+from answerable.reach.aws.bulk.one_step_reach import StepRows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +51,8 @@ class StepTable:
         """
         some = StepRows.compute(compiled_graph, list_positions(actors), self.there)
         joined = list(some.list_group_joins())
-        # Many principals share one list.
-        listed = {id(nodes): nodes for _, nodes in joined}.values()
-        if any(
-            node not in compiled_graph.numbers for nodes in listed for node, _ in nodes
-        ):
+        numbers = compiled_graph.numbers
+        if any(node not in numbers for node in list_distinct_nodes(joined)):
             return None
         new = replace(
             self.copy(),
@@ -110,7 +108,7 @@ class StepTable:
         return new
 
     def replace_principal_rows(
-        self, new_rows: StepRows, group_joins: Iterable[tuple[int, GroupNodes]]
+        self, new_rows: StepRows, group_joins: GroupJoins
     ) -> None:
         """Replace the rows of some principals, and add the nodes of group joins."""
         for n, actor in enumerate(new_rows.actors):
@@ -122,11 +120,9 @@ class StepTable:
                 new_rows.written[n],
                 new_rows.common[n],
             )
-        bits: dict[int, VerdictBits] = {}
-        for actor, nodes in group_joins:
-            if id(nodes) not in bits:
-                bits[id(nodes)] = _encode_nodes_as_bitsets(new_rows.realm, nodes)
-            self.steps[actor] = union_verdicts([self.steps[actor], bits[id(nodes)]])
+        bits = NodeBitsets(new_rows.realm)
+        for actor, joined in group_joins:
+            self.steps[actor] = union_verdicts([self.steps[actor], bits.encode(joined)])
 
 
 def compute_step_table(compiled_graph: CompiledGraph) -> StepTable:
@@ -136,8 +132,7 @@ def compute_step_table(compiled_graph: CompiledGraph) -> StepTable:
     while actors:
         some = StepRows.compute(compiled_graph, actors, rows.there)
         joined = [(actor, nodes) for actor, nodes in some.list_group_joins() if nodes]
-        shared = {id(nodes): nodes for _, nodes in joined}
-        met = (node for nodes in shared.values() for node, _ in nodes)
+        met = list_distinct_nodes(joined)
         new = dict.fromkeys(node for node in met if node not in compiled_graph.numbers)
         more = add_nodes(compiled_graph, list(new)) if new else range(0)
         rows.steps.extend(some.steps)
@@ -154,16 +149,3 @@ def compute_step_table(compiled_graph: CompiledGraph) -> StepTable:
     compiled_graph.index.scope = compiled_graph.index.all_principals
     compiled_graph.index.clear_member_caches()
     return rows
-
-
-def _encode_nodes_as_bitsets(
-    compiled_graph: CompiledGraph, nodes: GroupNodes
-) -> VerdictBits:
-    """Encode nodes as a bitset: certain ones, and all of them."""
-    size = len(compiled_graph.nodes)
-    sure = build_bitset(
-        (compiled_graph.numbers[node] for node, sure in nodes if sure), size
-    )
-    return VerdictBits(
-        sure, build_bitset((compiled_graph.numbers[node] for node, _ in nodes), size)
-    )
