@@ -31,6 +31,7 @@ from tests.reach.account_builder import (
     statement,
     user,
 )
+from tests.reach.gcp import estates
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "iam"
 LABS = SHARED / "pathfinding-labs" / "scenarios_dev.jsonl"
@@ -59,6 +60,7 @@ SERVICES = [
     "emr-serverless.amazonaws.com",
     "kinesisanalytics.amazonaws.com",
     "omics.amazonaws.com",
+    "scheduler.amazonaws.com",
 ]
 THERE = {
     "apprunner:service": "service/a/1",
@@ -110,7 +112,9 @@ NOT_NEEDED = {
 WIDENS = ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicyVersion")
 
 ENTRIES = cast("list[dict[str, str]]", case_tables.rows("escalation_paths.yaml"))
-PATHS = [entry for entry in ENTRIES if entry["title"] and "out" not in entry]
+FOLLOWED = [entry for entry in ENTRIES if "out" not in entry]
+GOOGLE_PATHS = [entry for entry in FOLLOWED if entry["id"].startswith("gcp-")]
+PATHS = [entry for entry in FOLLOWED if entry not in GOOGLE_PATHS]
 # Permissions that a title leaves out and the call asks for besides.
 BESIDES = {"codedeploy-001": ["codedeploy:RegisterApplicationRevision"]}
 # Of oneself; all others lead to somebody else.
@@ -210,6 +214,30 @@ def test_a_catalogued_path_is_found_and_lost_with_any_permission_it_needs(
             assert strength(left) == strength(whole)
         else:
             assert strength(left) < strength(whole), gone
+
+
+@pytest.mark.parametrize("path", GOOGLE_PATHS, ids=lambda path: path["id"])
+def test_a_catalogued_path_of_google_is_found_and_lost_without_its_permission(
+    path: dict[str, str],
+) -> None:
+    ana, bot = "user:ana@example.com", "bot@p.iam.gserviceaccount.com"
+
+    def ask_with(permissions: list[str]) -> str:
+        role = "projects/p/roles/t"
+        access = estates.build_estate_access(
+            {
+                "roles": {role: permissions},
+                "bind": [
+                    [bot, role, [ana]],
+                    ["gs://b", "roles/storage.objectViewer", [f"serviceAccount:{bot}"]],
+                ],
+            }
+        )
+        question = [ana, "storage.objects.get", "gs://b/x"]
+        return str(estates.ask(access, question, direct=False).verdict)
+
+    assert ask_with([path["title"]]) == "always"
+    assert ask_with(["iam.serviceAccounts.get"]) == "never"
 
 
 def _labs() -> dict[str, list[dict[str, Any]]]:

@@ -68,7 +68,8 @@ KEY_POLICY = "gcp:key-creation-policy"
 # Tokens of a service account: any caller that gets one is that account.
 TOKEN_RULES = (
     _build_account_rule(
-        GET_ACCESS_TOKEN, "iam/docs/create-short-lived-credentials-direct"
+        GET_ACCESS_TOKEN,
+        "iam/docs/create-short-lived-credentials-direct; pathfinding.cloud gcp-iam-001",
     ),
     _build_account_rule("iam.serviceAccounts.signJwt", _IMPERSONATE),
     _build_account_rule("iam.serviceAccounts.signBlob", _IMPERSONATE),
