@@ -4,7 +4,6 @@ Only the small `spec` of each is imported; the `fetch` module is imported on use
 that help and errors stay fast.
 """
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
@@ -48,6 +47,7 @@ from answerable.model.connector import (
     InventoryConnector,
 )
 from answerable.model.errors import UsageError
+from answerable.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from answerable.connectors.formats.log_format import LogFormat

@@ -1,7 +1,8 @@
 """Configuration of the policy decision point (PDP): listeners and permitted callers."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from answerable.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from answerable.model.config import Listener, TokenCallerRule, UnixCallerRule

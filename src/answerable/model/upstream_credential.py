@@ -3,7 +3,7 @@
 The secret value is not stored here.
 """
 
-from dataclasses import dataclass
+from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Configuration of a server's limits: connections, calls, times and spool size."""
 
-from dataclasses import dataclass
+from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 No field of a request is part of them: a client can send any field.
 """
 
-from dataclasses import dataclass
+from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

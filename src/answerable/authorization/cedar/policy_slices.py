@@ -6,7 +6,6 @@ those least recently used are evicted.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -29,6 +28,7 @@ from answerable.model.decision import (
     DecisionLayer,
 )
 from answerable.model.ids import AgentId
+from answerable.model.lazy_dataclass import dataclass
 
 # Slices in memory: this many that were asked for lately, and as many before these.
 CACHE_SIZE = 12_000

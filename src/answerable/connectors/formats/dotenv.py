@@ -1,6 +1,6 @@
 """Parse environment files (`.env`, `envFile`, `docker --env-file`)."""
 
-from dataclasses import dataclass
+from answerable.model.lazy_dataclass import dataclass
 
 VARIABLES_LIMIT = 5_000
 

@@ -9,7 +9,8 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from answerable.model.lazy_dataclass import dataclass
 
 LARGE_BODY = 32 * 1024  # bytes of a body; a smaller one takes less than a millisecond
 UNQUEUED_CALLS = 8  # calls of a caller under way, up to which small ones do not wait
