@@ -53,7 +53,11 @@ def signed(monkeypatch):
 
 @pytest.mark.parametrize(
     ("identity", "platform"),
-    [("bot@shop.iam.gserviceaccount.com", "gcp"), ("0f0e0d0c-1111", "azure")],
+    [
+        ("bot@shop.iam.gserviceaccount.com", "gcp"),
+        ("0f0e0d0c-1111", "azure"),
+        ("github:user/ana", "github"),
+    ],
 )
 def test_a_platform_that_is_not_compared_is_named(
     signed, monkeypatch, identity: str, platform: str

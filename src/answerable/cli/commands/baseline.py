@@ -4,12 +4,8 @@ import time
 
 import click
 
-from answerable.cli.commands.baseline_policies import (
-    DIGEST,
-    check,
-    export,
-    parse_agent,
-)
+from answerable.cli.agent_names import parse_agent_name
+from answerable.cli.commands.baseline_policies import DIGEST, check, export
 from answerable.cli.commands.serve import find_state_folder
 from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.output import print_and_exit
@@ -94,7 +90,7 @@ def learn(
     with open_session(settings, writes=True) as session:
         document = manage_profiles.learn_profiles(
             session.store,
-            parse_agent(agent),
+            parse_agent_name(agent),
             server=server,
             identity=identity,
             since=parse_time(since, session.now, "--since"),
@@ -122,7 +118,11 @@ def _learn_cloud_profile(
         start = parse_time(since, session.now, "--since")
         more = LakeSession(session, lake, since=start)
         document = flow.learn_cloud_profile(
-            session.store, parse_agent(agent), identity, since=start, now=session.now
+            session.store,
+            parse_agent_name(agent),
+            identity,
+            since=start,
+            now=session.now,
         )
     print_and_exit(more.describe(document), settings, note=more.note)
 
@@ -138,7 +138,7 @@ def show(settings: Settings, name: str) -> None:
     from answerable.usecases.baseline import manage_profiles
 
     if not DIGEST.fullmatch(name):
-        name = parse_agent(name)
+        name = parse_agent_name(name)
     with open_session(settings) as session:
         document = manage_profiles.show_profile(session.store, name, now=session.now)
     print_and_exit(document, settings)
@@ -197,7 +197,7 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
 
     with open_session(settings, writes=True) as session:
         document = flow.draft_renamed_profiles(
-            session.store, parse_agent(agent), names, pinned, now=session.now
+            session.store, parse_agent_name(agent), names, pinned, now=session.now
         )
     print_and_exit(document, settings)
 
@@ -282,7 +282,7 @@ def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
     with open_session(settings) as session:
         document = flow.replay_profile(
             session.store,
-            parse_agent(agent),
+            parse_agent_name(agent),
             profile,
             since=parse_time(since, session.now, "--since"),
             now=session.now,

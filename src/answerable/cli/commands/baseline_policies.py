@@ -1,10 +1,10 @@
 """`baseline check`, `baseline export`: profiles and the policies of platforms."""
 
 import re
-from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.agent_names import parse_agent_name
 from answerable.cli.exported_policies import print_policies
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
@@ -12,9 +12,6 @@ from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
-
-if TYPE_CHECKING:
-    from answerable.model.ids import AgentId
 
 DIGEST = re.compile(r"[0-9a-f]{4,64}")
 _TARGETS = (
@@ -100,7 +97,7 @@ def _check_deployed(settings: Settings, name: str, config: str) -> None:
         document = flow.check_deployed(
             session.store,
             session.load_inventory(progress),
-            name if is_identity else parse_agent(name),
+            name if is_identity else parse_agent_name(name),
             now=session.now,
             config=reading,
         )
@@ -140,16 +137,9 @@ def export(
     from answerable.usecases.baseline import export_policies as flow
 
     if not DIGEST.fullmatch(name):
-        name = parse_agent(name)
+        name = parse_agent_name(name)
     with open_session(settings) as session:
         document = flow.export_policy(
             session.store, name, target, now=session.now, any_resource=any_resource
         )
     print_policies(document, settings, terraform=terraform)
-
-
-def parse_agent(text: str) -> "AgentId":
-    """Convert an agent id or the name of a declared agent to an id."""
-    from answerable.model.ids import AgentId
-
-    return AgentId(text if text.startswith("agent:") else f"agent:declared/{text}")

@@ -30,6 +30,7 @@ from answerable.services.statements import signed_baselines
 from answerable.services.statements.signed_baselines import ActiveBaseline
 from answerable.store.store import EvidenceStore
 
+_NOT_COMPARED = ("github", "okta", "anthropic", "openai", "postgres")
 _DRIFT_OF_CHANGE = {
     "falls-away": BEYOND,
     "weaker": BEYOND,
@@ -113,6 +114,9 @@ def _yield_drift(
     elif is_service_account(normalise_principal(subject.identity)):
         found = list_google_cloud_drift(context.inventory, signed.profile, context.now)
         platform = "gcp"
+    elif (prefix := subject.identity.partition(":")[0]) in _NOT_COMPARED:
+        platform = prefix
+        found = iter([(NOT_KNOWN, "", f"permissions of {prefix} are not compared")])
     else:
         platform, found = "azure", list_azure_drift(context.inventory, signed.profile)
     for drift, action, resource in found:

@@ -6,7 +6,10 @@ from answerable.baseline.profile_document import encode_profile, profile_documen
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
+from answerable.model.google_cloud_ids import is_service_account, normalise_principal
 from answerable.model.ids import AgentId
+from answerable.model.kubernetes_ids import parse_subject_id
+from answerable.model.policy_export import ExportTarget
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.baseline.cloud_profiles import learn_from_events
@@ -53,5 +56,16 @@ def learn_cloud_profile(
         )
     name = store.put_object(BASELINE, encode_profile(profile), now)
     item = build_baseline_item(name, profile, standing)
-    following = format_command("baseline", "export", name[:16], "--to", "aws-policy")
+    target = _choose_target(identity)
+    following = format_command("baseline", "export", name[:16], "--to", target.value)
     return Document("baselines", [item], build_empty_coverage(), next=following)
+
+
+def _choose_target(identity: str) -> ExportTarget:
+    """Choose the kind of policy that the platform of an identity takes."""
+    if parse_subject_id(identity):
+        return ExportTarget.K8S_RBAC
+    if is_service_account(normalise_principal(identity)):
+        return ExportTarget.GCP
+    is_azure = identity.startswith("entra:")
+    return ExportTarget.AZURE if is_azure else ExportTarget.AWS_POLICY
