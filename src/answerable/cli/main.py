@@ -18,6 +18,7 @@ from answerable.cli.settings import Settings
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.presentation.command_hints import add_store_to_text
 from answerable.presentation.text import sanitize
+from answerable.store.bucket import Bucket, register_bucket_opener
 
 _COMPLETION_VARIABLE = "_ANSWERABLE_COMPLETE"
 
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(app, {}, "answerable", _COMPLETION_VARIABLE, asked)
+    register_bucket_opener(_open_bucket)
     settings = Settings()
     try:
         code = _run_command(list(sys.argv[1:] if argv is None else argv), settings)
@@ -52,6 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _report_error(error, settings)
     return code
+
+
+def _open_bucket(location: str) -> Bucket:
+    """Open object storage; its client is imported here alone."""
+    from answerable.connectors.s3_bucket import open_s3_bucket
+
+    return open_s3_bucket(location)
 
 
 def _run_command(arguments: list[str], settings: Settings) -> int:

@@ -57,18 +57,34 @@ def find_store(settings: Settings) -> tuple[Path, str]:
     `~/.local/share/answerable`. Never the working directory unless it is named: a
     cloned repository must not be able to plant a store.
 
+    The folder of a store in object storage (`s3://BUCKET/PREFIX`) is its journal and
+    cache.
+
     Raises:
         UsageError: No home directory is known and no store was named.
     """
     named = settings.store or os.environ.get("ANSWERABLE_STORE", "")
+    if named.startswith("s3://"):
+        from answerable.cli.object_storage import bind_local_folder
+
+        return bind_local_folder(named, find_data_home())
     if named:
         return split_store_and_snapshot(named)
+    return find_data_home() / "answerable", ""
+
+
+def find_data_home() -> Path:
+    """Find the folder of a user's data: `$XDG_DATA_HOME`, else `~/.local/share`.
+
+    Raises:
+        UsageError: No home directory is known.
+    """
     data = os.environ.get("XDG_DATA_HOME", "")
     # The XDG specification ignores relative paths; that also excludes the working
     # directory.
     if data and Path(data).is_absolute():
-        return Path(data) / "answerable", ""
-    return find_home() / ".local" / "share" / "answerable", ""
+        return Path(data)
+    return find_home() / ".local" / "share"
 
 
 def find_named_and_default_store(settings: Settings) -> tuple[Path | None, Path | None]:
@@ -202,7 +218,8 @@ def _build_shared_options() -> list[click.Parameter]:
         click.Option(
             ["--store"],
             metavar="DIR[@SNAPSHOT]",
-            help="Store folder; add @SNAPSHOT to read one of its snapshots.",
+            help="Store folder, or s3://BUCKET/PREFIX; add @SNAPSHOT to read one of its "
+            "snapshots.",
             callback=_set_shared_option,
             expose_value=False,
         ),

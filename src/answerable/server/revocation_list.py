@@ -28,6 +28,7 @@ from answerable.authorization.revocations import (
 from answerable.model.errors import AnswerableError, EnvironmentFailure
 from answerable.model.lazy_dataclass import dataclass
 from answerable.presentation.inventory_items import format_time
+from answerable.store.bucket import refuse_remote_folder
 from answerable.store.durable_files import (
     make_private_folder,
     read_file,
@@ -68,13 +69,10 @@ _NotesBySubject = Mapping[str, RevocationNote]
 
 
 class RevocationFile:
-    """One file of revocations.
-
-    Args:
-        folder: Its folder: the store, or a server's state folder.
-    """
+    """One file of revocations, in a server's state folder or a local store."""
 
     def __init__(self, folder: Path) -> None:
+        refuse_remote_folder(folder, "revocations")
         self.path = folder / "kills"
 
     def read_subjects(self) -> Revocations:

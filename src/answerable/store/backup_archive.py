@@ -104,6 +104,7 @@ def write_backup(
     Returns:
         The manifest as written.
     """
+    store.layout.refuse_remote()
     compressor = zstandard.ZstdCompressor(level=_LEVEL)
     with (
         translate_os_errors("back up", store.root),

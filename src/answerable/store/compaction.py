@@ -46,6 +46,7 @@ def plan_compaction(
         day: `YYYY-MM-DD`; empty for every day.
         max_rows: Rows of a compacted segment, at most.
     """
+    store.layout.refuse_remote()
     unreadable = store.find_unreadable_segments()
     days: dict[str, list[SegmentManifest]] = defaultdict(list)
     for state in read_segment_states(store.log.entries()):

@@ -1,7 +1,7 @@
 """Find segment files that are missing or damaged, so that queries leave them out."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from answerable.evidence.log_entries import SegmentManifest
@@ -52,6 +52,25 @@ def find_unreadable_segments(
         elif each.segment in damaged and damaged[each.segment] == _get_signature(path):
             found[each.segment] = "damaged"
     return found
+
+
+def select_local_segments(
+    layout: StoreLayout, segments: Sequence[SegmentManifest]
+) -> Sequence[SegmentManifest]:
+    """Select the segments whose files are in the local folder of the store."""
+    if layout.remote is None:
+        return segments
+    return [each for each in segments if _get_path(layout, each).is_file()]
+
+
+def discard_files(
+    layout: StoreLayout, segments: Iterable[SegmentManifest], damaged: DamagedFiles
+) -> DamagedFiles:
+    """Delete damaged copies of files in object storage; return the ones left."""
+    for each in segments:
+        if each.segment in damaged:
+            _get_path(layout, each).unlink(missing_ok=True)
+    return {}
 
 
 def compute_file_digest(path: Path) -> str:

@@ -276,6 +276,7 @@ def _write_rollup(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
+    sources.layout.require_segments(segments)
     paths = [sources.segment_path(each) for each in segments]
     temp_path = folder / f".{generation}.new"
     engine = DuckDbEngine(folder, files=[Path(each) for each in paths])

@@ -225,12 +225,17 @@ class KnownEventIds:
         self, predicate: Callable[[SegmentManifest], bool]
     ) -> str:
         """List the quoted paths of the segments that match a predicate."""
+        found = [
+            each
+            for each in list_live_segments(self._log.entries())
+            if predicate(each) and self._layout.has_segment_file(each.day, each.segment)
+        ]
+        self._layout.require_segments(found)
         return ", ".join(
             quote_text(
                 str(self._layout.segment_file(e.day, e.segment, ".parquet").absolute())
             )
-            for e in list_live_segments(self._log.entries())
-            if predicate(e) and self._layout.has_segment_file(e.day, e.segment)
+            for e in found
         )
 
     def _find_stored_digests(

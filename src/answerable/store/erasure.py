@@ -104,6 +104,7 @@ def erase_person(
         VerificationError: A segment or a hold cannot be read; nothing was erased.
         EnvironmentFailure: The disk failed; the command may be repeated.
     """
+    store.layout.refuse_remote()
     pattern = re.compile(build_mention_pattern(names))
     if any(pattern.finditer(reason)):
         raise UsageError(

@@ -381,9 +381,12 @@ def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:
     if not store.queries.has_index:
         from answerable.store.segment_scope import NO_SEGMENTS
 
-        scope, sources = NO_SEGMENTS, store.queries.get_current_sources()
-        for each in sources.segments:
-            counts.update(sources.statistics[each.segment].sources)
+        sources = store.queries.get_current_sources()
+        known = [sources.statistics.get(each.segment) for each in sources.segments]
+        if all(known):  # else some are in object storage alone
+            scope = NO_SEGMENTS
+            for each in known:
+                counts.update(each.sources if each else {})
     rows = store.run_query(query, scope=scope)
     counts.update({cast("str", name): cast("int", n) for name, n in rows})
     return sorted(counts.items())

@@ -82,7 +82,8 @@ class EventSources:
         return cls(layout, segments, records, len(tails), since)
 
     def segment_path(self, segment: SegmentManifest) -> str:
-        """Return the path of a segment's Parquet file."""
+        """Return the path of a segment's Parquet file, which is in the local folder."""
+        self.layout.require_segments([segment])
         path = self.layout.segment_file(segment.day, segment.segment, ".parquet")
         return str(path.absolute())
 
@@ -138,6 +139,7 @@ class EventSources:
             tail_table: Table created by `load_unsealed_records_into`.
         """
         # A view of the files alone lets the engine read only the rows that it gives.
+        self.layout.require_segments(self.segments)  # in parallel
         parts = []
         complete: list[str] = []
         incomplete: list[str] = [*self.foreign]

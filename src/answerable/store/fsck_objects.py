@@ -46,6 +46,8 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
         if entry.sha256 in removed:
             _check_removed_object(folder / entry.sha256)
             continue
+        if layout.remote is not None:
+            layout.remote.files.fetch_object(folder / entry.sha256, again=True)
         _check_stored_object(folder / entry.sha256)
         seen.add((folder.name, entry.sha256))
         half -= get_temporary_object_path(folder / entry.sha256).exists()

@@ -66,6 +66,8 @@ def check_segments(
             previous = manifest.segment
             if state.index not in checked:
                 continue
+            if layout.remote is not None:
+                layout.remote.files.fetch_segment_again(layout.root, manifest)
             leaves = _check_segment(layout, engine, state, raw_entries[state.index])
             if manifest.replaces:
                 _check_compaction(layout, manifest, by_name, leaves)

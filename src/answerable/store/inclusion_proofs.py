@@ -64,6 +64,7 @@ def _find_event_rows(
     here = [w for w in event_ids if low <= int.from_bytes(w[:6], "big") <= high]
     if not here or not store.layout.has_segment_file(manifest.day, manifest.segment):
         return []
+    store.layout.require_segments([manifest], (".parquet", ".leaves"))
     file = store.layout.segment_file(manifest.day, manifest.segment, ".parquet")
     ids = NamedTable(
         {"event_id": ColumnType.BYTES}, [{"event_id": number} for number in here]

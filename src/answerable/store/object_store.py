@@ -26,7 +26,7 @@ from answerable.store.durable_files import (
     write_file,
 )
 from answerable.store.store_layout import StoreLayout
-from answerable.store.transparency_log import TransparencyLog
+from answerable.store.transparency_log import ANY_ENTRY, TransparencyLog
 
 _QUARANTINE = "quarantine"
 
@@ -80,6 +80,7 @@ class ObjectStore:
         """
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise UsageError(f"not an object digest (got {digest[:80]!r})")
+        self._layout.require_object(self._layout.objects / digest)
         return read_compressed_object(self._layout.objects / digest)
 
     def list_objects(self, kind: str) -> tuple[LoggedObject, ...]:
@@ -101,6 +102,8 @@ class ObjectStore:
             Number of new records.
         """
         if self._quarantined is None:
+            for entry in self.list_objects(_QUARANTINE):
+                self._layout.require_object(self._layout.quarantine / entry.digest)
             self._quarantined = {
                 hashlib.sha256(kept.raw).hexdigest()
                 for entry in self.list_objects(_QUARANTINE)
@@ -137,12 +140,16 @@ class ObjectStore:
         digest = hashlib.sha256(data).hexdigest()
         path = folder / digest
         packed = zstandard.ZstdCompressor(level=3).compress(data)
+        # A caller with the lock derived the object from what the log contains.
+        after = () if self._log.is_locked else ANY_ENTRY
         with self._log.lock():
             self._finish_interrupted_writes(folder)
             if not _is_object_intact(path):
                 write_file(get_temporary_object_path(path), packed)
             mark_crash_point("object-written")
-            self._log.append([ObjectEntry(of=kind, sha256=digest, at=str(now))])
+            self._log.append(
+                [ObjectEntry(of=kind, sha256=digest, at=str(now))], after=after
+            )
             mark_crash_point("object-logged")
             self._move_object_into_place(path)
         return digest
@@ -210,8 +217,22 @@ def read_compressed_file(path: Path, digest: str = "") -> bytes:
         FileNotFoundError: It is missing.
         VerificationError: Its content has another digest or trailing bytes.
     """
-    packed = read_file(path)
-    name = f"{path.parent.name}/{path.name}"
+    return decompress_object(
+        read_file(path), digest or path.name, f"{path.parent.name}/{path.name}"
+    )
+
+
+def decompress_object(packed: bytes, digest: str, name: str) -> bytes:
+    """Decompress a whole file.
+
+    Args:
+        packed: Its bytes.
+        digest: Expected digest.
+        name: Its name, for the message.
+
+    Raises:
+        VerificationError: Its content has another digest or trailing bytes.
+    """
     reader = zstandard.ZstdDecompressor().decompressobj()
     try:
         data = reader.decompress(packed)
@@ -222,7 +243,7 @@ def read_compressed_file(path: Path, digest: str = "") -> bytes:
             f"{name} is damaged: {len(reader.unused_data)} extra bytes follow the "
             "end of the data"
         )
-    if not reader.eof or hashlib.sha256(data).hexdigest() != (digest or path.name):
+    if not reader.eof or hashlib.sha256(data).hexdigest() != digest:
         raise VerificationError(f"{name} is damaged")
     return data
 

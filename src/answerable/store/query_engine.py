@@ -236,10 +236,16 @@ class EventQueries:
     def _set_aside_damaged_segments(self) -> None:
         """Look for damaged segment files, and build the views again without them."""
         from answerable.evidence.log_entries import list_live_segments
-        from answerable.store.damaged_segments import find_damaged_files
+        from answerable.store.damaged_segments import (
+            discard_files,
+            find_damaged_files,
+        )
 
         live = list_live_segments(self._log.entries())
-        self._damaged = {**self._damaged, **find_damaged_files(self._layout, live)}
+        damaged = find_damaged_files(self._layout, live)
+        if self._layout.remote is not None:  # they are read from there again
+            damaged = discard_files(self._layout, live, damaged)
+        self._damaged = {**self._damaged, **damaged}
         if self._index is None:
             self._close_engine()  # it keeps what it read of a file
         self._state = self._sources = None
@@ -328,6 +334,7 @@ class EventQueries:
 
     def _read_event_sources(self) -> "EventSources":
         """Read the current segments with their statistics, and unsealed records."""
+        from answerable.store.damaged_segments import select_local_segments
         from answerable.store.event_sources import EventSources
 
         found = EventSources.read(self._layout, self._log, self._damaged)
@@ -335,7 +342,8 @@ class EventQueries:
             found = replace(found, foreign=tuple(self._foreign.files))
         if not found.segments:
             return found
-        known = self._get_catalogue().get_statistics(found.segments)
+        here = select_local_segments(self._layout, found.segments)
+        known = self._get_catalogue().get_statistics(here)
         return replace(found, statistics=known)
 
     def _get_catalogue(self) -> "SegmentCatalogue":
@@ -355,8 +363,12 @@ class EventQueries:
         """Store the statistics of all segments, without those of obsolete files."""
         import duckdb
 
+        from answerable.store.damaged_segments import select_local_segments
+
         with suppress(duckdb.Error, EnvironmentFailure):
-            self._get_catalogue().drop_obsolete(self._get_current_sources().segments)
+            segments = self._get_current_sources().segments
+            here = select_local_segments(self._layout, segments)
+            self._get_catalogue().drop_obsolete(here)
 
     def _open_engine(self) -> "DuckDbEngine":
         """Open an engine over the segments and the foreign events."""

@@ -37,6 +37,7 @@ def record_restore(
         VerificationError: The log does not match its own checkpoint, or the exported
             one is not signed by the store's key.
     """
+    store.layout.refuse_remote()
     with store.log.lock():
         store.log.verify_entries()
         note = store.log.checkpoint()

@@ -57,6 +57,7 @@ def apply_retention(
         VerificationError: A segment or a hold cannot be read; nothing was removed.
         EnvironmentFailure: The disk failed; the command may be repeated.
     """
+    store.layout.refuse_remote()
     before = format_day(now // DAY_NS - days + 1)
     condition = RowCondition("source = ?", (source,)) if source else ALL_ROWS
     sweep_temporary_folders(store.layout)

@@ -66,6 +66,7 @@ def plan_removal(
         condition: Rows that the policy removes.
         get_hold: Rows of a day that legal holds keep; None for none.
     """
+    store.layout.refuse_remote()
     unreadable = store.find_unreadable_segments()
     planned: list[PlannedRemoval] = []
     engine = DuckDbEngine(store.layout.segments)

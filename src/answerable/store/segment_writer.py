@@ -169,6 +169,7 @@ def _find_rows_sealed_elsewhere(
     other_segments: Sequence[SegmentManifest],
 ) -> set[int]:
     """Find the rows that segments of other journals contain already."""
+    layout.require_segments(other_segments)
     other_segments = [
         m for m in other_segments if layout.has_segment_file(m.day, m.segment)
     ]

@@ -9,8 +9,6 @@ import msgspec
 
 from answerable.evidence.log_entries import (
     JournalOpened,
-    JournalSealed,
-    LogEntry,
     SegmentManifest,
 )
 from answerable.model.errors import VerificationError
@@ -18,24 +16,14 @@ from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.lazy_dataclass import dataclass
 from answerable.store import journal_files
 from answerable.store.deduplication import KnownEventIds, StoredEvent
-from answerable.store.durable_files import (
-    mark_crash_point,
-    sync_folder,
-    translate_os_errors,
-)
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
 from answerable.store.query_tables import NamedTable, ParquetTable
 from answerable.store.sealing_process import SealingProcess
 from answerable.store.search_index import EventPlace, SearchIndex
-from answerable.store.segment_writer import (
-    WrittenSegments,
-    list_segments_sealed_since,
-    write_journal_segments,
-)
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, open_layout
-from answerable.store.transparency_log import TransparencyLog
+from answerable.store.transparency_log import ANY_ENTRY, TransparencyLog
 
 if TYPE_CHECKING:
     from answerable.store.query_views import ViewDefinitions
@@ -216,7 +204,8 @@ class EvidenceStore:
         """Seal a full journal in a separate process while more events arrive."""
         writer.close()
         self._writer = None
-        if self._sealer.wait():
+        # The process that seals has no client of object storage.
+        if self.layout.remote is None and self._sealer.wait():
             # Logged now: sealing holds the log's lock until it is done.
             self._open_journal(now)
             if self._sealer.start(writer.name, now):
@@ -239,52 +228,15 @@ class EvidenceStore:
             VerificationError: The journal or the log was changed on disk.
             EnvironmentFailure: The disk failed.
         """
-        with journal_files.lock_ended_journal(self.layout, name) as mine:
-            if not mine:
-                return 0
-            with self.log.lock():
-                entries = self.log.entries()
-                sealed = {e.journal for e in entries if isinstance(e, JournalSealed)}
-                done = name in sealed
-                written = WrittenSegments([], {})
-                if not done and not self._is_unused_journal(name, entries):
-                    load = (
-                        journal_files.load_valid_journal
-                        if must_be_valid
-                        else journal_files.load_journal
-                    )
-                    journal = load(self.layout, self.keys, name)
-                    mark_crash_point("seal-begin")
-                    previous = [
-                        e.segment for e in entries if isinstance(e, SegmentManifest)
-                    ]
-                    written = write_journal_segments(
-                        self.layout,
-                        name,
-                        journal,
-                        previous[-1] if previous else "",
-                        list_segments_sealed_since(entries, name),
-                        now,
-                    )
-                    self.log.append(written.entries)
-            mark_crash_point("seal-committed")
-            with translate_os_errors("remove", self.layout.journal_file(name)):
-                self.layout.journal_file(name).unlink()
-                mark_crash_point("seal-removed")
-                self.layout.head_file(name).unlink(missing_ok=True)
-                sync_folder(self.layout.journal)
+        from answerable.store.journal_sealing import seal_ended_journal
+
+        written = seal_ended_journal(
+            self.layout, self.log, self.keys, (name, now), must_be_valid=must_be_valid
+        )
+        if written is None:
+            return 0
         self.queries.add_to_catalogue(written.statistics)
         return max(len(written.entries) - 1, 0)
-
-    def _is_unused_journal(self, name: str, entries: Sequence[LogEntry]) -> bool:
-        """Return whether a process ended before its journal was logged as opened.
-
-        Nothing in such a journal was acknowledged, and its header may be cut short.
-        """
-        opened = {e.journal for e in entries if isinstance(e, JournalOpened)}
-        if name in opened:  # the usual case: it is not read twice
-            return False
-        return not journal_files.load_journal(self.layout, self.keys, name).records
 
     def run_query(
         self,
@@ -377,7 +329,9 @@ class EvidenceStore:
         if self._writer is None:
             writer = journal_files.JournalWriter(self.layout, self.keys)
             try:
-                self.log.append([JournalOpened(journal=writer.name, at=str(now))])
+                self.log.append(
+                    [JournalOpened(journal=writer.name, at=str(now))], after=ANY_ENTRY
+                )
             except BaseException:
                 writer.close()
                 raise

@@ -27,11 +27,13 @@ _FINGERPRINT_HEX = 24
 _FINGERPRINT_KEY = "fingerprint.key"
 
 
-def _build_missing_key_error(path: Path) -> EnvironmentFailure:
+def _build_missing_key_error(layout: StoreLayout, path: Path) -> EnvironmentFailure:
     """Build the error for a missing key file."""
     return EnvironmentFailure(
         f"{path} is missing: this store was created with it",
-        "restore it from a backup; sealed events can be verified without it",
+        "restore it from a backup; sealed events can be verified without it"
+        if layout.remote is None
+        else "copy the folder keys from the machine that created the store",
     )
 
 
@@ -81,7 +83,7 @@ class LogKeys:
             try:
                 self._public = VerifierKey.parse(read_file(path).decode("utf-8"))
             except FileNotFoundError:
-                self._public = self._create_keys()
+                self._public = self._join_log() or self._create_keys()
             except UnicodeDecodeError as error:
                 raise EnvironmentFailure(
                     f"{path} is damaged", "restore it from a backup"
@@ -109,6 +111,29 @@ class LogKeys:
         """Return whether a signature is by this store's log key."""
         return verify_bytes(self.public_key, signature, data)
 
+    def _join_log(self) -> VerifierKey | None:
+        """Take the public key of the log in object storage; None if there is none.
+
+        Raises:
+            UsageError: The signing key here belongs to another log.
+        """
+        if self._layout.remote is None:
+            return None
+        remote = self._layout.remote.log
+        text = remote.read_public_key()
+        if not text:
+            return None
+        public = VerifierKey.parse(text.decode("utf-8"))
+        own = (self._layout.keys / "log.key").exists()
+        if own:
+            seed = self._read_secret_key("log.key")
+            raw = derive_verifier_key("answerable", seed).raw
+            remote.check_public_key(f"{VerifierKey(public.name, raw)}\n".encode())
+        if own and remote.read_head() is None:
+            return None  # created in part: creating it is repeated
+        write_file(self._layout.keys / "log.pub", f"{public}\n".encode())
+        return public
+
     def _create_keys(self) -> VerifierKey:
         """Create all keys and an empty checkpoint; the public key is written last."""
         from answerable.evidence.merkle import EMPTY_ROOT
@@ -123,7 +148,10 @@ class LogKeys:
         name = f"answerable.local/{hashlib.sha256(raw).hexdigest()[:16]}"
         public = VerifierKey(name, raw)
         empty = Checkpoint(name, 0, EMPTY_ROOT, self.fingerprint_digest())
-        _create_file_once(self._layout.log / "checkpoint", empty.sign(public, seed))
+        note = empty.sign(public, seed)
+        if self._layout.remote is not None:
+            self._layout.remote.log.create(f"{public}\n".encode(), note)
+        _create_file_once(self._layout.log / "checkpoint", note)
         write_file(self._layout.keys / "log.pub", f"{public}\n".encode())
         return public
 
@@ -136,7 +164,7 @@ class LogKeys:
         if path.exists():
             return
         if (self._layout.log / "checkpoint").exists():
-            raise _build_missing_key_error(path)
+            raise _build_missing_key_error(self._layout, path)
         _create_file_once(path, os.urandom(_KEY_BYTES).hex().encode() + b"\n")
 
     def _read_secret_key(self, name: str) -> bytes:
@@ -145,7 +173,7 @@ class LogKeys:
         try:
             refuse_access_by_others(self._layout, path, FILE_MODE)
         except FileNotFoundError:
-            raise _build_missing_key_error(path) from None
+            raise _build_missing_key_error(self._layout, path) from None
         try:
             data = bytes.fromhex(read_file(path).decode("ascii").strip())
         except (ValueError, UnicodeDecodeError) as error:

@@ -4,13 +4,17 @@ import hashlib
 import os
 import shlex
 import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from answerable.evidence.canonical_event import reject_duplicate_names
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.lazy_dataclass import dataclass
+from answerable.store.bucket import BINDING_FILE
 from answerable.store.durable_files import (
     FOLDER_MODE,
     GROUP_MODE,
@@ -24,6 +28,10 @@ from answerable.store.durable_files import (
     translate_os_errors,
     write_file,
 )
+
+if TYPE_CHECKING:
+    from answerable.evidence.log_entries import SegmentManifest
+    from answerable.store.remote_store import RemoteStore
 
 STORE_SCHEMA = 1
 # Derived tables in Parquet files, without the ending; see `chain_file`.
@@ -39,9 +47,15 @@ class _StoreFormat(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class StoreLayout:
-    """Folders and files of a store."""
+    """Folders and files of a store.
+
+    Attributes:
+        root: Its folder.
+        remote: Object storage with the sealed evidence; None for a local store.
+    """
 
     root: Path
+    remote: "RemoteStore | None" = field(default=None, compare=False)
 
     @property
     def format(self) -> Path:
@@ -119,12 +133,51 @@ class StoreLayout:
         return self.journal / f"{name}.head"
 
     def has_segment_file(self, day: str, segment: str) -> bool:
-        """Return whether the Parquet file of a segment is a regular file."""
-        return self.segment_file(day, segment, ".parquet").is_file()
+        """Return whether the Parquet file of a segment is a regular file.
+
+        True for each segment in object storage, which `require_segments` reads.
+        """
+        return (
+            self.remote is not None
+            or self.segment_file(day, segment, ".parquet").is_file()
+        )
 
     def segment_file(self, day: str, segment: str, ending: str) -> Path:
         """Path of a segment's Parquet file, leaves or manifest."""
         return self.segments / f"day={day}" / f"{segment}{ending}"
+
+    def require_segments(
+        self,
+        segments: "Iterable[SegmentManifest]",
+        endings: Sequence[str] = (".parquet",),
+    ) -> None:
+        """Read files of segments from object storage, if they are not here yet.
+
+        Raises:
+            VerificationError: A file is missing, or does not match its manifest.
+        """
+        if self.remote is not None:
+            self.remote.files.fetch_segments(self.root, segments, endings)
+
+    def require_object(self, path: Path) -> None:
+        """Read an object from object storage, if it is not here yet.
+
+        Raises:
+            VerificationError: Its content does not match its digest.
+        """
+        if self.remote is not None:
+            self.remote.files.fetch_object(path)
+
+    def refuse_remote(self) -> None:
+        """Refuse an operation that only a local store has.
+
+        Raises:
+            UsageError: The store is in object storage.
+        """
+        if self.remote is not None:
+            from answerable.store.remote_files import build_unavailable_error
+
+            raise build_unavailable_error(self.remote.location)
 
 
 def open_layout(root: Path, *, create: bool) -> StoreLayout:
@@ -134,12 +187,14 @@ def open_layout(root: Path, *, create: bool) -> StoreLayout:
         UsageError: There is no store and `create` is off.
         EnvironmentFailure: A newer release created it, or it is not readable.
     """
-    layout = StoreLayout(root)
+    layout = StoreLayout(root, _read_binding(root))
     _refuse_dangling_links(layout)
     refuse_root_in_foreign_folder(root)
     with translate_os_errors("open", root):
         exists = layout.format.exists()
     if not exists:
+        if not create and layout.remote is not None:
+            create = bool(layout.remote.log.read_public_key())
         if not create:
             raise UsageError(
                 f"no store at {root}",
@@ -149,6 +204,15 @@ def open_layout(root: Path, *, create: bool) -> StoreLayout:
         _create_store_folders(layout)
     _check_format(layout)
     return layout
+
+
+def _read_binding(root: Path) -> "RemoteStore | None":
+    """Return the object storage of a folder; None for a local store."""
+    if not (root / BINDING_FILE).exists():
+        return None
+    from answerable.store.remote_store import read_binding
+
+    return read_binding(root)
 
 
 def is_store_folder(root: Path) -> bool:
@@ -217,8 +281,13 @@ def _is_half_made_store(path: Path, folders: tuple[Path, ...]) -> bool:
         return path.is_dir() and not path.is_symlink()
     if path.name == "kills" or path.name.startswith(".kills."):
         return True
-    if path.name.startswith(".format.json.") or path.name == "format.json":
+    if path.name.startswith(".format.json.") or path.name in (
+        "format.json",
+        BINDING_FILE,
+    ):
         return True
+    if path.name == "keys" and (path.parent / BINDING_FILE).exists():
+        return True  # copied from another machine
     return path in folders and not any(path.iterdir())
 
 

@@ -68,6 +68,7 @@ def repair_store(
     Raises:
         EnvironmentFailure: The disk failed; the command may be repeated.
     """
+    store.layout.refuse_remote()
     with store.log.lock():
         states = read_segment_states(store.log.entries())
         steps = [

@@ -5,6 +5,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
 from answerable.evidence.log_entries import LogEntry, decode_entry, encode_entry
@@ -29,7 +30,18 @@ from answerable.store.durable_files import (
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 
+if TYPE_CHECKING:
+    from answerable.store.remote_log import RemoteLog
+
 _LOCK_POLL = 0.02  # seconds between two attempts, where the wait is limited
+_MAX_READS = 20  # of a log that other writers replace meanwhile
+_MAX_COMMITS = 200  # attempts to append before others do
+# Entries may be appended after any others.
+ANY_ENTRY: tuple[type, ...] = (object,)
+
+
+class LogChangedError(EnvironmentFailure):
+    """Another writer appended entries that these entries depend on."""
 
 
 class TransparencyLog:
@@ -47,6 +59,7 @@ class TransparencyLog:
         self._entries: list[LogEntry] = []
         self._depth = 0
         self._handle = -1
+        self._version = ""  # of the checkpoint in object storage
         self.lock_timeout: float | None = None
 
     @contextlib.contextmanager
@@ -68,6 +81,8 @@ class TransparencyLog:
             self._handle = handle
         self._depth += 1
         try:
+            if self._depth == 1:
+                self._pull()
             yield
         finally:
             self._depth -= 1
@@ -97,8 +112,17 @@ class TransparencyLog:
                 return
             time.sleep(_LOCK_POLL)
 
+    @property
+    def is_locked(self) -> bool:
+        """Return whether this object holds the lock."""
+        return self._depth > 0
+
     def checkpoint(self) -> bytes:
         """Read the signed checkpoint; empty if there is none."""
+        remote = self._layout.remote
+        if remote is not None and self._depth == 0 and remote.log.is_due():
+            with self.lock():
+                pass
         try:
             return read_file(self._layout.log / "checkpoint")
         except FileNotFoundError:
@@ -162,53 +186,158 @@ class TransparencyLog:
             "restore the log folder from a backup",
         )
 
-    def append(self, entries: Sequence[LogEntry]) -> Checkpoint:
+    def append(
+        self, entries: Sequence[LogEntry], *, after: tuple[type, ...] = ()
+    ) -> Checkpoint:
         """Append entries to the Merkle tree, and sign a checkpoint over it.
 
-        The checkpoint commits the append: until it is renamed into place the log has
-        not grown, and a retry writes the same tiles.
+        The checkpoint commits the append: until it is renamed into place, or replaced
+        in object storage, the log has not grown, and a retry writes the same tiles.
+
+        Args:
+            entries: The entries.
+            after: Types of entries that other machines may append before these.
 
         Raises:
             VerificationError: The log on disk does not match its checkpoint.
             EnvironmentFailure: The disk failed; the log is unchanged.
+            LogChangedError: Another machine appended an entry of another type.
         """
+        with self.lock():
+            remote = self._layout.remote
+            if remote is not None:
+                remote.files.upload(self._layout.root, entries)
+            fresh = [encode_entry(entry) for entry in entries]
+            for _ in range(_MAX_COMMITS):
+                last, checkpoint, note, leaves = self._grow(fresh)
+                old, data = len(self._bytes), [*self._bytes, *fresh]
+                if remote is not None:
+                    written = remote.log.commit(
+                        last, self._version, data, (checkpoint, note)
+                    )
+                    if not written:
+                        self._pull()
+                        moved = self._bytes[old:]
+                        if all(each in moved for each in fresh):  # by a lost answer
+                            return parse_checkpoint(self._seen, self._keys.public_key)
+                        self._refuse_changes(self._entries[old:], after)
+                        continue
+                    self._version = written
+                self._write_log(old, data, leaves, note)
+                self._entries = [*self._entries, *entries]
+                return checkpoint
+            raise build_log_changed_error()
+
+    def _grow(
+        self, fresh: Sequence[bytes]
+    ) -> tuple[Checkpoint, Checkpoint, bytes, list[bytes]]:
+        """Return the last checkpoint, the next one, it signed, and all leaf hashes."""
         from answerable.evidence.merkle import MerkleFrontier, leaf_hash
 
-        with self.lock():
-            key = self._keys.public_key  # makes the first checkpoint with the keys
+        key = self._keys.public_key  # makes the first checkpoint with the keys
+        if not self._seen:
+            self._pull()
+        self._reload_entries()
+        leaves = [leaf_hash(data) for data in self._bytes]
+        if not self._seen:
+            raise build_missing_log_error()
+        last = parse_checkpoint(self._seen, key)
+        if last.root != MerkleFrontier(leaves).root():
+            raise _build_log_changed_error()
+        named = self._keys.fingerprint_digest() or last.fingerprint_key
+        if last.fingerprint_key not in (b"", named):
+            raise build_fingerprint_key_error()
+        leaves += [leaf_hash(entry) for entry in fresh]
+        root = MerkleFrontier(leaves).root()
+        checkpoint = Checkpoint(key.name, len(leaves), root, named)
+        note = checkpoint.sign(key, self._keys.signing_seed())
+        return last, checkpoint, note, leaves
+
+    def _refuse_changes(
+        self, added: Sequence[LogEntry], after: tuple[type, ...]
+    ) -> None:
+        """Refuse to append after entries that the new ones depend on.
+
+        Raises:
+            LogChangedError: An entry is of another type.
+        """
+        if not all(isinstance(each, after) for each in added):
+            raise build_log_changed_error()
+
+    def _write_log(
+        self, old: int, data: list[bytes], leaves: Sequence[bytes], note: bytes
+    ) -> None:
+        """Write entries, tiles and, last, the checkpoint to the local folder."""
+        mark_crash_point("log-begin")
+        for index, width in list_tile_widths(len(data)):
+            if index * TILE_WIDTH + width > old:
+                bundle = pack_entries(
+                    data[index * TILE_WIDTH : index * TILE_WIDTH + width]
+                )
+                self._write_log_file(entries_path(index, width), bundle)
+        mark_crash_point("log-entries")
+        for path, tile in compute_changed_tiles(old, leaves).items():
+            self._write_log_file(path, tile)
+        mark_crash_point("log-tiles")
+        write_file(self._layout.log / "checkpoint", note)
+        mark_crash_point("log-checkpoint")
+        self._delete_partial_tiles(len(data))
+        self._bytes, self._seen = data, note
+
+    def _pull(self) -> None:
+        """Read what other machines appended in object storage; the lock is held.
+
+        Raises:
+            VerificationError: The log there does not continue the one here.
+            EnvironmentFailure: Object storage cannot be read.
+        """
+        remote = self._layout.remote
+        if remote is None:
+            return
+        for _ in range(_MAX_READS):
+            head = remote.log.read_head()
             self._reload_entries()
-            leaves = [leaf_hash(data) for data in self._bytes]
-            if not self._seen:
-                raise build_missing_log_error()
-            last = parse_checkpoint(self._seen, key)
-            if last.root != MerkleFrontier(leaves).root():
-                raise _build_log_changed_error()
-            named = self._keys.fingerprint_digest() or last.fingerprint_key
-            if last.fingerprint_key not in (b"", named):
-                raise build_fingerprint_key_error()
-            fresh = [encode_entry(entry) for entry in entries]
-            old, data = len(self._bytes), [*self._bytes, *fresh]
-            leaves += [leaf_hash(entry) for entry in fresh]
-            mark_crash_point("log-begin")
-            for index, width in list_tile_widths(len(data)):
-                if index * TILE_WIDTH + width > old:
-                    bundle = pack_entries(
-                        data[index * TILE_WIDTH : index * TILE_WIDTH + width]
+            if head is None:
+                if self._bytes:
+                    raise VerificationError(
+                        f"log/checkpoint is missing in {remote.location}",
+                        "restore the objects of the bucket",
                     )
-                    self._write_log_file(entries_path(index, width), bundle)
-            mark_crash_point("log-entries")
-            for path, tile in compute_changed_tiles(old, leaves).items():
-                self._write_log_file(path, tile)
-            mark_crash_point("log-tiles")
-            root = MerkleFrontier(leaves).root()
-            checkpoint = Checkpoint(key.name, len(data), root, named)
-            note = checkpoint.sign(key, self._keys.signing_seed())
-            write_file(self._layout.log / "checkpoint", note)
-            mark_crash_point("log-checkpoint")
-            self._delete_partial_tiles(len(data))
-            self._bytes, self._seen = data, note
-            self._entries = [*self._entries, *entries]
-            return checkpoint
+                return
+            if head.note == self._seen:
+                self._version = head.version
+                return
+            if self._take_over(remote.log, head.note):
+                self._version = head.version
+                return
+        raise build_log_changed_error()
+
+    def _take_over(self, remote: "RemoteLog", note: bytes) -> bool:
+        """Write the log of a newer checkpoint here; False if it was replaced again."""
+        from answerable.evidence.merkle import MerkleFrontier, leaf_hash
+
+        checkpoint = parse_checkpoint(note, self._keys.public_key)
+        old = self._bytes
+        if checkpoint.size < len(old):
+            raise VerificationError(
+                f"the log in {remote.location} has {checkpoint.size:,} entries, fewer "
+                f"than were read before ({len(old):,})",
+                "it was replaced by an older one: restore the objects of the bucket",
+            )
+        data = remote.read_entries(checkpoint, old)
+        if data is None:
+            return False
+        leaves = [leaf_hash(entry) for entry in data]
+        if checkpoint.root != MerkleFrontier(leaves).root() or data[: len(old)] != old:
+            raise VerificationError(
+                f"the log in {remote.location} does not continue the one that was read "
+                "before",
+                "find the change with: answerable evidence verify",
+            )
+        entries = [decode_entry(entry) for entry in data[len(old) :]]
+        self._write_log(len(old), data, leaves, note)
+        self._entries = [*self._entries[: len(old)], *entries]
+        return True
 
     def _write_log_file(self, path: str, data: bytes) -> None:
         """Write a file of the log, and create its folder."""
@@ -235,6 +364,13 @@ class TransparencyLog:
         for old in folder.glob("*") if folder.is_dir() else ():
             if old.name.isdigit() and int(old.name) < width:
                 old.unlink(missing_ok=True)
+
+
+def build_log_changed_error() -> LogChangedError:
+    """Build the error for a log to which another machine appends."""
+    return LogChangedError(
+        "another machine appended to the log meanwhile", "run the command again"
+    )
 
 
 def build_missing_log_error() -> VerificationError:

@@ -1,0 +1,158 @@
+"""S3-compatible bucket with conditional writes, for a store in object storage.
+
+Writes send `If-None-Match: *` or `If-Match: ETAG`
+(docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html) and the SHA-256 of
+the object, so that the server refuses one that arrived in part. boto3 finds credentials,
+region and endpoint (`AWS_ENDPOINT_URL_S3`).
+"""
+
+import random
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from answerable.connectors.boto3_import import require_boto3
+from answerable.model.errors import EnvironmentFailure, UsageError
+
+_LOCATION = re.compile(
+    r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([\x21-\x7e]{1,900}))?"
+)
+_MISSING = frozenset({"404", "NoSuchKey"})
+# 409: two conditional writes at once; neither answer says which one was first.
+_REFUSED = frozenset({"412", "PreconditionFailed", "ConditionalRequestConflict"})
+_ATTEMPTS, _FIRST_DELAY, _MAX_DELAY = 8, 0.05, 3.0  # seconds
+_FINAL_STATUS = 500  # a client error below it is not repeated
+_THROTTLED = frozenset(
+    {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout"}
+)
+
+
+class _ConditionFailedError(Exception):
+    """The condition of a write does not hold."""
+
+
+def open_s3_bucket(location: str) -> "S3Bucket":
+    """Open the bucket of `s3://BUCKET/PREFIX`.
+
+    Raises:
+        UsageError: The location is malformed.
+        EnvironmentFailure: boto3 is not installed.
+    """
+    return S3Bucket(*parse_location(location))
+
+
+def parse_location(location: str) -> tuple[str, str]:
+    """Parse `s3://BUCKET/PREFIX` into bucket and prefix; the prefix may be empty.
+
+    Raises:
+        UsageError: The location is malformed.
+    """
+    found = _LOCATION.fullmatch(location)
+    if found is None:
+        raise UsageError(
+            f"not a place in object storage (got {location[:80]!r})",
+            "expected s3://BUCKET/PREFIX",
+        )
+    return found[1], (found[2] or "").strip("/")
+
+
+class S3Bucket:
+    """Objects under a prefix of an S3-compatible bucket."""
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        with require_boto3("a store in object storage"):
+            import boto3
+            from botocore.config import Config
+        self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
+        # Repeated here: botocore's own repetition hides that a write may have happened.
+        config = Config(
+            connect_timeout=10,
+            read_timeout=60,
+            retries={"total_max_attempts": 1},
+            max_pool_connections=16,
+        )
+        self._client: Any = boto3.client("s3", config=config)
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        """Read an object and its version (ETag); None if there is none."""
+
+        def read() -> tuple[bytes, str]:
+            found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            return found["Body"].read(), found["ETag"]
+
+        found: tuple[bytes, str] | None = self._repeat("read", key, read)
+        return found
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one of that key; return whether it did."""
+        return bool(self._put(key, data, IfNoneMatch="*"))
+
+    def overwrite(self, key: str, data: bytes) -> None:
+        """Write an object, whether there is one or not."""
+        self._put(key, data)
+
+    def replace(self, key: str, data: bytes, version: str) -> str:
+        """Write an object if it still has this version; return the new one or empty."""
+        return self._put(key, data, IfMatch=version)
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if there is one."""
+        name = self._prefix + key
+        self._repeat(
+            "delete",
+            key,
+            lambda: self._client.delete_object(Bucket=self._bucket, Key=name),
+        )
+
+    def _put(self, key: str, data: bytes, **condition: str) -> str:
+        """Write an object under a condition; return its version, empty if refused."""
+
+        def write() -> str:
+            return str(
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=self._prefix + key,
+                    Body=data,
+                    ChecksumAlgorithm="SHA256",
+                    **condition,
+                )["ETag"]
+            )
+
+        try:
+            return str(self._repeat("write", key, write))
+        except _ConditionFailedError:
+            return ""
+
+    def _repeat(self, what: str, key: str, call: Callable[[], Any]) -> Any:
+        """Call until it succeeds; None for a missing object.
+
+        Raises:
+            EnvironmentFailure: The last attempt failed too, or a repetition is useless.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        for attempt in range(_ATTEMPTS):
+            try:
+                return call()
+            except ClientError as error:
+                code = str(error.response.get("Error", {}).get("Code", ""))[:80]
+                facts = error.response.get("ResponseMetadata", {})
+                if code in _REFUSED:
+                    raise _ConditionFailedError from None
+                if code in _MISSING and what != "write":
+                    return None
+                status = int(facts.get("HTTPStatusCode", 0))
+                again = status >= _FINAL_STATUS or code in _THROTTLED
+            except BotoCoreError as error:
+                code = type(error).__name__
+                again = code not in ("NoCredentialsError", "NoRegionError")
+            if not again or attempt == _ATTEMPTS - 1:
+                break
+            delay = min(_MAX_DELAY, _FIRST_DELAY * 2**attempt)
+            time.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - no secret
+        raise EnvironmentFailure(
+            f"cannot {what} s3://{self._bucket}/{self._prefix}{key} ({code})",
+            "check the bucket, its endpoint, and that the identity has s3:GetObject, "
+            "s3:PutObject and s3:DeleteObject there; then run it again",
+        ) from None

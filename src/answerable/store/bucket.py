@@ -1,0 +1,87 @@
+"""Bucket of object storage with conditional writes, and the function that opens one.
+
+The store does not know a cloud's client: the command line registers the function.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from answerable.model.errors import EnvironmentFailure, UsageError
+
+BINDING_FILE = "remote.json"  # the folder is journal and cache of object storage
+
+
+class Bucket(Protocol):
+    """Objects under one prefix; every write is durable when it returns.
+
+    Each method repeats a request that failed, and raises `EnvironmentFailure` after the
+    last attempt: a write may then have happened, or happen later.
+    """
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        """Read an object and its version (ETag); None if there is none."""
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one of that key; return whether it did."""
+
+    def overwrite(self, key: str, data: bytes) -> None:
+        """Write an object, whether there is one or not."""
+
+    def replace(self, key: str, data: bytes, version: str) -> str:
+        """Write an object if it still has this version; return the new one.
+
+        Empty if it has another version, which a repeated request may have written.
+        """
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if there is one."""
+
+
+BucketOpener = Callable[[str], Bucket]
+_openers: list[BucketOpener] = []
+
+
+def register_bucket_opener(opener: BucketOpener) -> None:
+    """Register the function that opens the bucket of `s3://BUCKET/PREFIX`."""
+    _openers[:] = [opener]
+
+
+def open_bucket(location: str) -> Bucket:
+    """Open the bucket of a location with the registered function.
+
+    Raises:
+        EnvironmentFailure: None is registered, or a program is missing.
+    """
+    if not _openers:
+        raise EnvironmentFailure(
+            f"this process cannot open {location}", "use the command: answerable"
+        )
+    return _openers[0](location)
+
+
+def write_once(
+    bucket: Bucket, key: str, data: bytes, is_intact: Callable[[bytes], bool]
+) -> None:
+    """Write an object whose name says what it holds, unless it is there.
+
+    One that arrived in part, at a server that kept it, is written again.
+    """
+    if bucket.create(key, data):
+        return
+    found = bucket.get(key)
+    if found is None or not is_intact(found[0]):
+        bucket.overwrite(key, data)
+
+
+def refuse_remote_folder(folder: Path, what: str) -> None:
+    """Refuse a file of one machine in the local folder of a store in object storage.
+
+    Raises:
+        UsageError: The folder is one: the file would not have an effect elsewhere.
+    """
+    if (folder / BINDING_FILE).exists():
+        raise UsageError(
+            f"{what} need a local store ({folder} belongs to a store in object storage)",
+            "name a local store for servers, run and kill: --store DIR",
+        )

@@ -1,0 +1,127 @@
+"""Seal the journal of an ended process: segments first, then one commit to the log."""
+
+import random
+import time
+from collections.abc import Sequence
+
+from answerable.evidence.log_entries import (
+    JournalOpened,
+    JournalSealed,
+    LogEntry,
+    ObjectEntry,
+    SegmentManifest,
+)
+from answerable.store import journal_files
+from answerable.store.durable_files import (
+    mark_crash_point,
+    sync_folder,
+    translate_os_errors,
+)
+from answerable.store.segment_writer import (
+    WrittenSegments,
+    list_segments_sealed_since,
+    write_journal_segments,
+)
+from answerable.store.store_keys import LogKeys
+from answerable.store.store_layout import StoreLayout
+from answerable.store.transparency_log import LogChangedError, TransparencyLog
+
+_ATTEMPTS = 50  # of sealing again, when another machine sealed meanwhile
+_MAX_DELAY = 0.5  # seconds between two of them
+
+
+def seal_ended_journal(
+    layout: StoreLayout,
+    log: TransparencyLog,
+    keys: LogKeys,
+    journal: tuple[str, int],
+    *,
+    must_be_valid: bool,
+) -> WrittenSegments | None:
+    """Seal one journal, unless its process is alive.
+
+    Args:
+        layout: Layout of the store.
+        log: Its log.
+        keys: Its keys.
+        journal: Name of the journal, and UTC nanoseconds.
+        must_be_valid: Refuse an invalid journal; else seal its valid part.
+
+    Returns:
+        What was written; None if the process is alive or the journal is missing.
+
+    Raises:
+        VerificationError: The journal or the log was changed on disk.
+        EnvironmentFailure: The disk failed.
+    """
+    name, now = journal
+    with journal_files.lock_ended_journal(layout, name) as mine:
+        if not mine:
+            return None
+        for attempt in range(_ATTEMPTS):
+            try:
+                with log.lock():
+                    written = _write_and_commit(
+                        layout, log, keys, (name, now), must_be_valid=must_be_valid
+                    )
+                break
+            except LogChangedError:
+                # Another machine sealed segments, which may have the same events.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(random.uniform(0, _MAX_DELAY))  # noqa: S311 - no secret
+        mark_crash_point("seal-committed")
+        with translate_os_errors("remove", layout.journal_file(name)):
+            layout.journal_file(name).unlink()
+            mark_crash_point("seal-removed")
+            layout.head_file(name).unlink(missing_ok=True)
+            sync_folder(layout.journal)
+    return written
+
+
+def _write_and_commit(
+    layout: StoreLayout,
+    log: TransparencyLog,
+    keys: LogKeys,
+    journal: tuple[str, int],
+    *,
+    must_be_valid: bool,
+) -> WrittenSegments:
+    """Write the segments of a journal that is not sealed, and append them to the log."""
+    name, now = journal
+    entries = log.entries()
+    if any(isinstance(e, JournalSealed) and e.journal == name for e in entries):
+        return WrittenSegments([], {})
+    if _is_unused_journal(layout, keys, name, entries):
+        return WrittenSegments([], {})
+    load = (
+        journal_files.load_valid_journal
+        if must_be_valid
+        else journal_files.load_journal
+    )
+    contents = load(layout, keys, name)
+    mark_crash_point("seal-begin")
+    previous = [e.segment for e in entries if isinstance(e, SegmentManifest)]
+    written = write_journal_segments(
+        layout,
+        name,
+        contents,
+        previous[-1] if previous else "",
+        list_segments_sealed_since(entries, name),
+        now,
+    )
+    log.append(written.entries, after=(JournalOpened, ObjectEntry))
+    return written
+
+
+def _is_unused_journal(
+    layout: StoreLayout, keys: LogKeys, name: str, entries: Sequence[LogEntry]
+) -> bool:
+    """Return whether a process ended before its journal was logged as opened.
+
+    Nothing in such a journal was acknowledged, and its header may be cut short.
+    """
+    opened = {e.journal for e in entries if isinstance(e, JournalOpened)}
+    if name in opened:  # the usual case: it is not read twice
+        return False
+    return not journal_files.load_journal(layout, keys, name).records

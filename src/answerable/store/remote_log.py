@@ -1,0 +1,236 @@
+"""Transparency log in object storage: checkpoint, bundles of entries, tails.
+
+    log/checkpoint         signed; replaced by compare-and-swap alone
+    log/key                public key of the log
+    log/tail/SIZE-ROOT     entries after the last full bundle, of the log with this root
+    log/tile/entries/NNN   full bundles of entries (C2SP tlog-tiles)
+
+A bundle is written after the checkpoint that covers it, and before the next one, so that
+its content is decided when it is written. A tail is named by the root of its log.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from answerable.evidence.checkpoint import Checkpoint
+from answerable.evidence.log_tiles import (
+    TILE_WIDTH,
+    entries_path,
+    pack_entries,
+    unpack_entries,
+)
+from answerable.model.errors import EnvironmentFailure, UsageError, VerificationError
+from answerable.model.lazy_dataclass import dataclass
+from answerable.store.bucket import Bucket, write_once
+from answerable.store.durable_files import mark_crash_point
+
+_HEAD, _KEY = "log/checkpoint", "log/key"
+_START_BYTES = 8  # index of the first entry of a tail
+_MAX_AGE = 2.0  # seconds for which a reader does not ask for a newer checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteHead:
+    """Checkpoint of the log in object storage, and the version of its object."""
+
+    note: bytes
+    version: str
+
+
+class RemoteLog:
+    """Log of a store in object storage.
+
+    Args:
+        location: `s3://BUCKET/PREFIX`, for messages.
+        open_bucket: Returns the bucket.
+    """
+
+    def __init__(self, location: str, open_bucket: Callable[[], Bucket]) -> None:
+        self.location = location
+        self._open_bucket = open_bucket
+        self._tail: tuple[str, int] = ("", 0)  # name and start of the last tail read
+        self._read_at = float("-inf")
+
+    @property
+    def _bucket(self) -> Bucket:
+        """The bucket, opened on first use."""
+        return self._open_bucket()
+
+    def is_due(self) -> bool:
+        """Return whether a reader should ask for a newer checkpoint."""
+        return time.monotonic() - self._read_at > _MAX_AGE
+
+    def read_public_key(self) -> bytes:
+        """Read the public key of the log; empty if the bucket has no store."""
+        found = self._bucket.get(_KEY)
+        return found[0] if found else b""
+
+    def create(self, public_key: bytes, note: bytes) -> None:
+        """Create the log in the bucket, with an empty checkpoint.
+
+        Raises:
+            UsageError: Another machine created it, with another key.
+            EnvironmentFailure: The bucket ignores the conditions of writes.
+        """
+        self._refuse_unconditional_bucket()
+        if not self._bucket.create(_KEY, public_key):
+            self.check_public_key(public_key)
+        mark_crash_point("remote-key")
+        self._bucket.create(_HEAD, note)
+        mark_crash_point("remote-created")
+
+    def check_public_key(self, public_key: bytes) -> None:
+        """Refuse a local key that is not the one of the log in the bucket.
+
+        Raises:
+            UsageError: It is another key.
+        """
+        if self.read_public_key().strip() != public_key.strip():
+            raise UsageError(
+                f"the store {self.location} was created with another key",
+                "copy the folder keys of a machine that writes to it",
+            )
+
+    def _refuse_unconditional_bucket(self) -> None:
+        """Refuse storage that accepts a write whose condition does not hold.
+
+        Raises:
+            EnvironmentFailure: It does.
+        """
+        probe = "log/probe"
+        self._bucket.create(probe, b"1")
+        if self._bucket.create(probe, b"2") or self._bucket.replace(
+            probe, b"3", '"00000000000000000000000000000000"'
+        ):
+            raise EnvironmentFailure(
+                f"{self.location} ignores If-None-Match or If-Match",
+                "use object storage with conditional writes; several writers would "
+                "overwrite each other's log",
+            )
+        self._bucket.delete(probe)
+
+    def read_head(self) -> RemoteHead | None:
+        """Read the current checkpoint; None if there is none."""
+        found = self._bucket.get(_HEAD)
+        self._read_at = time.monotonic()
+        if found is None:
+            return None
+        return RemoteHead(*found)
+
+    def read_entries(
+        self, checkpoint: Checkpoint, known: Sequence[bytes]
+    ) -> list[bytes] | None:
+        """Read the entries that a checkpoint covers.
+
+        Args:
+            checkpoint: The checkpoint.
+            known: Its first entries, which are not read again.
+
+        Returns:
+            All entries; None if another writer replaced the checkpoint meanwhile.
+
+        Raises:
+            VerificationError: A bundle is missing or malformed.
+        """
+        if checkpoint.size == 0:
+            return []
+        tail = self._bucket.get(_tail_key(checkpoint))
+        if tail is None:
+            return None
+        start = int.from_bytes(tail[0][:_START_BYTES], "big")
+        if start > checkpoint.size or start % TILE_WIDTH:
+            raise VerificationError(f"{_tail_key(checkpoint)} is damaged")
+        entries = list(known[: len(known) // TILE_WIDTH * TILE_WIDTH])
+        entries = entries[:start]
+        for index in range(len(entries) // TILE_WIDTH, start // TILE_WIDTH):
+            key = f"log/{entries_path(index)}"
+            bundle = self._bucket.get(key)
+            if bundle is None:
+                raise VerificationError(f"{key} is missing in {self.location}")
+            entries += unpack_entries(bundle[0], TILE_WIDTH)
+        rest = tail[0][_START_BYTES:]
+        entries += unpack_entries(rest, checkpoint.size - start)
+        self._tail = _tail_key(checkpoint), start
+        return entries
+
+    def commit(
+        self,
+        old: Checkpoint,
+        version: str,
+        entries: Sequence[bytes],
+        new: tuple[Checkpoint, bytes],
+    ) -> str:
+        """Replace the checkpoint, if no other writer did.
+
+        Args:
+            old: The checkpoint that was read last.
+            version: Version of its object.
+            entries: Every entry of the new log.
+            new: The new checkpoint, and it as a signed note.
+
+        Returns:
+            Version of the new checkpoint's object; empty if another writer was first.
+
+        Raises:
+            EnvironmentFailure: The bucket cannot be read or written. The checkpoint may
+                have been replaced; reading it again shows that.
+        """
+        checkpoint, note = new
+        self._publish_full_bundles(old, entries)
+        start = old.size // TILE_WIDTH * TILE_WIDTH
+        tail = start.to_bytes(_START_BYTES, "big") + pack_entries(entries[start:])
+        mark_crash_point("remote-begin")
+        write_once(self._bucket, _tail_key(checkpoint), tail, tail.__eq__)
+        mark_crash_point("remote-tail")
+        written = self._replace_head(note, version)
+        if not written:
+            return ""
+        mark_crash_point("remote-head")
+        self._tail = _tail_key(checkpoint), start
+        if old.size:
+            with suppress(EnvironmentFailure):  # it is left over, and never read
+                self._bucket.delete(_tail_key(old))
+        mark_crash_point("remote-committed")
+        return written
+
+    def _replace_head(self, note: bytes, version: str) -> str:
+        """Replace the checkpoint's object; return its version, empty if refused.
+
+        A write without an answer may have happened, and its repetition is then refused:
+        the object says which.
+        """
+        failure: EnvironmentFailure | None = None
+        try:
+            if written := self._bucket.replace(_HEAD, note, version):
+                return written
+        except EnvironmentFailure as error:
+            failure = error
+        head = self.read_head()
+        if head is not None and head.note == note:
+            return head.version
+        if failure is not None:
+            raise failure
+        return ""
+
+    def _publish_full_bundles(self, old: Checkpoint, entries: Sequence[bytes]) -> None:
+        """Write the full bundles that only the tail of the last checkpoint has."""
+        if not old.size:
+            return
+        name = _tail_key(old)
+        if self._tail[0] != name:
+            found = self._bucket.get(name)
+            start = int.from_bytes(found[0][:_START_BYTES], "big") if found else 0
+            self._tail = name, start
+        for index in range(self._tail[1] // TILE_WIDTH, old.size // TILE_WIDTH):
+            start = index * TILE_WIDTH
+            bundle = pack_entries(entries[start : start + TILE_WIDTH])
+            write_once(
+                self._bucket, f"log/{entries_path(index)}", bundle, bundle.__eq__
+            )
+            mark_crash_point("remote-bundle")
+
+
+def _tail_key(checkpoint: Checkpoint) -> str:
+    """Return the name of the tail of the log with this checkpoint."""
+    return f"log/tail/{checkpoint.size}-{checkpoint.root.hex()}"
