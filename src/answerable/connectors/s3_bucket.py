@@ -72,7 +72,8 @@ class S3Bucket:
             retries={"total_max_attempts": 1},
             max_pool_connections=16,
         )
-        self._client: Any = boto3.client("s3", config=config)
+        # A session of its own: the default one must not be used by several threads.
+        self._client: Any = boto3.session.Session().client("s3", config=config)
 
     def get(self, key: str) -> tuple[bytes, str] | None:
         """Read an object and its version (ETag); None if there is none."""
