@@ -14,8 +14,7 @@ from answerable.model.errors import (
     VerificationError,
 )
 from answerable.model.event import AuditEvent, QuarantinedRecord
-from answerable.store import bucket as buckets
-from answerable.store import compaction, durable_files, fsck
+from answerable.store import bucket_openers, compaction, durable_files, fsck
 from answerable.store.remote_store import bind_folder
 from answerable.store.segment_scope import SegmentScope
 from answerable.store.store import EvidenceStore
@@ -51,10 +50,10 @@ def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machin
     monkeypatch.setattr("answerable.store.journal_sealing._MAX_DELAY", 0.001)
     monkeypatch.setattr("answerable.store.remote_log._MAX_AGE", 0.0)
     found = Machines(tmp_path)
-    before = list(buckets._openers)
-    buckets.register_bucket_opener(lambda location: found.bucket)
+    before = list(bucket_openers)
+    bucket_openers[:] = [lambda location: found.bucket]
     yield found
-    buckets._openers[:] = before
+    bucket_openers[:] = before
 
 
 def ids(store: EvidenceStore) -> list[object]:

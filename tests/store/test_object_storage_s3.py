@@ -14,8 +14,7 @@ from answerable.connectors import s3_bucket
 from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import AuditEvent
-from answerable.store import bucket as buckets
-from answerable.store import fsck
+from answerable.store import bucket_openers, fsck
 from answerable.store.remote_store import bind_folder
 from answerable.store.store import EvidenceStore
 from tests.store.conftest import NOW
@@ -68,10 +67,10 @@ def faulty_s3(
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(s3_bucket, "_FIRST_DELAY", 0.001)
         monkeypatch.setattr("answerable.store.journal_sealing._MAX_DELAY", 0.01)
-        before = list(buckets._openers)
-        buckets.register_bucket_opener(s3_bucket.open_s3_bucket)
+        before = list(bucket_openers)
+        bucket_openers[:] = [s3_bucket.open_s3_bucket]
         yield app
-        buckets._openers[:] = before
+        bucket_openers[:] = before
 
 
 def make_root(folder: Path, name: str) -> Path:
@@ -126,7 +125,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 from answerable.connectors import s3_bucket
-from answerable.store import bucket, durable_files
+from answerable.store import bucket_openers, durable_files
 from answerable.store.store import EvidenceStore
 from tests.store.conftest import NOW, _make
 
@@ -145,7 +144,7 @@ def events(batch):
     return [*own, *(_make(n) for n in range(first, first + SIZE))]  # of all writers
 
 s3_bucket._FIRST_DELAY = 0.01
-bucket.register_bucket_opener(s3_bucket.open_s3_bucket)
+bucket_openers[:] = [s3_bucket.open_s3_bucket]
 durable_files.crash_hook = count_down
 with EvidenceStore.open(place, now=NOW) as store:
     for number, batch in enumerate(batches):
@@ -215,7 +214,7 @@ ENDED = """
 import os, signal, sys
 from pathlib import Path
 from answerable.connectors import s3_bucket
-from answerable.store import bucket, durable_files
+from answerable.store import bucket_openers, durable_files
 from answerable.store.store import EvidenceStore
 from tests.store.conftest import NOW, _make
 
@@ -225,7 +224,7 @@ def end(reached):
     if reached == step:
         os.kill(os.getpid(), signal.SIGKILL)
 
-bucket.register_bucket_opener(s3_bucket.open_s3_bucket)
+bucket_openers[:] = [s3_bucket.open_s3_bucket]
 durable_files.crash_hook = end
 store = EvidenceStore.open(place, now=NOW)
 store.append([_make(n) for n in range(10)], NOW)

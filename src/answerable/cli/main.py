@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +19,10 @@ from answerable.cli.settings import Settings
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.presentation.command_hints import add_store_to_text
 from answerable.presentation.text import sanitize
-from answerable.store.bucket import Bucket, register_bucket_opener
+from answerable.store import bucket_openers
+
+if TYPE_CHECKING:
+    from answerable.store.bucket import Bucket
 
 _COMPLETION_VARIABLE = "_ANSWERABLE_COMPLETE"
 
@@ -38,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(app, {}, "answerable", _COMPLETION_VARIABLE, asked)
-    register_bucket_opener(_open_bucket)
+    bucket_openers[:] = [_open_bucket]
     settings = Settings()
     try:
         code = _run_command(list(sys.argv[1:] if argv is None else argv), settings)
@@ -56,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _open_bucket(location: str) -> Bucket:
+def _open_bucket(location: str) -> "Bucket":
     """Open object storage; its client is imported here alone."""
     from answerable.connectors.s3_bucket import open_s3_bucket
 

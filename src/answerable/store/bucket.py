@@ -1,15 +1,12 @@
-"""Bucket of object storage with conditional writes, and the function that opens one.
-
-The store does not know a cloud's client: the command line registers the function.
-"""
+"""Bucket of object storage with conditional writes, and objects written once."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from answerable.model.errors import EnvironmentFailure, UsageError
-
-BINDING_FILE = "remote.json"  # the folder is journal and cache of object storage
+from answerable.store import bucket_openers
+from answerable.store.durable_files import BINDING_FILE
 
 
 class Bucket(Protocol):
@@ -38,26 +35,17 @@ class Bucket(Protocol):
         """Delete an object, if there is one."""
 
 
-BucketOpener = Callable[[str], Bucket]
-_openers: list[BucketOpener] = []
-
-
-def register_bucket_opener(opener: BucketOpener) -> None:
-    """Register the function that opens the bucket of `s3://BUCKET/PREFIX`."""
-    _openers[:] = [opener]
-
-
 def open_bucket(location: str) -> Bucket:
-    """Open the bucket of a location with the registered function.
+    """Open the bucket of a location with the function that the program has set.
 
     Raises:
-        EnvironmentFailure: None is registered, or a program is missing.
+        EnvironmentFailure: There is none, or a program is missing.
     """
-    if not _openers:
+    if not bucket_openers:
         raise EnvironmentFailure(
             f"this process cannot open {location}", "use the command: answerable"
         )
-    return _openers[0](location)
+    return bucket_openers[0](location)
 
 
 def write_once(

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from answerable.model.errors import EnvironmentFailure
 
+BINDING_FILE = "remote.json"  # the folder is journal and cache of object storage
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 GROUP_MODE = 0o070

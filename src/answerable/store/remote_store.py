@@ -5,8 +5,13 @@ from pathlib import Path
 import msgspec
 
 from answerable.model.errors import EnvironmentFailure
-from answerable.store.bucket import BINDING_FILE, Bucket, open_bucket
-from answerable.store.durable_files import make_private_folder, read_file, write_file
+from answerable.store.bucket import Bucket, open_bucket
+from answerable.store.durable_files import (
+    BINDING_FILE,
+    make_private_folder,
+    read_file,
+    write_file,
+)
 from answerable.store.remote_files import RemoteFiles
 from answerable.store.remote_log import RemoteLog
 

@@ -14,8 +14,8 @@ import msgspec
 from answerable.evidence.canonical_event import reject_duplicate_names
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.lazy_dataclass import dataclass
-from answerable.store.bucket import BINDING_FILE
 from answerable.store.durable_files import (
+    BINDING_FILE,
     FOLDER_MODE,
     GROUP_MODE,
     OTHERS_MODE,
