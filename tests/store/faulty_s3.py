@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import moto.backends
 from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUCKET = "evidence"
 # Of a method and a path: "" to work; "refused" (500), "conflict" (409) or "condition"
@@ -77,13 +77,22 @@ class FaultyS3:
         return fault != "cut" or environ["REQUEST_METHOD"] == "GET"
 
 
+class _QuietHandler(WSGIRequestHandler):
+    """Handler that logs no requests."""
+
+    def log(self, *words: Any) -> None:
+        """Log nothing."""
+
+
 @contextmanager
 def serve_faulty_s3(fault: Fault) -> Iterator[tuple[FaultyS3, str]]:
     """Serve a new bucket; yield the application and its address."""
     for backends in moto.backends.get_backend("s3").values():
         backends.reset()
     app = FaultyS3(lambda method, path: "")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server(
+        "127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler
+    )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}"

@@ -32,14 +32,14 @@ class _ConditionFailedError(Exception):
     """The condition of a write does not hold."""
 
 
-def open_s3_bucket(location: str) -> "S3Bucket":
+def open_s3_bucket(location: str) -> "ObjectStorageBucket":
     """Open the bucket of `s3://BUCKET/PREFIX`.
 
     Raises:
         UsageError: The location is malformed.
         EnvironmentFailure: boto3 is not installed.
     """
-    return S3Bucket(*parse_location(location))
+    return ObjectStorageBucket(*parse_location(location))
 
 
 def parse_location(location: str) -> tuple[str, str]:
@@ -57,7 +57,7 @@ def parse_location(location: str) -> tuple[str, str]:
     return found[1], (found[2] or "").strip("/")
 
 
-class S3Bucket:
+class ObjectStorageBucket:
     """Objects under a prefix of an S3-compatible bucket."""
 
     def __init__(self, bucket: str, prefix: str) -> None:

@@ -61,6 +61,10 @@ class RemoteLog:
         """Return whether a reader should ask for a newer checkpoint."""
         return time.monotonic() - self._read_at > _MAX_AGE
 
+    def mark_current(self) -> None:
+        """Record that the log here now is the one in object storage."""
+        self._read_at = time.monotonic()
+
     def read_public_key(self) -> bytes:
         """Read the public key of the log; empty if the bucket has no store."""
         found = self._bucket.get(_KEY)
@@ -113,7 +117,6 @@ class RemoteLog:
     def read_head(self) -> RemoteHead | None:
         """Read the current checkpoint; None if there is none."""
         found = self._bucket.get(_HEAD)
-        self._read_at = time.monotonic()
         if found is None:
             return None
         return RemoteHead(*found)

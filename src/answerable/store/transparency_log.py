@@ -304,11 +304,9 @@ class TransparencyLog:
                         "restore the objects of the bucket",
                     )
                 return
-            if head.note == self._seen:
+            if head.note == self._seen or self._take_over(remote.log, head.note):
                 self._version = head.version
-                return
-            if self._take_over(remote.log, head.note):
-                self._version = head.version
+                remote.log.mark_current()
                 return
         raise build_log_changed_error()
 
