@@ -113,6 +113,9 @@ def test_the_answer_is_the_documented_one(row: dict[str, Any]) -> None:
     assert got.verdict == row["verdict"], got.item
     if "steps" in row:
         assert [hop["via"] for hop in got.item["path"]] == row["steps"]
+        for hop in got.item["path"]:
+            proof = [repr(each) for each in hop["determining"]]
+            assert len(proof) == len(set(proof))
     if got.verdict in ("always", "only-if") and row.get("direct", True):
         statements = got.item["determining"]
         assert statements or got.item.get("parts")

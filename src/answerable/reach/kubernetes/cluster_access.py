@@ -163,7 +163,7 @@ class ClusterAccess:
                 edge.via or self._name_call(actor, edge),
                 self.graph.ids[target],
                 edge.formula,
-                tuple(self._iterate_proof(actor, edge)),
+                tuple(dict.fromkeys(self._iterate_proof(actor, edge))),
             )
             for actor, edge, target in steps
         )

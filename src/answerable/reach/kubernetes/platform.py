@@ -164,10 +164,14 @@ def _trusts_clusters(trusts: "TokenTrusts") -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessEntryUsers:
-    """Steps from principals of AWS to users of EKS clusters."""
+class CloudUsers:
+    """Steps from principals of a cloud to users of its clusters: EKS or GKE.
 
-    origin: str = AWS
+    Attributes:
+        origin: `aws` or `gcp`.
+    """
+
+    origin: str
     target: str = PLATFORM
     is_complete: bool = True
 
@@ -177,47 +181,26 @@ class AccessEntryUsers:
         question: Question,
         edited: Mapping[str, PermissionEvaluator],
     ) -> CrossPlatformSteps:
-        """List the steps of all access entries and rows of aws-auth."""
+        """List the steps of access entries, rows of aws-auth, and Google's principals."""
         if not list_cluster_names(inventory):
             return CrossPlatformSteps()
-        from answerable.reach.kubernetes import aws_steps
 
         def build(_: Inventory) -> CrossPlatformSteps:
             clusters = _get_clusters(inventory, edited)
-            return aws_steps.list_user_steps(clusters, inventory)
+            if self.origin == AWS:
+                from answerable.reach.kubernetes import aws_steps
 
-        if edited:
-            return build(inventory)
-        return inventory.get_or_compute_value("kubernetes users of aws", build)
+                return aws_steps.list_user_steps(clusters, inventory)
+            from answerable.reach.kubernetes import google_steps
 
-
-@dataclass(frozen=True, slots=True)
-class GoogleUsers:
-    """Steps from principals of Google Cloud to users of GKE clusters."""
-
-    origin: str = GCP
-    target: str = PLATFORM
-    is_complete: bool = True
-
-    def list_steps(
-        self,
-        inventory: Inventory,
-        question: Question,
-        edited: Mapping[str, PermissionEvaluator],
-    ) -> CrossPlatformSteps:
-        """List the steps of the principals that bindings name."""
-        if not list_cluster_names(inventory):
-            return CrossPlatformSteps()
-        from answerable.reach.kubernetes import google_steps
-
-        def build(_: Inventory) -> CrossPlatformSteps:
             is_scanned = GCP in inventory.facts.list_catalogue_platforms()
-            clusters = _get_clusters(inventory, edited)
             return google_steps.list_user_steps(clusters, is_estate_scanned=is_scanned)
 
         if edited:
             return build(inventory)
-        return inventory.get_or_compute_value("kubernetes users of google", build)
+        return inventory.get_or_compute_value(
+            f"kubernetes users of {self.origin}", build
+        )
 
 
 def _get_clusters(

@@ -23,8 +23,7 @@ from answerable.reach.github.platform import (
     WorkflowTokenSteps,
 )
 from answerable.reach.kubernetes.platform import (
-    AccessEntryUsers,
-    GoogleUsers,
+    CloudUsers,
     KubernetesPlatform,
     ServiceAccountRoles,
 )
@@ -78,8 +77,8 @@ PLATFORMS: tuple[PermissionPlatform, ...] = (
 )
 STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = (
     ServiceAccountRoles(open_role_trusts, AWS.name),
-    AccessEntryUsers(),
-    GoogleUsers(),
+    CloudUsers(AWS.name),
+    CloudUsers(GCP.name),
     WorkflowTokenSteps(open_role_trusts, AWS.name),
     KubeconfigSecretSteps(),
     WorkflowTokenSteps(GCP.open, GCP.name),
