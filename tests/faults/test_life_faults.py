@@ -14,7 +14,7 @@ from tests.store.test_life_faults import write
 
 
 def test_faults_at_steps_of_a_store_lose_and_double_nothing() -> None:
-    words = ("-m", "tests.faults.life_faults", "--every", "24", "--seed", "7")
+    words = ("-m", "tests.faults.life_faults", "--every", "48", "--seed", "7")
     # A process of its own: its children are forked before a thread was started.
     done = subprocess.run(
         [sys.executable, *words],
