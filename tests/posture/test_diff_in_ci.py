@@ -170,6 +170,21 @@ def test_the_script_of_the_gitlab_template_keeps_the_comment(repository: Path) -
     assert "PAY" in (repository / artifact).read_text()
 
 
+@pytest.mark.parametrize("name", PLANS)
+def test_the_script_of_the_gitlab_template_compares_a_plan(
+    name: str, repository: Path
+) -> None:
+    plan, expected = PLANS[name]
+    (repository / "plan.json").write_text(json.dumps(plan))
+    job = read_yaml("deploy/gitlab/answerable-diff.yml")["answerable-diff"]
+    variables = {**job["variables"], "PLAN": "plan.json", "FAIL_ON": "low"}
+    done = run_script("\n".join(job["script"]), repository, variables)
+    (artifact,) = job["artifacts"]["paths"]
+    comment = (repository / artifact).read_text()
+    assert done.stdout == comment
+    _check_lines(done.returncode, comment, len(expected))
+
+
 def test_the_hook_fails_before_a_commit_that_adds_a_key(repository: Path) -> None:
     (hook,) = read_yaml(".pre-commit-hooks.yaml")
     done = run_script(hook["entry"], repository, {})

@@ -61,7 +61,7 @@ def test_an_id_survives_line_moves_and_new_neighbours(
 
 
 def test_a_suppressed_finding_ends_with_its_day_and_never_fails(
-    findings: Findings, tmp_path: Path
+    findings: Findings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = write(tmp_path / "work", FILES)
     _, items = findings(f"repo:{root}")
@@ -89,6 +89,13 @@ def test_a_suppressed_finding_ends_with_its_day_and_never_fails(
     code, (item,) = review("2020-01-01")
     assert (code, item["state"]) == (1, "open")
     assert "suppression" not in item
+    missing = "finding:unowned-agent/mistyped"
+    text = f"{reviewed.read_text()}  - {{id: '{missing}', person: bo}}\n"
+    reviewed.write_text(text)
+    store = ("--store", str(tmp_path / "store"))
+    main([*store, "findings", "--suppressions", str(reviewed)])
+    warning = f"no finding has the id '{missing}'; the acceptance has ended of "
+    assert f"{warning}'{found['id']}'" in capsys.readouterr().err
 
 
 def test_new_since_lists_only_what_a_snapshot_did_not_have(

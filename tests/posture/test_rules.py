@@ -19,7 +19,11 @@ from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import SightedFacts
 from answerable.posture.agent_reach import list_exposure_factors
 from answerable.posture.facts import NO_LOG, IdentityReach, PostureFacts, UsageCount
-from answerable.posture.rule import Finding, NotEvaluated, build_finding_id
+from answerable.posture.rule import (
+    Finding,
+    NotEvaluated,
+    build_finding_id,
+)
 from answerable.posture.rule_engine import Posture, evaluate_rules
 from answerable.posture.severity import (
     ExposureFactor,
@@ -218,11 +222,29 @@ class TwoAdministrators(Reach):
         return (GOOGLE_AGENT, ROBOT)
 
 
+class PoolAdministrator(Reach):
+    def list_administrators(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (POOL,)
+
+
 def test_the_service_agent_of_google_is_no_identity_to_narrow() -> None:
     known = inventory(GOOGLE_AGENT, ROBOT)
     posture = evaluate_rules(PostureFacts(known, NOW, TwoAdministrators()))
     found = {e.subject for e in posture.findings.values() if e.rule == "administrator"}
     assert found == {ROBOT}
+
+
+POOL = "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/*"
+
+
+def test_all_principals_of_a_pool_are_named_by_their_id() -> None:
+    known = inventory(POOL)
+    (one,) = known.facts.identities
+    known = replace(known, facts=SightedFacts(identities=(replace(one, name="*"),)))
+    posture = evaluate_rules(PostureFacts(known, NOW, PoolAdministrator()))
+    (found,) = (e for e in posture.findings.values() if e.rule == "administrator")
+    assert found.title.startswith(f"{POOL}: ")
+    assert found.platform == "gcp"
 
 
 def test_a_signed_baseline_makes_an_agent_bounded() -> None:

@@ -59,7 +59,7 @@ def print_document(
     sys.stdout.flush()
     if settings.quiet:
         return
-    notes = [note] if note else []
+    notes = [each for each in (note, document.note) if each]
     notes += list_incomplete_sources(
         document.coverage, settings.allow_partial or bool(document.undecided)
     )

@@ -192,9 +192,10 @@ def _add_owners(side: ComparedSide, found: ComparedThings) -> None:
         for each in side.inventory.facts.identities
     }
     places |= {str(k): (e.agent.seen, "") for k, e in side.inventory.agents.items()}
-    for subject, owner in side.inventory.owners.items():
+    for subject in side.inventory.owners:
         if subject not in places:
-            continue
+            continue  # scoring an owner takes time
+        owner = side.inventory.owners[subject]
         person = owner.person or ""
         if owner.state is OwnerState.SUGGESTED:
             person = ""

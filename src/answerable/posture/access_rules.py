@@ -267,9 +267,10 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         title="Server or package without a fixed version",
         question="Which agents start the newest version of a package or an image?",
         detail=(
-            "`npx`, `uvx` and `docker run` fetch the newest version if none is named."
-            " A branch or a tag can be moved; a version with `@` or `==`, or an image "
-            "digest, cannot be moved."
+            "`npx`, `uvx`, `dnx` and `docker run` fetch the newest version if none is "
+            "named. A branch or a tag can be moved, and `@1` or `@1.x` is a range of "
+            "versions for npm. A whole version with `@` or `==`, or an image digest, "
+            "cannot be moved."
         ),
         platforms=("home", "repo"),
         owasp=("NHI3:2025", "ASI10:2026"),

@@ -181,7 +181,7 @@ def get_platform_of_source(source: str) -> str:
 
 def get_platform_of_identity(identity: str) -> str:
     """Return the platform of an identity's id."""
-    if google_cloud_ids.is_service_account(identity):
+    if google_cloud_ids.is_principal(identity):
         return "gcp"
     word = identity.partition(":")[0].partition("-")[0]
     return _PLATFORMS.get(word, word)

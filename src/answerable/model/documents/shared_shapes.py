@@ -376,6 +376,7 @@ class Document:
         undecided: Why an expectation neither held nor failed (exit 3), else empty.
         next: A command worth trying next, may be empty.
         searched: For an empty answer, the searched scope; may be empty.
+        note: Warning about the options of the command; may be empty.
         total: Number of items of the complete answer, where these are a part; else -1.
     """
 
@@ -386,6 +387,7 @@ class Document:
     undecided: str = ""
     next: str = ""
     searched: str = ""
+    note: str = ""
     total: int = -1
 
     @property

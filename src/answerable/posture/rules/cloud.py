@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from answerable.model import google_cloud_ids
+from answerable.model.identity import Identity
 from answerable.model.policy import (
     ConditionClause,
     Policy,
@@ -130,7 +131,7 @@ def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
             rule="administrator",
             subject=identity,
             platform=get_platform_of_identity(identity),
-            title=f"{fact.name}: {reach.text}",
+            title=f"{_get_shown_name(fact)}: {reach.text}",
             severity=SeverityFacts(Trigger.LATER, ReachLevel.ADMINISTRATOR, _STANDING),
             evidence=evidence,
             fix=Fix(
@@ -140,6 +141,11 @@ def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
             ),
             identity=identity,
         )
+
+
+def _get_shown_name(identity: Identity) -> str:
+    """Return the name of an identity; its id for all principals of an identity pool."""
+    return identity.id if identity.name in ("", "*") else identity.name
 
 
 def find_wide_oidc_trusts(facts: PostureFacts) -> Iterator[RuleResult]:

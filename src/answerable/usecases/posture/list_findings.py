@@ -10,10 +10,11 @@ from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
 from answerable.posture.facts import ArgumentLimit
-from answerable.posture.reviews import NO_REVIEWS
+from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.posture.rule_catalogue import RULES
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.posture.finding_documents import (
+    FindingItems,
     build_findings_document,
     compute_findings,
 )
@@ -57,6 +58,7 @@ def list_findings(
         reviews=reviews,
         argument_limits=argument_limits,
     )
+    unused = _describe_unused_entries(suppressions, reviews, found, now)
     platforms = {name for rule in RULES for name in rule.platforms}
     if platform and platform not in platforms:
         raise UsageError(
@@ -87,4 +89,27 @@ def list_findings(
     if owner and not found:
         resolve_entity_by_name(inventory, person, ("person",))
     document = build_findings_document(inventory, found, now=now)
-    return replace(document, failed=bool(fail_on) and found.has_open_finding(fail_on))
+    failed = bool(fail_on) and found.has_open_finding(fail_on)
+    return replace(document, failed=failed, note=unused)
+
+
+def _describe_unused_entries(
+    file: str, reviews: FindingReviews, found: FindingItems, now: int
+) -> str:
+    """Describe the entries of a reviewed file that have no effect; empty for none."""
+    ids = {each.id for each in found.results}
+    named = dict.fromkeys((*reviews.suppressions, *reviews.assigned))
+    ended = [
+        name
+        for name, each in reviews.suppressions.items()
+        if name in ids and now > each.ends_at
+    ]
+    texts = []
+    for names, what in (
+        ([name for name in named if name not in ids], "no finding has the id"),
+        (ended, "the acceptance has ended of"),
+    ):
+        if names:
+            more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
+            texts.append(f"{what} {names[0][:80]!r}{more}")
+    return f"warning: {file}: {'; '.join(texts)}" if texts else ""
