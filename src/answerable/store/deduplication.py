@@ -180,7 +180,7 @@ class KnownEventIds:
 
         ids = Array([event.event_id for event in asked], DataType.binary())
         engine = self._open_engine()
-        engine.connection.register("asked", Table.from_pydict({"event_id": ids}))
+        engine.register_arrow("asked", Table.from_pydict({"event_id": ids}))
         found = self._run_query(
             f"SELECT event_id FROM read_parquet([{files}]) "  # noqa: S608 - our own names
             "SEMI JOIN asked USING (event_id)"
@@ -256,7 +256,7 @@ class KnownEventIds:
             return pairs
         ids = Array([event.event_id for event in candidates], DataType.binary())
         engine = self._open_engine()
-        engine.connection.register("suspects", Table.from_pydict({"event_id": ids}))
+        engine.register_arrow("suspects", Table.from_pydict({"event_id": ids}))
         found = self._run_query(
             "SELECT event_id, raw_sha256 FROM "  # noqa: S608 - our own names
             f"read_parquet([{files}]) SEMI JOIN suspects USING (event_id)"

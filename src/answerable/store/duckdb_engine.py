@@ -49,7 +49,7 @@ class DuckDbEngine:
         with_kept_database: bool = False,
         files: Sequence[Path] = (),
     ) -> None:
-        import duckdb
+        import _duckdb as duckdb
 
         from answerable.store.spill_folders import SpillFolder
 
@@ -89,7 +89,7 @@ class DuckDbEngine:
 
     def compact(self) -> None:
         """Compact the attached database `kept`; deferred while others write."""
-        import duckdb
+        import _duckdb as duckdb
 
         with suppress(duckdb.TransactionException):
             self.connection.execute(f"CHECKPOINT {KEPT_DATABASE}").fetchall()
@@ -111,7 +111,7 @@ class DuckDbEngine:
         Raises:
             EnvironmentFailure: A file is missing or the disk is full.
         """
-        import duckdb
+        import _duckdb as duckdb
 
         def call() -> list[tuple[object, ...]]:
             result = self.connection.execute(query, list(parameters))
@@ -163,4 +163,14 @@ class DuckDbEngine:
                 "record": Array(records, DataType.binary()).cast(DataType.utf8()),
             }
         )
+        self.register_arrow(name, table)
+
+    def register_arrow(self, name: str, table: object) -> None:
+        """Let queries read an Arrow table under a name.
+
+        The package adapts the table; importing it takes a tenth of a second, so queries
+        without such a table load its extension module alone.
+        """
+        import duckdb  # noqa: F401 - it registers the adapters of Arrow
+
         self.connection.register(name, table)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from answerable.store.segment_scope import SegmentScope
     from answerable.store.segment_statistics import SegmentStatistics
 
+# More unsealed records are loaded through Arrow, which takes longer to import.
+_MAX_LISTED_RECORDS = 200
+
 
 @dataclass(frozen=True, slots=True)
 class EventSources:
@@ -101,10 +104,18 @@ class EventSources:
 
     def load_unsealed_records_into(self, engine: DuckDbEngine, table: str) -> None:
         """Load unsealed journal records into a table, each event once."""
-        engine.load_records("tail_records", self.records)
-        rows = build_decode_records_sql("tail_records")
-        engine.run(f"CREATE OR REPLACE TABLE {table} AS {rows}")
-        engine.connection.unregister("tail_records")
+        if len(self.records) <= _MAX_LISTED_RECORDS:
+            listed = "SELECT unnest(range(len(r)))::INTEGER AS n, unnest(r) AS record"
+            rows = build_decode_records_sql(
+                f"({listed} FROM (SELECT ?::VARCHAR[] AS r))"
+            )
+            texts = [record.decode() for record in self.records]
+            engine.run(f"CREATE OR REPLACE TABLE {table} AS {rows}", [texts])
+        else:
+            engine.load_records("tail_records", self.records)
+            rows = build_decode_records_sql("tail_records")
+            engine.run(f"CREATE OR REPLACE TABLE {table} AS {rows}")
+            engine.connection.unregister("tail_records")
         if self.journals > 1:
             engine.run(
                 f"DELETE FROM {table} WHERE n IN (SELECT n FROM {table} QUALIFY "  # noqa: S608 - our own names

@@ -244,7 +244,7 @@ def read_encoded_leaves(
 
     They are those before the first row that it cannot encode.
     """
-    import duckdb
+    import _duckdb as duckdb
 
     path = layout.segment_file(manifest.day, manifest.segment, ".parquet")
     source = (
@@ -265,7 +265,7 @@ def read_row_leaves(
     layout: StoreLayout, engine: DuckDbEngine, manifest: SegmentManifest
 ) -> Iterator[tuple[bytes, bytes]]:
     """Yield (event id, leaf hash) of each row of a segment file, in row order."""
-    import duckdb
+    import _duckdb as duckdb
 
     path = layout.segment_file(manifest.day, manifest.segment, ".parquet")
     source = (

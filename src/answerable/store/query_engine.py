@@ -172,7 +172,7 @@ class EventQueries:
         Raises:
             UsageError: It is not exactly one SELECT, or the engine cannot run it.
         """
-        import duckdb
+        import _duckdb as duckdb
 
         from answerable.store.query_views import NO_VIEWS
         from answerable.store.user_select import UserSelect
@@ -223,7 +223,7 @@ class EventQueries:
 
     def _retry_without_damaged_segments(self, call: "Callable[[], ResultT]") -> ResultT:
         """Run a query; if a segment file is damaged, run it without that segment."""
-        import duckdb
+        import _duckdb as duckdb
 
         try:
             return call()
@@ -361,7 +361,7 @@ class EventQueries:
 
     def refresh_catalogue(self) -> None:
         """Store the statistics of all segments, without those of obsolete files."""
-        import duckdb
+        import _duckdb as duckdb
 
         from answerable.store.damaged_segments import select_local_segments
 
@@ -392,7 +392,7 @@ class EventQueries:
 
 def _may_be_file_damage(error: Exception) -> bool:
     """Return whether an error of the engine may come from a damaged file."""
-    import duckdb
+    import _duckdb as duckdb
 
     cause = error.__cause__ if isinstance(error, EnvironmentFailure) else error
     kinds = (duckdb.IOException, duckdb.InvalidInputException, duckdb.InternalException)

@@ -105,7 +105,7 @@ def _check_statement(segments: Path, text: str) -> None:
 
     DuckDB's grammar has no TRANSFORM ... USING, and no names of files in backticks.
     """
-    import duckdb
+    import _duckdb as duckdb
 
     for name in _REFUSED_FUNCTIONS:
         if name in text.lower():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
+import _duckdb as duckdb
 
 from answerable.model.errors import UsageError
 from answerable.store.documented_views import EVENTS

@@ -273,18 +273,17 @@ def _answer_trace(
     session: StoreSession, question: "TraceQuery", view: TraceView
 ) -> Document:
     """Answer a trace query in the requested form."""
-    from answerable.usecases.lineage import compare_windows as windows
-    from answerable.usecases.lineage import count_events as counts
-    from answerable.usecases.lineage import find_gateway_bypasses as past
-    from answerable.usecases.lineage import trace
-
     store, now = session.store, session.now
     if view.first_seen or view.compare:
+        from answerable.usecases.lineage import compare_windows as windows
+
         earlier = parse_window(view.compare, now) if view.compare else None
         if view.first_seen or earlier is None:
             return windows.list_first_seen(store, question, view.by, earlier, now=now)
         return windows.compare_windows(store, question, view.by, earlier, now=now)
     if view.by:
+        from answerable.usecases.lineage import count_events as counts
+
         return counts.count_by_fields(store, question, view.by, now=now)
     if view.score:
         # It imports every connector, to read an export.
@@ -298,7 +297,11 @@ def _answer_trace(
                 "--unmediated takes no source, run, status or word of a query",
                 "use the options of trace, such as --agent and --identity",
             )
+        from answerable.usecases.lineage import find_gateway_bypasses as past
+
         return past.find_bypassing_events(store, question, now=now)
+    from answerable.usecases.lineage import trace
+
     return trace.trace_events(store, question, now=now)
 
 
