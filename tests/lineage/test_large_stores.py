@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from answerable.model.errors import UsageError
-from answerable.services.lineage import chain_cache
+from answerable.presentation.time_input import TimeWindow
+from answerable.services.lineage import chain_cache, window_counts
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import lineage_facts
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
+from answerable.usecases.lineage.compare_windows import (
+    compare_windows,
+    list_first_seen,
+)
 from answerable.usecases.lineage.count_events import count_by_fields
 from answerable.usecases.lineage.trace import trace_events
 from tests.lineage.conftest import DATA, NOW
@@ -83,6 +88,34 @@ def test_the_counts_are_those_of_all_chains(
         assert found.items == answer.items, question
         assert found.coverage == answer.coverage
         assert (found.total, found.next) == (answer.total, answer.next)
+
+
+@pytest.mark.parametrize("fields", ["", "credential", "resource,outcome", "chain,day"])
+def test_windows_are_compared_as_with_all_chains(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, fields: str
+) -> None:
+    rows = store.run_query("SELECT event_time FROM events ORDER BY 1")
+    times = [int(str(row[0])) for row in rows]
+    middle = times[len(times) // 2]
+    for question in (
+        TraceQuery(since=middle, action="*"),
+        TraceQuery(since=middle, outcome="success"),
+        TraceQuery(since=middle, resource="*"),
+    ):
+
+        def answer(question: TraceQuery) -> list[object]:
+            before = TimeWindow(times[0], question.since)
+            first = list_first_seen(store, question, fields, None, now=NOW)
+            changes = compare_windows(store, question, fields, before, now=NOW)
+            both = first, changes
+            return [part for each in both for part in (each.items, each.coverage)]
+
+        expected = answer(question)
+        assert expected[0] or expected[2]
+        with monkeypatch.context() as patch:
+            patch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+            patch.setattr(window_counts, "load_or_compute_chains", None)
+            assert answer(question) == expected, question
 
 
 @pytest.mark.parametrize("name", ["chains.parquet", "chain-counts.parquet"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.store.day_rollups import RollupQuery, count_by_rollups
+from answerable.store.day_rollups import STREAM_FIELDS, RollupQuery, count_by_rollups
 from answerable.store.event_count_queries import EventCounts, count_events_by_group
 from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import InvestigationFilter
@@ -24,6 +24,7 @@ SPANS = {
     ("day", "action"): (NOW - 2 * DAY + 1, NOW - 2 * DAY + 9),
     ("outcome", "resource"): (0, NOW - 2 * DAY + 4),
     ("day", "source"): (0, 0),
+    ("action", *STREAM_FIELDS): (NOW - 3 * DAY + 5, 0),
 }
 Change = Callable[[Path], None]
 

@@ -9,7 +9,7 @@ from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainKey, Hop, HopStatus, LineageChain
 from answerable.store.chain_tables import build_chain_interval_table
 from answerable.store.documented_views import HOPS, JOINED_CHAINS
-from answerable.store.event_count_queries import COLUMNS, EventCounts
+from answerable.store.event_count_queries import COLUMNS, RAW_COLUMNS, EventCounts
 from answerable.store.investigation_queries import (
     InvestigationFilter,
     build_investigation_scope,
@@ -144,6 +144,7 @@ def count_events_by_hops(
         columns: Names in `event_count_queries.COLUMNS`.
     """
     names = [PLACE_COLUMNS, "action", "resource", "outcome", "source", "written_by"]
+    names += [each for name in columns for each in RAW_COLUMNS.get(name, ())]
     query, parameters, tables = build_matching_query(
         investigation, ", ".join([*names, *_KEY])
     )

@@ -10,7 +10,7 @@ one is written again, and deleting them is harmless.
 import contextlib
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -25,6 +25,7 @@ from answerable.store.durable_files import (
     make_private_folder,
     translate_os_errors,
 )
+from answerable.store.event_columns import DATA_SERVICE, build_fact_sql
 from answerable.store.event_count_queries import (
     COLUMNS,
     OWN_PROTOCOL,
@@ -40,13 +41,15 @@ if TYPE_CHECKING:
     from answerable.store.event_sources import EventSources
     from answerable.store.store import EvidenceStore
 
-ROLLUP_VERSION = 1  # raised when the rows of the same segments change
+ROLLUP_VERSION = 2  # raised when the rows of the same segments change
 _FOLDER = "rollups"
 _GENERATION_HEX = 24
 _ALL_DAYS = 2**63 // DAY_NS + 1  # no time of 64 bits is later
 # Columns of events that a row of the rollup can count.
 VALUE_FIELDS = ("action", "resource", "credential")
-ROLLUP_FIELDS = frozenset({*VALUE_FIELDS, "source", "outcome", "day"})
+# Columns that every row has.
+STREAM_FIELDS = ("trusted", "source", "scope", "region", "data_service")
+ROLLUP_FIELDS = frozenset({*VALUE_FIELDS, *STREAM_FIELDS, "outcome", "day"})
 _COLUMNS: Mapping[str, ColumnType] = {
     "day": ColumnType.INT,
     "field": ColumnType.TEXT,
@@ -54,6 +57,9 @@ _COLUMNS: Mapping[str, ColumnType] = {
     "source": ColumnType.TEXT,
     "outcome": ColumnType.TEXT,
     "trusted": ColumnType.BOOL,
+    "scope": ColumnType.TEXT,
+    "region": ColumnType.TEXT,
+    "data_service": ColumnType.TEXT,
     "own": ColumnType.BOOL,
     "events": ColumnType.INT,
     "first": ColumnType.INT,
@@ -76,6 +82,7 @@ class RollupQuery:
         since: UTC nanoseconds, inclusive, 0 for the beginning.
         until: UTC nanoseconds, exclusive, 0 for the end.
         limit: Most groups, those with the most events first.
+        values: The only values of the field; None for all.
     """
 
     fields: Sequence[str]
@@ -85,6 +92,7 @@ class RollupQuery:
     since: int = 0
     until: int = 0
     limit: int = 1000
+    values: Collection[str] | None = None
 
     @property
     def value_field(self) -> str:
@@ -126,6 +134,10 @@ def count_by_rollups(store: "EvidenceStore", query: RollupQuery) -> RollupCounts
         return None
     try:
         register_table(engine, "others", _count_other_events(store, sources, query))
+        if query.values is not None:
+            listed = [{"value": each} for each in query.values]
+            table = NamedTable({"value": ColumnType.TEXT}, listed)
+            register_table(engine, "listed", table)
         return _run_count(engine, files, query)
     except EnvironmentFailure:  # another process has removed a file
         return None
@@ -140,7 +152,8 @@ def _run_count(
     listed = ", ".join(quote_text(str(each.absolute())) for each in files)
     where, parameters = _build_conditions(query)
     column = dict.fromkeys(VALUE_FIELDS, "value")
-    values = ", ".join(column.get(name, name) for name in query.fields)
+    names = [column.get(name, name) for name in query.fields]
+    values = ", ".join(f"{name} AS field_{n}" for n, name in enumerate(names))
     denied, unknown = (
         f"coalesce(sum(events) FILTER (outcome = '{each.value}'), 0)"
         for each in (EventOutcome.DENIED, EventOutcome.UNKNOWN)
@@ -153,9 +166,9 @@ def _run_count(
     rows = engine.run(
         f"WITH grouped AS (SELECT sum(events) AS n, {denied} AS denied, "  # noqa: S608 - ours
         f"{unknown} AS unknown, min(first) AS first, max(last) AS last, {values} "
-        f"FROM ({' UNION ALL '.join(tables)}) GROUP BY {values}) "
+        f"FROM ({' UNION ALL '.join(tables)}) GROUP BY {', '.join(names)}) "
         "SELECT *, (SELECT count(*) FROM grouped) FROM grouped "
-        f"ORDER BY n DESC, {values} LIMIT ?",
+        f"ORDER BY n DESC, {', '.join(f'field_{n}' for n in range(len(names)))} LIMIT ?",
         [query.first_day, query.end_day, *parameters, *parameters, query.limit],
     )
     groups = [
@@ -179,6 +192,8 @@ def _build_conditions(query: RollupQuery) -> tuple[str, list[object]]:
     if query.value:
         where.append("lower(value) LIKE ? ESCAPE '\\'")
         found.append(convert_glob_to_like(query.value.lower()))
+    if query.values is not None:
+        where.append("value IN (SELECT value FROM listed)")
     return " AND ".join(where), found
 
 
@@ -215,15 +230,19 @@ def _build_rollup_sql(rows: str, names: Sequence[str] = VALUE_FIELDS) -> str:
         rows: SQL of a table of events.
         names: Fields to count.
     """
-    shared = "day, source, outcome, trusted, own"
+    shared = "day, source, outcome, trusted, scope, region, data_service, own"
+    region, category = (build_fact_sql(name, "''") for name in ("region", "category"))
+    service = DATA_SERVICE.replace("category", category)
     sets = ", ".join(f"({shared}, {name})" for name in names)
     kinds = " ".join(f"WHEN grouping({name}) = 0 THEN '{name}'" for name in names)
     return (
         f"SELECT day, CASE {kinds} END AS field, "  # noqa: S608 - our own names
-        f"coalesce({', '.join(names)}) AS value, source, outcome, trusted, own, "
+        f"coalesce({', '.join(names)}) AS value, "
+        f"{shared.partition(', ')[2]}, "
         "count(*) AS events, min(event_time) AS first, max(event_time) AS last FROM "
         f"(SELECT e.event_time // {DAY_NS} AS day, e.source, e.outcome, "
-        f"{COLUMNS['trusted']} AS trusted, {OWN_PROTOCOL} AS own, "
+        f"{COLUMNS['trusted']} AS trusted, e.scope, {region} AS region, "
+        f"{service} AS data_service, {OWN_PROTOCOL} AS own, "
         f"{', '.join(f'e.{name}' for name in names)}, "
         f"e.event_time FROM {rows} e) GROUP BY GROUPING SETS ({sets})"
     )

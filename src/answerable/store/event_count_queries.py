@@ -43,7 +43,7 @@ COLUMNS = {
     "own": OWN_PROTOCOL,
 }
 # Columns that only some counts need.
-_RAW_COLUMNS = {
+RAW_COLUMNS = {
     "scope": ("scope",),
     "region": ("region",),
     "data_service": ("category",),
@@ -130,7 +130,7 @@ def count_events_by_group(
             count by columns alone.
         columns: Names in `COLUMNS`.
     """
-    raw = [each for name in columns for each in _RAW_COLUMNS.get(name, ())]
+    raw = [each for name in columns for each in RAW_COLUMNS.get(name, ())]
     query, values, tables = build_matching_query(
         investigation,
         ", ".join([PLACE_COLUMNS, _JOINT, _COUNTED, *raw]),

@@ -1,18 +1,24 @@
 """Counts over a large store: by its chain file, in memory as for the groups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
 from answerable.services.lineage.chain_cache import load_or_compute_chains
-from answerable.services.lineage.event_counts import GroupKey, split_fields
+from answerable.services.lineage.event_counts import (
+    GroupKey,
+    count_by_chain_values,
+    split_fields,
+)
 from answerable.services.lineage.large_store_chains import (
     build_index_without_chains,
     load_chains_of_counts,
     open_chain_files,
 )
 from answerable.services.lineage.trace_rows import (
+    MAX_LIMIT,
     TraceQuery,
     build_event_filter,
     drop_names,
@@ -63,10 +69,67 @@ def count_without_chains(
     return build_index_without_chains(store), counts
 
 
+def load_chains_of_windows(
+    store: EvidenceStore, inventory: Inventory, query: TraceQuery
+) -> ChainIndex | None:
+    """Load the chains that counts of a query need at any time.
+
+    Returns:
+        None if `count_window` counts without them: the query has no name.
+    """
+    if query == drop_names(query) and not store.queries.has_index:
+        return None
+    return load_chains_of_counts(store, inventory, replace(query, since=0, until=0))
+
+
+def count_window(
+    store: EvidenceStore,
+    inventory: Inventory,
+    query: TraceQuery,
+    fields: Sequence[str],
+    only: Collection[str] | None,
+) -> Mapping[GroupKey, EventCounts] | None:
+    """Count the events of a query without names by fields.
+
+    Args:
+        store: Store of the events.
+        inventory: The snapshot.
+        query: Events to count.
+        fields: Hops, then columns.
+        only: The only values of the first field that are needed; None for all. The
+            counts may contain others.
+
+    Returns:
+        None if the disk cannot be written and the fields contain a hop.
+    """
+    query = replace(query, limit=MAX_LIMIT)
+    rolled = count_with_rollups(store, query, fields, only)
+    if rolled is not None:
+        return dict(rolled.groups)
+    wanted = build_event_filter(inventory, (), query)
+    hops, columns = split_fields(fields)
+    if not hops:
+        return count_by_chain_values(store, (), wanted, None, columns)
+    files = open_chain_files(store, inventory)
+    if files is None:
+        return None
+    return count_events_by_hops(store, files[0], wanted, hops, columns)
+
+
 def count_with_rollups(
-    store: EvidenceStore, query: TraceQuery, fields: Sequence[str]
+    store: EvidenceStore,
+    query: TraceQuery,
+    fields: Sequence[str],
+    only: Collection[str] | None = None,
 ) -> "RollupCounts | None":
     """Count the events of a query by fields, the largest groups up to its limit.
+
+    Args:
+        store: Store of the events.
+        query: Events to count.
+        fields: Names of columns.
+        only: The only values of the field that is neither an outcome nor a day nor of
+            the log; None for all.
 
     Returns:
         The groups, with values in the order of the fields; None if only the rows of
@@ -95,5 +158,6 @@ def count_with_rollups(
             since=query.since,
             until=query.until,
             limit=query.limit,
+            values=only if values else None,
         ),
     )

@@ -1,7 +1,7 @@
 """Count the events of a time window by field and by recorded stream of a log."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field, replace
 
 from answerable.lineage.chain_index import ChainIndex
@@ -13,21 +13,30 @@ from answerable.model.lineage import LineageChain
 from answerable.model.time_units import DAY_NS
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
-from answerable.services.lineage.chain_cache import load_or_compute_chains
+from answerable.services.lineage.chain_cache import (
+    is_large_store,
+    load_or_compute_chains,
+)
 from answerable.services.lineage.event_counts import (
     GroupKey,
     count_by_chain_values,
     format_group_value,
     get_hop_value_and_status,
+    split_fields,
+)
+from answerable.services.lineage.large_store_chains import build_index_without_chains
+from answerable.services.lineage.large_store_counts import (
+    count_window,
+    load_chains_of_windows,
 )
 from answerable.services.lineage.lineage_search import SearchScope
 from answerable.services.lineage.log_data_coverage import list_recorded_days
 from answerable.services.lineage.trace_rows import (
-    HOPS,
     TraceQuery,
     build_event_filter,
     build_trace_coverage,
 )
+from answerable.store.day_rollups import STREAM_FIELDS
 from answerable.store.event_count_queries import EventCounts
 from answerable.store.event_queries import (
     END_OF_TIME,
@@ -35,8 +44,6 @@ from answerable.store.event_queries import (
     read_recorded_days,
 )
 from answerable.store.store import EvidenceStore
-
-_STREAM_COLUMNS = ("trusted", "source", "scope", "region", "data_service")
 
 # Values of the requested fields, None where one is missing.
 FieldValues = tuple[str | None, ...]
@@ -88,9 +95,10 @@ class WindowCounter:
             UsageError: A name is unknown or ambiguous.
         """
         self._store = store
+        self._without_chains = False
         if loaded is None:
             inventory = snapshots.load_inventory(store, now=now)
-            loaded = SearchScope(inventory, load_or_compute_chains(store, inventory))
+            loaded = SearchScope(inventory, self._load_chains(store, inventory, query))
         self.inventory: Inventory = loaded.inventory
         self.chains: ChainIndex = ChainIndex.wrap_chains(loaded.chains)
         identity = resolve_audit_log_identity(
@@ -99,37 +107,40 @@ class WindowCounter:
         self.query = replace(query, identity=identity)
         self.recorded: dict[LogStream, frozenset[int]] = {}
 
+    def _load_chains(
+        self, store: EvidenceStore, inventory: Inventory, query: TraceQuery
+    ) -> ChainIndex:
+        """Load the chains of the query; of a large store, only the needed ones."""
+        if not is_large_store(store):
+            return load_or_compute_chains(store, inventory)
+        chains = load_chains_of_windows(store, inventory, query)
+        self._without_chains = chains is None
+        return build_index_without_chains(store) if chains is None else chains
+
     def build_coverage(self, now: int) -> CoverageRecord:
         """Build the coverage of an answer, with the recorded days of its windows."""
         covered = build_trace_coverage(self.inventory, self.chains, now, self.query)
         covered["recorded"] = list_recorded_days(self.recorded)
         return covered
 
-    def count(self, fields: Sequence[str], since: int, until: int) -> WindowGroups:
+    def count(
+        self,
+        fields: Sequence[str],
+        since: int,
+        until: int,
+        only: Collection[str] | None = None,
+    ) -> WindowGroups:
         """Count the events of a window by fields.
 
         Args:
             fields: Names in `FIELDS` of the event counts.
             since: UTC nanoseconds, inclusive, 0 for the beginning.
             until: UTC nanoseconds, exclusive.
+            only: The only values of a single field that are needed; None for all.
         """
-        hops = [name for name in fields if name in HOPS]
-        columns = [name for name in fields if name not in HOPS]
-
-        def values_of(chain: LineageChain) -> GroupKey:
-            return tuple(get_hop_value_and_status(chain, name)[0] for name in hops)
-
-        counted = count_by_chain_values(
-            self._store,
-            self.chains,
-            build_event_filter(
-                self.inventory,
-                self.chains,
-                replace(self.query, since=since, until=until),
-            ),
-            values_of if hops else None,
-            [*columns, *_STREAM_COLUMNS],
-        )
+        hops, columns = split_fields(fields)
+        query = replace(self.query, since=since, until=until)
+        counted = self._count_groups(query, hops, columns, only)
         groups: dict[bool, dict[FieldValues, WindowGroup]] = {
             True: defaultdict(WindowGroup),
             False: defaultdict(WindowGroup),
@@ -142,6 +153,35 @@ class WindowCounter:
             source, scope, region, service = map(str, stream)
             groups[bool(trusted)][values].add(counts, (source, scope, region, service))
         return WindowGroups(dict(groups[True]), dict(groups[False]))
+
+    def _count_groups(
+        self,
+        query: TraceQuery,
+        hops: Sequence[str],
+        columns: Sequence[str],
+        only: Collection[str] | None,
+    ) -> Mapping[GroupKey, EventCounts]:
+        """Count the events of a query by hops, columns and stream of the log."""
+        named = [*columns, *STREAM_FIELDS]
+        if self._without_chains:
+            found = count_window(
+                self._store, self.inventory, query, [*hops, *named], only
+            )
+            if found is not None:
+                return found
+            self.chains = load_or_compute_chains(self._store, self.inventory)
+            self._without_chains = False
+
+        def values_of(chain: LineageChain) -> GroupKey:
+            return tuple(get_hop_value_and_status(chain, name)[0] for name in hops)
+
+        return count_by_chain_values(
+            self._store,
+            self.chains,
+            build_event_filter(self.inventory, self.chains, query),
+            values_of if hops else None,
+            named,
+        )
 
     def read_recorded_window(self, since: int, until: int) -> RecordedWindow:
         """Read which streams of the logs recorded a window, and on which days.

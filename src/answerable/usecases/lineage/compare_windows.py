@@ -82,7 +82,10 @@ def list_first_seen(
     values: set[tuple[str, FieldValues]] = set()
     for name in parse_fields(field_names or _FIRST_SEEN_FIELDS):
         after = counter.count([name], later.since, later.until)
-        before = counter.count([name], earlier.since, earlier.until)
+        values_after = {
+            each[0] for each in (*after.trusted, *after.self_reported) if each[0]
+        }
+        before = counter.count([name], earlier.since, earlier.until, values_after)
         found = sorted(_list_new_values(before, after, recorded), key=_order_of_first)
         items += [_build_first_seen_item(name, each) for each in found]
         values |= {(name, each) for each in (*after.trusted, *after.self_reported)}
