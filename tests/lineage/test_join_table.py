@@ -62,6 +62,10 @@ JOINS = {
         "lineage/test_stitch.py",
         "test_no_session_name_changes_any_hop",
     ),
+    "service account and time on EKS (IRSA)": (
+        "lineage/test_pod_links.py",
+        "test_the_only_pod_with_a_token_for_aws_is_inferred",
+    ),
     "trace id of telemetry": (
         "lineage/test_trace_id_links.py",
         "test_a_trace_id_changes_no_hop",

@@ -12,7 +12,7 @@ from answerable.model.errors import UsageError
 from answerable.presentation.time_input import TimeWindow
 from answerable.services.lineage import chain_cache, window_counts
 from answerable.services.lineage.trace_rows import TraceQuery
-from answerable.store import lineage_facts
+from answerable.store import chain_file, day_rollups, lineage_facts
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
 from answerable.usecases.lineage.compare_windows import (
@@ -168,3 +168,19 @@ def test_no_chain_of_other_events_is_loaded(
         monkeypatch.setattr(lineage_facts, name, refuse)
     for question in (TraceQuery(limit=2), TraceQuery(since=1, until=NOW)):
         assert trace_events(store, question, now=NOW).items
+
+
+def test_the_files_of_questions_are_written_with_the_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a question wrote a file")
+
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as opened:
+        ingest_logs(opened, [f"cloudtrail:{DATA / 'day.json'}"], now=NOW)
+        monkeypatch.setattr(chain_file, "_write_parquet", refuse)
+        monkeypatch.setattr(day_rollups, "_write_rollup", refuse)
+        for fields in ("person", "action", "person,day"):
+            assert count_by_fields(opened, TraceQuery(), fields, now=NOW).items

@@ -45,6 +45,17 @@ def find_chain_counts(store: "EvidenceStore") -> ParquetTable | None:
     return _find_file(store, CHAIN_COUNTS_FILE)
 
 
+def find_chain_file_age(store: "EvidenceStore", now: int) -> int | None:
+    """Find how long ago the chain file of any generation was written, in nanoseconds.
+
+    Returns:
+        None if there is no file.
+    """
+    with contextlib.suppress(OSError):
+        return now - _get_path(store, CHAIN_FILE, "parquet").stat().st_mtime_ns
+    return None
+
+
 def write_chain_file(
     store: "EvidenceStore", chains: Iterable[ChainTimeline]
 ) -> ParquetTable:

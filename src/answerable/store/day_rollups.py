@@ -145,6 +145,17 @@ def count_by_rollups(store: "EvidenceStore", query: RollupQuery) -> RollupCounts
         engine.close()
 
 
+def write_rollups(store: "EvidenceStore") -> None:
+    """Write the rollup of each day of the segments that has none.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    sources = store.queries.get_current_sources()
+    if sources.segments and not sources.foreign:
+        _open_rollups(store, sources, store.derived / _FOLDER)
+
+
 def _run_count(
     engine: DuckDbEngine, files: Sequence[Path], query: RollupQuery
 ) -> RollupCounts:

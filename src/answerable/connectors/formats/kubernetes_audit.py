@@ -55,7 +55,19 @@ class _IssuedToken(msgspec.Struct, rename="camel"):
     expiration_timestamp: str | None = None
 
 
+class _BoundObject(msgspec.Struct):
+    kind: str | None = None
+    name: str | None = None
+    uid: str | None = None
+
+
+class _TokenSpec(msgspec.Struct, rename="camel"):
+    audiences: list[str] | None = None
+    bound_object_ref: _BoundObject | None = None
+
+
 class _TokenRequest(msgspec.Struct):
+    spec: _TokenSpec | None = None
     status: _IssuedToken | None = None
 
 
@@ -78,6 +90,7 @@ class KubernetesAuditRecord(msgspec.Struct, rename="camel"):
     stage_timestamp: str | None = None
     timestamp: str | None = None  # audit.k8s.io/v1beta1 and older
     annotations: dict[str, str] | None = None
+    request_object: msgspec.Raw = _NULL
     response_object: msgspec.Raw = _NULL
 
 
@@ -206,10 +219,26 @@ def _set_effects(
         )
         entry.issued_to = account if entry.issued else ""
         entry.issued_until = _read_expiry(record.response_object)
+        entry.facts = {**entry.facts, **_read_binding(record.request_object)}
     elif not named.subresource and record.verb == "create":
         entry.created = account
     elif not named.subresource and record.verb == "delete":
         entry.deleted = account
+
+
+def _read_binding(request: msgspec.Raw) -> dict[str, str | None]:
+    """Read the pod and audiences of a requested token, logged at level Request."""
+    try:
+        spec = _TOKEN_REQUEST.decode(request).spec if request != _NULL else None
+    except msgspec.DecodeError:
+        spec = None
+    bound = spec.bound_object_ref if spec else None
+    pod = bound if bound and bound.kind == "Pod" else _BoundObject()
+    return {
+        "issued_for": " ".join(spec.audiences or ()) if spec else "",
+        "issued_pod": pod.name,
+        "issued_pod_uid": pod.uid,
+    }
 
 
 def _read_expiry(response: msgspec.Raw) -> str | None:

@@ -110,6 +110,7 @@ def ingest_logs(
             {"source": source, "at": format_time(now), "age_s": 0, "problems": lines}
         )
         partial = partial or bool(counts.problems or counts.quarantined)
+    _write_question_files(store, items, now)
     seen = sorted({source.partition(":")[0] for source in sources})
     return Document(
         "ingest",
@@ -117,6 +118,17 @@ def ingest_logs(
         {"partial": partial, "sources": covered, "seen": seen, "not_collected": []},
         next=_suggest_trace(store, now),
     )
+
+
+def _write_question_files(
+    store: EvidenceStore, items: Sequence[IngestItem], now: int
+) -> None:
+    """Write the files that questions over a large store read."""
+    if stored := sum(each["stored"] for each in items):
+        # A small store has none, and most runs store nothing.
+        from answerable.services.lineage.question_files import write_question_files
+
+        write_question_files(store, stored, now=now)
 
 
 def _suggest_trace(store: EvidenceStore, now: int) -> str:

@@ -24,6 +24,7 @@ from answerable.services.lineage.lineage_search import (
     hide_invisible_chains,
 )
 from answerable.services.lineage.resource_filter import parse_event_id
+from answerable.services.lineage.pod_links import add_pod_link
 from answerable.services.lineage.trace_id_links import add_trace_id_links
 from answerable.services.lineage.trace_rows import build_trace_coverage
 from answerable.store.store import EvidenceStore
@@ -94,6 +95,7 @@ def _add_event_or_decision(
     kind = "decision" if is_decision else "event"
     event_links.add_event_facts_and_chain(rows, events, kind)
     add_trace_id_links(rows, store, scope, events[0].event)
+    add_pod_link(rows, store, scope, events[0])
     return kind
 
 
@@ -120,6 +122,7 @@ def _add_decision(
     rows.subject = events[0].event.decision_id
     event_links.add_event_facts_and_chain(rows, events, "decision")
     add_trace_id_links(rows, store, scope, events[0].event)
+    add_pod_link(rows, store, scope, events[0])
     return "decision"
 
 

@@ -1,0 +1,39 @@
+"""Write the rollups and the chain file of a large store before the first question.
+
+The files are derived, so a failure is ignored: the first question writes them again.
+"""
+
+from contextlib import suppress
+
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.time_units import HOUR_NS
+from answerable.services.inventory import snapshots
+from answerable.services.lineage.chain_cache import is_large_store
+from answerable.services.lineage.large_store_chains import open_chain_files
+from answerable.store import day_rollups
+from answerable.store.chain_file import find_chain_file_age
+from answerable.store.event_queries import count_sealed_events
+from answerable.store.store import EvidenceStore
+
+# The chains of all events are derived again for this part of new events, or after this
+# time: deriving takes about 10 seconds for each million events.
+_NEW_PART = 20
+_MAX_AGE = HOUR_NS
+
+
+def write_question_files(store: EvidenceStore, stored: int, *, now: int) -> None:
+    """Write the files that questions over a large store read; not for a small store.
+
+    Args:
+        store: Store of the events.
+        stored: Number of events that this run stored.
+        now: UTC nanoseconds.
+    """
+    if not stored or store.queries.has_index or not is_large_store(store):
+        return
+    with suppress(EnvironmentFailure):
+        day_rollups.write_rollups(store)
+        age = find_chain_file_age(store, now)
+        part = count_sealed_events(store) // _NEW_PART
+        if stored >= part or age is None or age > _MAX_AGE:
+            open_chain_files(store, snapshots.load_inventory(store, now=now))
