@@ -30,7 +30,10 @@ from answerable.services.lineage.large_store_counts import (
     count_with_rollups,
     count_without_chains,
 )
-from answerable.services.lineage.query_validation import require_known_action
+from answerable.services.lineage.query_validation import (
+    require_known_action,
+    require_known_source,
+)
 from answerable.services.lineage.trace_rows import (
     HOPS,
     TraceQuery,
@@ -86,6 +89,7 @@ def count_by_fields(
     shown = items[: query.limit]
     if not items:
         require_known_action(store, query.action)
+        require_known_source(store, query.source)
     more = total > len(shown)
     return Document(
         "trace-by",

@@ -16,7 +16,10 @@ from answerable.services.lineage.chain_cache import (
 )
 from answerable.services.lineage.large_store_chains import load_chains_of_question
 from answerable.services.lineage.log_data_coverage import add_recorded_data
-from answerable.services.lineage.query_validation import require_known_action
+from answerable.services.lineage.query_validation import (
+    require_known_action,
+    require_known_source,
+)
 from answerable.services.lineage.trace_rows import (
     TraceQuery,
     build_event_filter,
@@ -81,6 +84,7 @@ def list_lineage_rows(
     items = [build_trace_item(row) for row in rows]
     if not items:
         require_known_action(store, query.action)
+        require_known_source(store, query.source)
     covered = build_trace_coverage(inventory, chains, now, query)
     add_recorded_data(covered, store, query.since, query.until)
     return Document(
