@@ -8,10 +8,11 @@ from contextlib import suppress
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.time_units import HOUR_NS
 from answerable.services.inventory import snapshots
-from answerable.services.lineage.chain_cache import is_large_store
-from answerable.services.lineage.large_store_chains import open_chain_files
-from answerable.store import day_rollups
-from answerable.store.chain_file import find_chain_file_age
+from answerable.services.lineage.chain_cache import (
+    is_large_store,
+    write_current_chain_file,
+)
+from answerable.store import chain_file, day_rollups
 from answerable.store.event_queries import count_sealed_events
 from answerable.store.store import EvidenceStore
 
@@ -33,7 +34,9 @@ def write_question_files(store: EvidenceStore, stored: int, *, now: int) -> None
         return
     with suppress(EnvironmentFailure):
         day_rollups.write_rollups(store)
-        age = find_chain_file_age(store, now)
+        age = chain_file.find_chain_file_age(store, now)
         part = count_sealed_events(store) // _NEW_PART
         if stored >= part or age is None or age > _MAX_AGE:
-            open_chain_files(store, snapshots.load_inventory(store, now=now))
+            inventory = snapshots.load_inventory(store, now=now)
+            chains = write_current_chain_file(store, inventory)
+            chain_file.write_chain_counts(store, chains)

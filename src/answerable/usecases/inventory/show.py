@@ -23,8 +23,8 @@ from answerable.services.lineage.lineage_search import (
     SearchScope,
     hide_invisible_chains,
 )
-from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.lineage.pod_links import add_pod_link
+from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.lineage.trace_id_links import add_trace_id_links
 from answerable.services.lineage.trace_rows import build_trace_coverage
 from answerable.store.store import EvidenceStore
