@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from answerable.evidence.canonical_event import decode_event
 from answerable.evidence.log_entries import (
@@ -14,10 +14,11 @@ from answerable.model.encoded_event import EncodedEvent
 from answerable.model.event import AuditEvent
 from answerable.model.time_units import DAY_NS
 from answerable.store import journal_files
-from answerable.store.duckdb_engine import DuckDbEngine, quote_text
-from answerable.store.segment_writer import format_day
-from answerable.store.store_layout import StoreLayout
+from answerable.store.store_layout import StoreLayout, format_day
 from answerable.store.transparency_log import TransparencyLog
+
+if TYPE_CHECKING:  # imported where segments are read
+    from answerable.store.duckdb_engine import DuckDbEngine
 
 # Only the id, time and raw digest of an event are read.
 StoredEvent = AuditEvent | EncodedEvent
@@ -225,6 +226,8 @@ class KnownEventIds:
         self, predicate: Callable[[SegmentManifest], bool]
     ) -> str:
         """List the quoted paths of the segments that match a predicate."""
+        from answerable.store.duckdb_engine import quote_text
+
         found = [
             each
             for each in list_live_segments(self._log.entries())
@@ -264,8 +267,10 @@ class KnownEventIds:
         engine.connection.unregister("suspects")
         return pairs | {(cast("bytes", a), cast("bytes", b)) for a, b in found}
 
-    def _open_engine(self) -> DuckDbEngine:
+    def _open_engine(self) -> "DuckDbEngine":
         """Return the DuckDB engine, opened on first use."""
+        from answerable.store.duckdb_engine import DuckDbEngine
+
         if self._engine is None:
             self._engine = DuckDbEngine(self._layout.segments)
         return self._engine

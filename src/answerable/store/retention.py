@@ -9,7 +9,7 @@ from answerable.model.time_units import DAY_NS
 from answerable.store.legal_holds import LegalHold, read_holds
 from answerable.store.row_conditions import ALL_ROWS, RowCondition, join_conditions
 from answerable.store.row_removal import PlannedRemoval, plan_removal, remove_rows
-from answerable.store.segment_writer import format_day
+from answerable.store.store_layout import format_day
 from answerable.store.temporary_folders import sweep_temporary_folders
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -25,7 +24,7 @@ from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point, write_file
 from answerable.store.event_columns import NAMES, build_decode_records_sql
 from answerable.store.query_tables import ColumnType, NamedTable, register_table
-from answerable.store.store_layout import StoreLayout
+from answerable.store.store_layout import StoreLayout, format_day
 
 if TYPE_CHECKING:
     from answerable.store.segment_statistics import SegmentStatistics
@@ -44,11 +43,6 @@ class WrittenSegments:
 
     entries: list[SegmentManifest | JournalSealed]
     statistics: "dict[str, SegmentStatistics]"
-
-
-def format_day(day: int) -> str:
-    """Format a day number since 1970 as `YYYY-MM-DD`."""
-    return datetime.fromtimestamp(day * 86_400, tz=UTC).strftime("%Y-%m-%d")
 
 
 def make_segment_id(journal: str, day: str, number: int) -> str:

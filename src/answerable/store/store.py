@@ -15,18 +15,19 @@ from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.lazy_dataclass import dataclass
 from answerable.store import journal_files
-from answerable.store.deduplication import KnownEventIds, StoredEvent
+from answerable.store.deduplication import KnownEventIds
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
-from answerable.store.query_tables import NamedTable, ParquetTable
 from answerable.store.sealing_process import SealingProcess
-from answerable.store.search_index import EventPlace, SearchIndex
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, open_layout
 from answerable.store.transparency_log import ANY_ENTRY, TransparencyLog
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what reads or writes events is imported where it runs
+    from answerable.store.deduplication import StoredEvent
+    from answerable.store.query_tables import NamedTable, ParquetTable
     from answerable.store.query_views import ViewDefinitions
+    from answerable.store.search_index import EventPlace, SearchIndex
     from answerable.store.segment_scope import SegmentScope
 
 AttachmentT = TypeVar("AttachmentT")
@@ -55,7 +56,7 @@ class AppendResult:
 class EvidenceStore:
     """Evidence store on local disk."""
 
-    def __init__(self, layout: StoreLayout, index: SearchIndex | None = None) -> None:
+    def __init__(self, layout: StoreLayout, index: "SearchIndex | None" = None) -> None:
         self.root = layout.root
         self.layout = layout
         self.keys = LogKeys(layout)
@@ -77,7 +78,7 @@ class EvidenceStore:
         *,
         now: int,
         create: bool = True,
-        index: SearchIndex | None = None,
+        index: "SearchIndex | None" = None,
     ) -> "EvidenceStore":
         """Open the evidence store in a folder, or create it.
 
@@ -126,7 +127,7 @@ class EvidenceStore:
         """Compute the keyed hash of a secret value: 24 hex digits."""
         return self.keys.fingerprint(value)
 
-    def append(self, events: Sequence[StoredEvent], now: int) -> AppendResult:
+    def append(self, events: "Sequence[StoredEvent]", now: int) -> AppendResult:
         """Append events; they are durable when this returns.
 
         Idempotent by event id within a day. Ingest time and salt are set here, unless
@@ -242,7 +243,7 @@ class EvidenceStore:
         self,
         query: str,
         parameters: Sequence[object] = (),
-        tables: Mapping[str, NamedTable | ParquetTable] | None = None,
+        tables: "Mapping[str, NamedTable | ParquetTable] | None" = None,
         scope: "SegmentScope | None" = None,
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL over the events of the store (views `events` and `skimmed`).
@@ -261,7 +262,7 @@ class EvidenceStore:
         return self.queries.run_query(query, parameters, tables or {}, scope)
 
     def read_events_at(
-        self, places: Sequence[EventPlace], identities: Collection[str] = ()
+        self, places: "Sequence[EventPlace]", identities: Collection[str] = ()
     ) -> list[AuditEvent]:
         """Read complete events by place (time, id, segment, row), in that order.
 
@@ -340,7 +341,7 @@ class EvidenceStore:
         return self._writer
 
     def _record_conflicting_events(
-        self, conflicts: Sequence[StoredEvent], now: int
+        self, conflicts: "Sequence[StoredEvent]", now: int
     ) -> None:
         """Store the ids and digests of events that conflict with stored ones."""
         said = [

@@ -6,6 +6,7 @@ import shlex
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -390,3 +391,8 @@ def list_derived_tables(derived: Path) -> tuple[Path, ...]:
     return tuple(
         derived / f"{name}.parquet" for name in (CHAIN_FILE, CHAIN_COUNTS_FILE)
     )
+
+
+def format_day(day: int) -> str:
+    """Format a day number since 1970 as `YYYY-MM-DD`."""
+    return datetime.fromtimestamp(day * 86_400, tz=UTC).strftime("%Y-%m-%d")
