@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -20,8 +21,19 @@ ACCOUNT = "111122223333"
 Make = Callable[..., AuditEvent]
 
 
+@pytest.fixture(scope="session")
+def ingested_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of the hand-written day, to copy."""
+    place = tmp_path_factory.mktemp("day") / "store"
+    with EvidenceStore.open(place, now=NOW) as opened:
+        ingest_logs(opened, [f"cloudtrail:{DATA / 'day.json'}"], now=NOW)
+    return place
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[EvidenceStore]:
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[EvidenceStore]:
+    if "day" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("ingested_day"), tmp_path / "store")
     with EvidenceStore.open(tmp_path / "store", now=NOW) as opened:
         yield opened
 
@@ -29,7 +41,6 @@ def store(tmp_path: Path) -> Iterator[EvidenceStore]:
 @pytest.fixture
 def day(store: EvidenceStore) -> EvidenceStore:
     """The hand-written day, ingested."""
-    ingest_logs(store, [f"cloudtrail:{DATA / 'day.json'}"], now=NOW)
     return store
 
 

@@ -8,6 +8,9 @@ person behind the AWS session of a colleague's call is known from CloudTrail alo
 import base64
 import hashlib
 import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +39,6 @@ KEY = "ASIAEXAMPLE000000042"
 
 
 def rfc3339(at: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(at / 10**9, UTC).isoformat()
 
 
@@ -178,16 +179,24 @@ def statuses(found: dict[str, tuple[str, str, str]]) -> dict[str, str]:
     return {name: status for name, (_, status, _) in found.items()}
 
 
-OBSERVED = dict.fromkeys(
-    ("person", "agent", "tool", "identity", "action", "resource"), "observed"
-)
+HOPS = ("person", "agent", "tool", "identity", "action", "resource")
+OBSERVED = dict.fromkeys(HOPS, "observed")
+
+
+@pytest.fixture(scope="module")
+def told_incident(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("incident")
+    with EvidenceStore.open(folder / "store", now=NOW) as opened:
+        for source in SOURCES:
+            tell(opened, folder, source)
+    return folder / "store"
 
 
 @pytest.fixture
-def incident(store: EvidenceStore, tmp_path: Path) -> EvidenceStore:
-    for source in SOURCES:
-        tell(store, tmp_path, source)
-    return store
+def incident(told_incident: Path, tmp_path: Path) -> Iterator[EvidenceStore]:
+    shutil.copytree(told_incident, tmp_path / "copy")
+    with EvidenceStore.open(tmp_path / "copy", now=NOW) as opened:
+        yield opened
 
 
 def test_a_push_is_told_in_six_observed_hops(incident: EvidenceStore) -> None:
