@@ -170,7 +170,7 @@ APART = {
 PAGES = {
     "/",
     *("/agents", "/identities", "/credentials", "/tools", "/people"),
-    *("/reach", "/can", "/who-can", "/what-if"),
+    *("/reach", "/can", "/who-can", "/what-if", "/reach/all", "/what-if/cuts"),
     *("/agent", "/identity", "/credential", "/person", "/show"),
 }
 PAGES_APART = {

@@ -287,6 +287,7 @@ def test_no_figure_of_the_overview_becomes_0(desks: Desks, removed: str) -> None
 
 
 # Sentences of pages that are a no.
+READER_ROLE = f"{ROLE}/data-reader"
 _NO: tuple[str, ...] = (
     "cannot",
     "No collected identity can",
@@ -297,6 +298,11 @@ _NO += (
     "is removed</td>",
     "No collected source grants it",
     "never</span>",
+    "No path in the collected data",
+    "No identity of the collected accounts",
+    "No set of statements",
+    "No finding is open.",
+    "No change",
 )
 
 
@@ -316,6 +322,13 @@ def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
             ("/what-if", {"subject": e, REMOVED_FIELDS[0]: STATEMENT})
             for e in (REPORTER, "")
         ),
+        ("/reach/all", {}),
+        *(
+            ("/reach", {"subject": each, "to": READER_ROLE})
+            for each in (REPORTER, USER)
+        ),
+        ("/what-if/cuts", {"subject": USER, "resource": DATA}),
+        *(("/findings", {}), ("/changes", {}), ("/search", {"q": "report"})),
         ("/agent", {"id": REPORTER}),
         ("/identity", {"id": USER}),
         ("/credential", {"id": KEY}),

@@ -38,6 +38,7 @@ HOW: Mapping[str, str] = {
     "/": LIMIT,
     **dict.fromkeys(("/trace/export", "/reach/graph", "/kills"), LIMIT),
     **dict.fromkeys(("/tools/diff", "/baseline", "/what-if"), LIMIT),
+    **dict.fromkeys(("/reach/all", "/what-if/cuts"), LIMIT),
     **dict.fromkeys(("/agent", "/identity", "/credential", "/person", "/show"), ONE),
     **dict.fromkeys(("/event", "/decision", "/can", "/ask", "/sign"), ONE),
     **dict.fromkeys(("/proof", "/proof/bundle", "/evidence"), ONE),

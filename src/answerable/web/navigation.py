@@ -74,7 +74,11 @@ NAVIGATION: tuple[tuple[str, tuple[NavigationEntry, ...]], ...] = (
             NavigationEntry(
                 "/cases", "Cases", ("/case",), frozenset({WebPermission.INVESTIGATE})
             ),
-            NavigationEntry("/reach", "Reach", ("/can", "/who-can", "/what-if")),
+            NavigationEntry(
+                "/reach",
+                "Reach",
+                ("/can", "/who-can", "/what-if", "/reach/all", "/what-if/cuts"),
+            ),
         ),
     ),
     (

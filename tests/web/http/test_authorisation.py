@@ -38,6 +38,7 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "GET /person",
         "GET /show",
         "GET /reach",
+        "GET /reach/all",
         "GET /reach/graph",
         "GET /reach/complete",
         "GET /can",
@@ -111,6 +112,7 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "POST /evidence/bundle",
     ),
     INVESTIGATE: (
+        "GET /what-if/cuts",
         "GET /findings",
         "GET /finding",
         "GET /api/v1/findings",

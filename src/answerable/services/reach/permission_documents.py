@@ -9,6 +9,7 @@ from answerable.model.documents.shared_shapes import (
     PermissionCheckItem,
     ReachItem,
 )
+from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.presentation import answer_coverage
 from answerable.presentation.command_hints import format_command
@@ -87,6 +88,37 @@ def list_permissions(
         coverage=_build_answer_coverage(inventory, question.now, found),
         next=_suggest_who_can_command(items)
         or suggest_scan_command(identities.unknown),
+    )
+    return PermissionPage(document, found.cursor, found.examined, found.shown)
+
+
+def list_permissions_as(
+    inventory: Inventory, question: Question, target: str, page: PageBounds
+) -> "PermissionPage":
+    """List what a subject can do as one identity, with the path from one to the other.
+
+    Raises:
+        UsageError: Subject or target are not known, no action or resource can match, or
+            the cursor is malformed.
+    """
+    from answerable.reach import permissions_as_identity
+    from answerable.services.reach.permission_list_cursor import PermissionPage
+
+    question = _resolve_session_identity(inventory, question)
+    question = replace(question, subject=resolve_subject(inventory, question.subject))
+    identity = IdentityId(resolve_subject(inventory, target))
+    opened = open_platforms(inventory, replace(question, action="*"))
+    alone = open_platforms(inventory, replace(question, action="*", direct=True))
+    found, identities = permissions_as_identity.list_permissions_as(
+        opened, alone, question, identity, page
+    )
+    items = [_build_answer_row(inventory, each) for each in found.answers]
+    following = suggest_scan_command(identities.unknown)
+    document = Document(
+        "reach",
+        items,
+        _build_answer_coverage(inventory, question.now, found),
+        next=following,
     )
     return PermissionPage(document, found.cursor, found.examined, found.shown)
 

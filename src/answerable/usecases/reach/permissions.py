@@ -164,6 +164,7 @@ def list_subject_permissions_page(
     action: str = "*",
     direct: bool = False,
     context: ConditionContext | None = None,
+    to: str = "",
     cursor: str = "",
     max_rows: int = 200,
     max_identities: int = 25,
@@ -177,6 +178,7 @@ def list_subject_permissions_page(
         action: Only rows that could be an action matching this glob.
         direct: Leave out roles, escalation and credentials.
         context: Condition keys of the request.
+        to: Only what the subject can do as this identity; empty for all.
         cursor: Cursor, empty for the beginning.
         max_identities: Most identities to examine.
 
@@ -189,6 +191,8 @@ def list_subject_permissions_page(
         now, subject, action, resource, context, direct=direct
     )
     page = PageBounds(rows=max_rows, cursor=cursor, identities=max_identities)
+    if to:
+        return permission_documents.list_permissions_as(inventory, question, to, page)
     return permission_documents.list_permissions(inventory, question, page)
 
 

@@ -63,6 +63,7 @@ def _get_reach(
         resource=params.get("resource", "*"),
         direct=is_flag_set(params, "direct"),
         context=_read_condition_keys(params),
+        to=params.get("to", ""),
         cursor=params.get("after", ""),
         max_rows=read_page_size(params),
     )
@@ -172,6 +173,9 @@ OPERATIONS: tuple[ApiOperation, ...] = (
             ApiParameter("action", "Only actions that match this pattern."),
             ApiParameter(
                 "resource", "Only permissions that can apply to this pattern."
+            ),
+            ApiParameter(
+                "to", "Only what the subject can do as this identity, with the path."
             ),
             *_STATED,
             LIMIT,

@@ -88,10 +88,10 @@ def build_step_rows(path: Sequence[PathItem]) -> list[TemplateRow]:
 def build_path_rows(
     items: Sequence[ReachItem], question: ReachQuestion
 ) -> list[TemplateRow]:
-    """Group permissions by path and merge rows that differ only in the action."""
-    return [
-        _build_path_row(blocks, question) for blocks in group_permissions_by_path(items)
-    ]
+    """Group permissions by path, administrators first; merge rows of several actions."""
+    grouped = group_permissions_by_path(items)
+    grouped.sort(key=lambda blocks: not blocks[0].item["admin"])
+    return [_build_path_row(blocks, question) for blocks in grouped]
 
 
 def _build_path_row(
@@ -101,11 +101,20 @@ def _build_path_row(
     first = blocks[0].item
     path = first["path"]
     return {
-        "identity": path[-1]["to"] if path else first["subject"],
+        "identity": _get_path_end(first),
         "admin": first["admin"],
         "steps": build_step_rows(path),
-        "rows": [_build_permission_row(block, question) for block in blocks],
+        "count": sum(len(block.actions) for block in blocks),
+        "only": question.link_to_paths(to=_get_path_end(first), rows=""),
+        "rows": []
+        if question.collapsed
+        else [_build_permission_row(block, question) for block in blocks],
     }
+
+
+def _get_path_end(item: ReachItem) -> str:
+    """Return the identity that makes the call."""
+    return item["path"][-1]["to"] if item["path"] else item["subject"]
 
 
 def _build_permission_row(
@@ -113,15 +122,15 @@ def _build_permission_row(
 ) -> TemplateRow:
     """Build one row: verdict, actions, resource, conditions, link to the proof."""
     item, actions = block.item, block.actions
-    # A pattern is not one call, so it has no single proof.
-    why = (
-        _link_to_proof(item["subject"], actions[0], item, question)
-        if len(actions) == 1
-        else ""
-    )
+    links = [
+        ""
+        if item.get("unknown")
+        else _link_to_proof(item["subject"], one, item, question)
+        for one in actions[:_MAX_ACTIONS]
+    ]
     return {
         "verdict": item["verdict"],
-        "actions": actions[:_MAX_ACTIONS],
+        "actions": list(zip(actions, links, strict=False)),
         "more": len(actions) - _MAX_ACTIONS,
         "resource": item["resource"],
         "conditions": format_brief_conditions(item["conditions"]),
@@ -129,16 +138,20 @@ def _build_permission_row(
         "unknown": get_unknown_reasons(item),
         "assumes": bool(item.get("assuming")),
         "because": [describe_statement(one) for one in item["determining"]],
-        "why": why,
+        "why": links[0],
+        "is_pattern": bool(_PATTERN & set(actions[0])),
     }
 
 
 def _link_to_proof(
     subject: str, action: str, item: ReachItem, question: ReachQuestion
 ) -> str:
-    """Return the URL of the proof of one call; empty for a pattern of calls."""
-    if _PATTERN & set(action):
-        return ""
+    """Return the URL of the proof of a call; for a pattern, of the rows in it."""
+    if _PATTERN & set(action):  # not one call, so it has no single proof
+        resource = "" if " " in item["resource"] else item["resource"]
+        return question.link_to(
+            "/reach", subject=subject, action=action, resource=resource
+        )
     # `A except B` is a description, not a resource to query.
     resource = "*" if " " in item["resource"] else item["resource"]
     return question.link_to("/can", subject=subject, action=action, resource=resource)

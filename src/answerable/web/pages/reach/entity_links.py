@@ -37,6 +37,10 @@ class EntityLinks:
         )
         return entity_page(key) if is_known else ""
 
+    def is_identity(self, key: str) -> bool:
+        """Tell whether a node is a collected identity, which a path can lead to."""
+        return not key.startswith(_LISTED) and bool(self.get_page(key))
+
     def remove_dead_links(self, graph: PathGraph) -> PathGraph:
         """Remove the links of nodes that have no page."""
         for key, node in graph.nodes.items():

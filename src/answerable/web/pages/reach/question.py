@@ -10,6 +10,9 @@ from answerable.web.template_filters import build_url
 # Checkboxes of the form, one for each removed statement.
 REMOVED_FIELDS = tuple(f"without{number}" for number in range(24))
 QUESTION_FIELDS = ("subject", "action", "resource", "direct", "context", "after")
+# Of `/reach` only: one identity of the paths, and paths without their rows.
+PATH_FIELDS = ("to", "rows")
+_COLLAPSED = "none"
 _DIRECT = "yes"
 
 
@@ -22,6 +25,8 @@ class ReachQuestion:
         action: An action or a pattern; empty for any.
         resource: A resource or a pattern; empty for any.
         stated: Condition keys, a `KEY=VALUE` on each line.
+        to: Identity at the end of the paths; empty for all.
+        collapsed: Whether paths are listed without their rows.
     """
 
     subject: str = ""
@@ -30,6 +35,8 @@ class ReachQuestion:
     direct: bool = False
     stated: str = ""
     after: str = ""
+    to: str = ""
+    collapsed: bool = False
 
     @property
     def condition_keys(self) -> Mapping[str, tuple[str, ...]]:
@@ -56,6 +63,11 @@ class ReachQuestion:
         """Return a URL for the question with some parameters changed."""
         return build_url(path, **{**self.parameters, **other})
 
+    def link_to_paths(self, **other: str) -> str:
+        """Return a URL of `/reach` with the same view of the paths, some changed."""
+        view = {"to": self.to, "rows": _COLLAPSED if self.collapsed else ""}
+        return self.link_to("/reach", **{**view, **other})
+
     def build_command(self, *words: str) -> str:
         """Return the equivalent CLI command.
 
@@ -78,4 +90,6 @@ def parse_question(query: Mapping[str, str]) -> ReachQuestion:
         direct=query.get("direct", "") == _DIRECT,
         stated=query.get("context", ""),
         after=query.get("after", ""),
+        to=query.get("to", "").strip(),
+        collapsed=query.get("rows", "") == _COLLAPSED,
     )

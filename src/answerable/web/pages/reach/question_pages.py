@@ -16,8 +16,10 @@ from answerable.presentation.permission_proof_text import (
 )
 from answerable.presentation.unknown_permission_text import describe_searched_scope
 from answerable.services.reach.permission_list_cursor import PermissionPage
+from answerable.usecases.aws_permissions.find_minimal_cuts import is_cuttable
 from answerable.usecases.reach import permissions as flow
 from answerable.web.pages.reach import answer_rows, path_graph
+from answerable.web.pages.reach.choke_points import find_choke_points
 from answerable.web.pages.reach.entity_links import EntityLinks
 from answerable.web.pages.reach.question import ReachQuestion, parse_question
 from answerable.web.pages.reach.what_if import list_removable_statements
@@ -26,6 +28,7 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 
 _MAX_ROWS, _MAX_PATHS, _MAX_PAIRS, _MAX_EXAMPLES = 150, 12, 50, 12
+_MAX_COLLAPSED = 50  # identities of a page without their rows
 _PATTERN = frozenset("*? ")
 _AnswerBuilder = Callable[[StoreCache, ReachQuestion], Mapping[str, object]]
 
@@ -94,6 +97,7 @@ def _build_page(
                 ("/reach", "What can it reach?"),
                 ("/who-can", "Who has a permission?"),
                 ("/can", "Is a call allowed, and why?"),
+                ("/reach/all", "Which identities are a risk?"),
             )
         ],
         "answer": None,
@@ -122,6 +126,8 @@ def _build_page(
 
 def _link_tab(question: ReachQuestion, path: str) -> str:
     """Link to another question; one call is asked about, so patterns stay behind."""
+    if path == "/reach/all":
+        return path
     is_call = path == "/reach" or not _PATTERN & set(question.action)
     return question.link_to(path) if is_call else question.link_to(path, action="")
 
@@ -159,9 +165,10 @@ def _compute_reach(
         resource=question.resource or "*",
         direct=question.direct,
         context=question.condition_keys,
+        to=question.to,
         cursor=question.after,
         max_rows=_MAX_ROWS,
-        max_identities=_MAX_PATHS,
+        max_identities=_MAX_COLLAPSED if question.collapsed else _MAX_PATHS,
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
     graph = path_graph.build_reach_graph(items, question)
@@ -185,10 +192,23 @@ def _build_reach_values(
         "count": len(items),
         "gone": listed.examined,
         "shown": listed.shown,
-        "older": question.link_to("/reach", after=after) if after else "",
-        "newest": question.link_to("/reach") if question.after else "",
+        "older": question.link_to_paths(after=after) if after else "",
+        "newest": question.link_to_paths() if question.after else "",
         "command": question.build_command(*words),
+        "to": question.to,
+        "collapsed": question.collapsed,
+        "cuts": _link_to_cuts(question),
+        "every": question.link_to_paths(to=""),
+        "fold": question.link_to_paths(rows="" if question.collapsed else "none"),
+        "choke_points": find_choke_points(items, question),
     }
+
+
+def _link_to_cuts(question: ReachQuestion) -> str:
+    """Link to the smallest cuts of an access; empty if they cannot be computed."""
+    if not is_cuttable(question.action, question.resource):
+        return ""
+    return question.link_to("/what-if/cuts", direct="", context="")
 
 
 def _compute_who_can(
@@ -295,5 +315,7 @@ def _build_shared_values(
         "picture": graph.svg_markup if graph.edges else None,
         "nodes": len(graph.nodes),
         "left": graph.omitted_paths,
-        "graph": question.link_to("/reach/graph", of=graph_name, after=question.after),
+        "graph": question.link_to(
+            "/reach/graph", of=graph_name, after=question.after, to=question.to
+        ),
     }

@@ -23,7 +23,7 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url, entity_page
 from answerable.web.visitor import Visitor
 
-_MAX_ROWS = 150
+_MAX_ROWS = 40  # a row has up to four kilobytes
 # Statements that are in no policy, such as the rights of the root user.
 _SYNTHETIC = ("#chosen", "#after-edit", "#root", "#policies")
 # Facts that prove a step and that no edit removes: layers, policies, statements.
@@ -123,13 +123,19 @@ def list_removable_statements(items: Sequence[ReachItem]) -> list[tuple[str, str
         for step in item["path"]:
             statements += step["determining"]
         for statement in statements:
-            if _is_removable(statement):
-                name = f"{statement['policy']}#{statement['statement']}"
+            if name := name_if_removable(statement):
                 found.setdefault(name, describe_statement(statement))
     return [
         (field, name, said)
         for field, (name, said) in zip(REMOVED_FIELDS, found.items(), strict=False)
     ]
+
+
+def name_if_removable(statement: DeterminingStatementItem) -> str:
+    """Return the id of a statement for an edit; empty if no edit can remove it."""
+    if not _is_removable(statement):
+        return ""
+    return f"{statement['policy']}#{statement['statement']}"
 
 
 def _is_removable(statement: DeterminingStatementItem) -> bool:
