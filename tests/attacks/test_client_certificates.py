@@ -31,7 +31,8 @@ from tests.sts.running_service import (
 )
 from tests.sts.test_tls import BOUND, RULES
 
-BRIEF = timedelta(seconds=5)
+# Of a certificate that ends during a test; a busy machine needs longer before that.
+LASTS = (timedelta(seconds=3), timedelta(seconds=40))
 CUT = (ConnectionError, ssl.SSLError, http.client.HTTPException, EOFError)
 
 
@@ -152,14 +153,19 @@ def test_an_expired_certificate_is_none_on_an_open_connection_and_a_resumed_sess
     stays, _ = both
     made = gateway_settings(server, stays)
     with gateway(tmp_path, made, lines=2) as served:
-        shown = stays.issue("brief", lasts=BRIEF)
-        ends = time.time() + BRIEF.total_seconds()
-        token = bound_token("ana", shown.thumbprint)
-        wire = connection(served.gateway, stays, shown)
-        assert "result" in call(wire, token=token)
-        context = context_of(stays, shown, old=True)
-        with resumable(served.gateway, context, None) as first:
-            session = first.session
+        for lasts in LASTS:
+            shown = stays.issue("brief", lasts=lasts)
+            ends = time.time() + lasts.total_seconds()
+            token = bound_token("ana", shown.thumbprint)
+            with suppress(*CUT):
+                wire = connection(served.gateway, stays, shown)
+                answer = call(wire, token=token)
+                context = context_of(stays, shown, old=True)
+                with resumable(served.gateway, context, None) as first:
+                    session = first.session
+                if time.time() < ends:
+                    break
+        assert "result" in answer
         assert session is not None
         time.sleep(max(0, ends + 1 - time.time()))
         assert call(wire, token=token) == 401
@@ -264,12 +270,17 @@ def test_an_expired_certificate_neither_renews_nor_introspects(
 ) -> None:
     stays, _ = both
     with token_service(tmp_path / "sts", stays) as world:
-        shown = stays.issue("brief", NAMED, lasts=BRIEF)
-        ends = time.time() + BRIEF.total_seconds()
         client = DpopClient(world)
-        with over_tls(world, stays, shown) as wire:
-            token = client.get(wire, ci_token(world), audience=BOUND, proof="")
-            active = wire.form("/introspect", {"token": token})
+        for lasts in LASTS:
+            shown = stays.issue("brief", NAMED, lasts=lasts)
+            ends = time.time() + lasts.total_seconds()
+            with suppress(AssertionError, *CUT):
+                wire = over_tls(world, stays, shown)
+                token = client.get(wire, ci_token(world), audience=BOUND, proof="")
+                active = wire.form("/introspect", {"token": token})
+                if time.time() < ends:
+                    break
+        with wire:
             assert active.json["active"]
             time.sleep(max(0, ends + 1 - time.time()))
             for subject, kind in ((token, ACCESS), (ci_token(world), "")):

@@ -154,7 +154,7 @@ def test_in_a_pod_the_sign_in_link_is_in_a_private_file(tmp_path: Path) -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline().split() for _ in range(2)]
         process.terminate()
-        shown, logged = process.communicate(timeout=30)
+        shown, logged = process.communicate(timeout=60)
     (_, url), (name, path) = lines
     assert name == "sign-in-link"
     assert Path(path).stat().st_mode & 0o777 == 0o600

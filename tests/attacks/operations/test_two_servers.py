@@ -86,7 +86,7 @@ def test_every_pair_of_overlapping_addresses_is_refused(
 def test_of_many_starts_at_one_moment_one_has_the_address(
     tmp_path: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening_sockets, "BIND_TIMEOUT", 0.3)
+    monkeypatch.setattr(listening_sockets, "BIND_TIMEOUT", 0.6)
     for number in range(4):
         port, path = free_port(), str(tmp_path / f"{number}.sock")
         abandoned = socket.socket(socket.AF_UNIX)
