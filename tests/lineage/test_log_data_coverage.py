@@ -1,9 +1,14 @@
 """Recorded days, regions and data events of each log, as its stored events show."""
 
+import pytest
+
+from answerable.model.time_units import DAY_NS
 from answerable.presentation.coverage_text import list_full_coverage
 from answerable.services.lineage.log_data_coverage import describe_recorded_logs
 from answerable.services.lineage.trace_rows import TraceQuery
-from answerable.store.event_queries import END_OF_TIME, read_recorded_days
+from answerable.store import recorded_days
+from answerable.store.event_queries import END_OF_TIME
+from answerable.store.recorded_days import read_recorded_days
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage.compare_windows import list_first_seen
 from answerable.usecases.lineage.trace import trace_events
@@ -76,19 +81,25 @@ def test_an_answer_says_what_the_logs_recorded_in_its_time(
 
 
 def test_recorded_days_of_segments_are_those_of_their_rows(
-    store: EvidenceStore,
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = (("category", "Data"), ("region", "us-east-1"))
     keep(store, [on(4), on(2), on(2, 1, facts=data, action="s3:GetObject")])
     keep(store, [on(3), on(3, 2, source="otel", written_by="self-reported")])
     keep(store, [on(5, facts=data, action="kms:Decrypt")])
     store.seal(now=NOW)
-    assert store.queries.list_recorded_days()
-    by_segment = read_recorded_days(store, 0, END_OF_TIME)
-    by_row = read_recorded_days(store, 0, END_OF_TIME - 1)
-    assert by_segment == by_row
-    assert list(by_segment) == list(by_row)
-    assert {len(days) for days in by_segment.values()} == {1, 3}
-    keep(store, [on(6)])  # not in a segment yet
-    assert store.queries.list_recorded_days() is None
-    assert read_recorded_days(store, 0, END_OF_TIME) != by_row
+    starts = [0, on(2).event_time, on(3).event_time // DAY_NS * DAY_NS]
+    spans = [(at, end) for at in starts for end in (END_OF_TIME, on(4).event_time + 1)]
+
+    def read() -> list[object]:
+        found = [read_recorded_days(store, *span) for span in spans]
+        return [list(each.items()) for each in found]
+
+    for more in ([], [on(6)]):  # the second is not in a segment yet
+        keep(store, more)
+        by_segment = read()
+        with monkeypatch.context() as patch:
+            patch.setattr(recorded_days, "list_days_of_segments", lambda *_: None)
+            assert read() == by_segment
+    whole = read_recorded_days(store, 0, END_OF_TIME)
+    assert {len(days) for days in whole.values()} == {1, 4}

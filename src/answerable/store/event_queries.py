@@ -13,7 +13,6 @@ from answerable.store.chain_tables import (
     build_chain_interval_table,
 )
 from answerable.store.documented_views import JOINED_CHAINS
-from answerable.store.event_columns import DATA_SERVICE
 
 if TYPE_CHECKING:
     from answerable.store.segment_scope import SegmentScope
@@ -287,58 +286,6 @@ def read_logged_days(store: "EvidenceStore") -> dict[str, dict[str, frozenset[in
         regions = found.setdefault(cast("str", scope), {})
         regions[cast("str", region)] = frozenset(cast("list[int]", days))
     return found
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class LogStream:
-    """Part of a log that may be recorded or not: one account, region and service.
-
-    Attributes:
-        source: The log.
-        scope: Account, cluster or organisation.
-        region: Empty where the log names none.
-        data_service: Service of data events (calls on the content of a resource),
-            empty for all other events.
-    """
-
-    source: str
-    scope: str
-    region: str
-    data_service: str
-
-
-def read_recorded_days(
-    store: "EvidenceStore", since: int, until: int
-) -> dict[LogStream, frozenset[int]]:
-    """Read the UTC days since 1970 on which each stream has events in a time span.
-
-    Self-reported events are left out: their writer may omit some.
-
-    Args:
-        store: The evidence store.
-        since: UTC nanoseconds, inclusive.
-        until: UTC nanoseconds, exclusive.
-    """
-    if not since and until >= END_OF_TIME:
-        known = store.queries.list_recorded_days()
-        if known is not None:
-            found: dict[LogStream, frozenset[int]] = {}
-            for source, scope, region, data_service, days in known:
-                stream = LogStream(source, scope, region, data_service)
-                found[stream] = found.get(stream, frozenset()).union(days)
-            return dict(sorted(found.items()))
-    query = (
-        f"SELECT e.source, e.scope, e.region, {DATA_SERVICE}, "  # noqa: S608 - ours
-        f"list(DISTINCT e.event_time // {DAY_NS}) FROM skimmed e "
-        "WHERE e.written_by <> 'self-reported' AND e.event_time >= ? "
-        "AND e.event_time < ? GROUP BY ALL ORDER BY ALL"
-    )
-    span = build_filter_scope(EventFilter(since=since, until=until))
-    rows = store.run_query(query, [since, until], scope=span)
-    return {
-        LogStream(*cast("list[str]", names)): frozenset(cast("list[int]", days))
-        for *names, days in rows
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from answerable.store.search_index import EventPlace, SearchIndex
     from answerable.store.segment_catalogue import SegmentCatalogue
     from answerable.store.segment_scope import SegmentScope
-    from answerable.store.segment_statistics import RecordedDays, SegmentStatistics
+    from answerable.store.segment_statistics import SegmentStatistics
 
 ResultT = TypeVar("ResultT")
 _MAX_TESTED_IDENTITIES = 64  # more are in most parts of a segment
@@ -126,14 +126,6 @@ class EventQueries:
         from answerable.store.segment_scope import list_newest_windows
 
         return list_newest_windows(self.get_current_sources(), scope)
-
-    def list_recorded_days(self) -> "list[RecordedDays] | None":
-        """List the days of each stream by segment; None if only the rows tell."""
-        sources = self.get_current_sources()
-        known = [sources.statistics.get(each.segment) for each in sources.segments]
-        if sources.foreign or sources.records or not all(known):
-            return None
-        return [days for each in known if each for days in each.recorded]
 
     def _get_current_sources(self) -> "EventSources":
         """Return the sources of the current state, read again if it has changed."""

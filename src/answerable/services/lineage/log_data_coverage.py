@@ -14,12 +14,9 @@ from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.model.log_sources import CLOUDTRAIL, GATEWAY
 from answerable.model.time_units import DAY_NS, EPOCH
 from answerable.presentation.recorded_days import build_recorded_item
-from answerable.store.event_queries import (
-    END_OF_TIME,
-    LogStream,
-    read_recorded_days,
-)
+from answerable.store.event_queries import END_OF_TIME
 from answerable.store.mediated_call_queries import find_recorder_gaps
+from answerable.store.recorded_days import LogStream, read_recorded_days
 from answerable.store.store import EvidenceStore
 
 _MOST_SCOPES = 3  # accounts described one by one

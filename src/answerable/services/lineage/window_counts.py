@@ -38,11 +38,8 @@ from answerable.services.lineage.trace_rows import (
 )
 from answerable.store.day_rollups import STREAM_FIELDS
 from answerable.store.event_count_queries import EventCounts
-from answerable.store.event_queries import (
-    END_OF_TIME,
-    LogStream,
-    read_recorded_days,
-)
+from answerable.store.event_queries import END_OF_TIME
+from answerable.store.recorded_days import LogStream, read_recorded_days
 from answerable.store.store import EvidenceStore
 
 # Values of the requested fields, None where one is missing.
