@@ -222,9 +222,24 @@ class TwoAdministrators(Reach):
         return (GOOGLE_AGENT, ROBOT)
 
 
+POOL = "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/*"
+STEPS: tuple[PathItem, ...] = (
+    {
+        "from": POOL,
+        "via": "iam.serviceAccounts.actAs",
+        "to": ROBOT,
+        "conditions": [],
+        "determining": [],
+    },
+)
+
+
 class PoolAdministrator(Reach):
     def list_administrators(self) -> tuple[str, ...]:  # type: ignore[override]
         return (POOL,)
+
+    def find_administrator_path(self, identity: str) -> tuple[PathItem, ...]:
+        return STEPS
 
 
 def test_the_service_agent_of_google_is_no_identity_to_narrow() -> None:
@@ -232,9 +247,6 @@ def test_the_service_agent_of_google_is_no_identity_to_narrow() -> None:
     posture = evaluate_rules(PostureFacts(known, NOW, TwoAdministrators()))
     found = {e.subject for e in posture.findings.values() if e.rule == "administrator"}
     assert found == {ROBOT}
-
-
-POOL = "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/*"
 
 
 def test_all_principals_of_a_pool_are_named_by_their_id() -> None:
@@ -245,6 +257,7 @@ def test_all_principals_of_a_pool_are_named_by_their_id() -> None:
     (found,) = (e for e in posture.findings.values() if e.rule == "administrator")
     assert found.title.startswith(f"{POOL}: ")
     assert found.platform == "gcp"
+    assert found.path == STEPS
 
 
 def test_a_signed_baseline_makes_an_agent_bounded() -> None:

@@ -139,6 +139,7 @@ def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
                 "the administrator.",
                 f"answerable reach {identity} --used",
             ),
+            path=facts.reach.find_administrator_path(identity),
             identity=identity,
         )
 
