@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.estate.sample_stores import SOURCES, Stores
+from tests.usecases.owned_store import create_owned_store
 from tests.web.link_crawl import crawl, list_links
 
 MOST = 6  # of a shape
@@ -32,6 +33,13 @@ def test_no_link_of_an_estate_on_every_platform_is_dead(platforms: Path) -> None
     found = crawl(platforms, MOST)
     assert found.dead == []
     assert found.asked.total() > 200
+    assert {p: n for p, n in found.largest.items() if n > PAGE_LIMIT} == {}
+
+
+def test_no_link_of_a_store_with_signatures_is_dead(tmp_path: Path) -> None:
+    found = crawl(create_owned_store(tmp_path / "store"), MOST)
+    assert found.dead == []
+    assert found.asked.total() > 30
     assert {p: n for p, n in found.largest.items() if n > PAGE_LIMIT} == {}
 
 

@@ -59,6 +59,19 @@ PAGES = {
     "trace-office": (at("/trace", q=f"agent:{CLERK}"), "denied"),
     "pins": (at("/tools/diff", all="yes"), "office"),
     "reach": (at("/reach", subject=f"cred:aws/{REPORT_KEY}"), "s3:"),
+    "reach-paths": (
+        at("/reach", subject="agent:claude-code/ana/reporter", rows="none"),
+        "Choke points",
+    ),
+    "reach-one-path": (
+        at("/reach", subject=f"cred:aws/{REPORT_KEY}", to=DATA_READER),
+        "Only as",
+    ),
+    "reach-all": (at("/reach/all"), "report-bot"),
+    "what-if-cuts": (
+        at("/what-if/cuts", subject=f"cred:aws/{REPORT_KEY}", resource=OBJECTS),
+        "logged calls that end",
+    ),
     "can": (at("/can", subject=f"cred:aws/{REPORT_KEY}", **READ), "always"),
     "who-can": (at("/who-can", **READ), "data-reader"),
     "what-if": (
