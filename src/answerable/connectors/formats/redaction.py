@@ -55,19 +55,6 @@ def redact_name(text: str) -> str:
     )
 
 
-def redact_text(text: str) -> str:
-    """Redact a foreign text of any length; nothing else of it changes."""
-    if classify_secret_format(text) == "private-key":
-        return HIDDEN
-    parts = _NAME_PARTS.split(mask_named_secrets(text))
-    return "".join(HIDDEN if _is_secret_form(part) else part for part in parts)
-
-
-def _is_secret_form(part: str) -> bool:
-    """Return whether a text has the form of a secret; ids of access keys are none."""
-    return classify_secret_format(part) not in ("", "aws-access-key", "aws-session")
-
-
 def redact_pointer(pointer: str) -> str:
     """Redact a JSON pointer, token by token."""
     if len(pointer) <= NAME_LIMIT and pointer.isascii() and pointer.isprintable():

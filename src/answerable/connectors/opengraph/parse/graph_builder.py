@@ -1,19 +1,17 @@
 """Build a foreign graph from raw nodes and edges, without secret values."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from answerable.connectors.formats.aws_api_responses import DECODE_ERRORS
-from answerable.connectors.formats.redaction import redact_text
-from answerable.connectors.formats.secrets_in_text import (
-    HIDDEN,
-    is_secret_name,
-    looks_generated,
-)
 from answerable.connectors.opengraph.parse.node_keys import build_node_key
+from answerable.connectors.opengraph.parse.property_redaction import (
+    redact_graph_id,
+    redact_graph_property,
+    redact_graph_text,
+)
 from answerable.model.foreign_graph import (
     ForeignEdge,
     ForeignEdgeEnd,
@@ -21,11 +19,6 @@ from answerable.model.foreign_graph import (
     ForeignNode,
     ForeignPropertyMatcher,
     PropertyValue,
-)
-
-# As `user:ana@example.com`, which has the form of a name and a password before a host.
-_PRINCIPAL = re.compile(
-    r"((?:.*/)?)((?:user|group|serviceAccount):)([^@:/\s]+@[\w-]+(?:\.[\w-]+)+)"
 )
 
 
@@ -66,7 +59,7 @@ class GraphBuilder:
 
     def __init__(self, collector: str, place: str) -> None:
         self.faults: list[tuple[str, str]] = []
-        self._collector = redact_text(collector)
+        self._collector = redact_graph_text(collector)
         self._place = place
         self._nodes: list[ForeignNode] = []
         self._edges: list[ForeignEdge] = []
@@ -119,9 +112,9 @@ class GraphBuilder:
         key = build_node_key(self._collector, node, kinds, kept)
         self._nodes.append(
             ForeignNode(
-                _redact_id(node),
-                _redact_id(key),
-                tuple(map(redact_text, kinds)),
+                redact_graph_id(node),
+                redact_graph_id(key),
+                tuple(map(redact_graph_text, kinds)),
                 kept,
             )
         )
@@ -136,7 +129,7 @@ class GraphBuilder:
     ) -> None:
         """Add an edge."""
         kept = self._keep_properties(at, properties)
-        self._edges.append(ForeignEdge(redact_text(kind), start, end, kept))
+        self._edges.append(ForeignEdge(redact_graph_text(kind), start, end, kept))
 
     def _keep_properties(
         self, at: str, properties: dict[str, Any]
@@ -148,14 +141,14 @@ class GraphBuilder:
         kept: dict[str, PropertyValue] = {}
         for name, value in properties.items():
             if isinstance(value, str):
-                kept[redact_text(name)] = _redact_value(name, value)
+                kept[redact_graph_text(name)] = redact_graph_property(name, value)
             elif value is None or isinstance(value, bool | int | float):
-                kept[redact_text(name)] = value
+                kept[redact_graph_text(name)] = value
             elif isinstance(value, list) and all(
                 isinstance(each, str | bool | int | float) for each in value
             ):
-                kept[redact_text(name)] = [
-                    _redact_value(name, each) if isinstance(each, str) else each
+                kept[redact_graph_text(name)] = [
+                    redact_graph_property(name, each) if isinstance(each, str) else each
                     for each in value
                 ]
             else:
@@ -169,33 +162,18 @@ def _build_end(end: _EdgeEnd) -> ForeignEdgeEnd:
     """Build the end of an edge without secret values."""
     matchers = tuple(
         ForeignPropertyMatcher(
-            redact_text(each.key),
-            _redact_value(each.key, each.value)
+            redact_graph_text(each.key),
+            redact_graph_property(each.key, each.value)
             if isinstance(each.value, str)
             else each.value,
-            redact_text(each.operator),
+            redact_graph_text(each.operator),
         )
         for each in end.property_matchers
     )
-    value = _redact_id(end.value)
+    value = redact_graph_id(end.value)
     return ForeignEdgeEnd(value, end.match_by, end.kind or "", matchers)
 
 
 def _is_named(end: _EdgeEnd) -> bool:
     """Return whether the end of an edge names a node."""
     return bool(end.value or end.property_matchers)
-
-
-def _redact_id(text: str) -> str:
-    """Redact an id; the address of a principal of Google Cloud is no password."""
-    found = _PRINCIPAL.fullmatch(text)
-    if found is None:
-        return redact_text(text)
-    return f"{redact_text(found[1])}{found[2]}{redact_text(found[3])}"
-
-
-def _redact_value(name: str, value: str) -> str:
-    """Redact a text by its form, and by the name of its property."""
-    if is_secret_name(name) and looks_generated(value):
-        return HIDDEN
-    return redact_text(value)
