@@ -243,3 +243,13 @@ def test_a_table_that_ends_within_a_quote_was_cut(
     sync = read(tmp_path, context, f'email,status\n{BOSS},Active\n"{ANA}')
     assert [each.id for each in sync.facts.persons] == [f"person:{BOSS}"]
     assert sync.problems[0].what == "the rest of the table is not valid CSV"
+
+
+def test_a_last_row_without_all_cells_was_cut(
+    tmp_path: Path, context: SyncContext
+) -> None:
+    sync = read(tmp_path, context, f"email,status\n{BOSS},Active\nana@corp.ex")
+    assert [each.id for each in sync.facts.persons] == [f"person:{BOSS}"]
+    assert "cut" in sync.problems[0].what
+    whole = read(tmp_path, context, f"email,status\n{BOSS}\n")
+    assert [each.id for each in whole.facts.persons] == [f"person:{BOSS}"]

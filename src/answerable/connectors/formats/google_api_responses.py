@@ -163,7 +163,8 @@ def read_role(raw: RawObject) -> GoogleRole | None:
     name = get_text(raw, "name")
     name = name.removeprefix("//iam.googleapis.com/")
     disabled = raw.get("deleted") is True or get_text(raw, "stage") == "DISABLED"
-    if not is_role_name(name) or ("includedPermissions" not in raw and not disabled):
+    listed = raw.get("includedPermissions", [] if disabled else None)
+    if not is_role_name(name) or not isinstance(listed, list):
         return None
     found = list_texts(raw, "includedPermissions")
     return GoogleRole(name, tuple(map(normalise_permission, found)), disabled)

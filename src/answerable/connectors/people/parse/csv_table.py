@@ -99,7 +99,8 @@ def iterate_csv_entries(
             "the first line must name the columns",
         )
     rows.fieldnames = columns
-    yield from _read_rows(rows, place)
+    last_line = 0 if text.endswith(("\n", "\r")) else len(text.splitlines())
+    yield from _read_rows(rows, place, last_line)
 
 
 def _decode_table(data: bytes, place: str) -> str:
@@ -115,9 +116,13 @@ def _decode_table(data: bytes, place: str) -> str:
 
 
 def _read_rows(
-    rows: "csv.DictReader[str]", place: str
+    rows: "csv.DictReader[str]", place: str, last_line: int
 ) -> Iterator[DirectoryEntry | UnreadEntry]:
-    """Read each row; a row that the format does not allow ends the table."""
+    """Read each row; a row that the format does not allow ends the table.
+
+    Args:
+        last_line: Number of a line without a line end, which may be cut; 0 for none.
+    """
     while True:
         at = f"{place}:{rows.line_num + 1}"
         try:
@@ -126,6 +131,11 @@ def _read_rows(
             yield UnreadEntry(at, "the rest of the table is not valid CSV")
             return
         if row is None:
+            return
+        if None in row.values() and rows.line_num == last_line:
+            yield UnreadEntry(
+                at, "the last row is cut: it has fewer cells than the header"
+            )
             return
         yield _read_row(row, at)
 
