@@ -20,7 +20,7 @@ PLACES = [
 FOLDER = next((each for each in PLACES if each.is_dir()), None)
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="the labelled data are absent")
 TAKE_OVER = ("resourcemanager.projects.setIamPolicy", "projects/iamvuln-lab")
-# The project has no cluster, and so nothing whose credentials could be read.
+# The project as collected has no cluster: its authors create it by hand.
 WITHOUT_TARGET = "privesc35-gkeGetCredentials"
 OWNER = "privesc-high-priv-sa@iamvuln-lab.iam.gserviceaccount.com"
 CLUSTER = {
@@ -89,12 +89,11 @@ def test_every_labelled_escalation_is_found_with_its_path(
     store: Path, ask: Ask, label: dict[str, Any]
 ) -> None:
     (taken,) = ask(store, "can", name_of(label), *TAKE_OVER).items
-    found = taken["verdict"] in ("always", "only-if")
-    if label["scenario"] == WITHOUT_TARGET:
-        assert not found
-        return
-    assert found
+    assert taken["verdict"] in ("always", "only-if")
     assert taken["determining"]
+    if label["scenario"] == WITHOUT_TARGET:
+        keys = {"gcp:object-exists", "gcp:cluster-access"}
+        assert list_condition_keys(taken) == keys
     target = label["target"]
     if target["kind"] == "service-account" and target["id"] != OWNER:
         assert target["id"] in list_reached(ask, store, name_of(label))
@@ -118,9 +117,17 @@ def test_what_is_no_escalation_is_none(
         assert reached <= {row["resource"] for row in rows}
 
 
-def test_credentials_of_a_cluster_need_a_cluster(tmp_path: Path, ask: Ask) -> None:
+def list_condition_keys(item: Any) -> set[str]:
+    """List the keys of the conditions of an answer."""
+    return {e["key"] for each in item["conditions"] for e in each["all_of"]}
+
+
+def test_credentials_of_a_known_cluster_need_no_further_one(
+    tmp_path: Path, ask: Ask
+) -> None:
     (label,) = (each for each in LABELS if each["scenario"] == WITHOUT_TARGET)
     store = scan(tmp_path, ask, CLUSTER)
     assert OWNER in list_reached(ask, store, name_of(label))
     (taken,) = ask(store, "can", name_of(label), *TAKE_OVER).items
-    assert taken["verdict"] in ("always", "only-if")
+    assert taken["verdict"] == "only-if"
+    assert list_condition_keys(taken) == {"gcp:cluster-access"}

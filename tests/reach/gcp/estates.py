@@ -43,6 +43,7 @@ KINDS = (
     "tags",
     "workload-pools",
 )
+BOUNDARIES = "organizations/1/locations/global/principalAccessBoundaryPolicies/"
 SEEN_AT = 1_790_000_000 * 10**9  # 2026-09-21
 SEEN = FactProvenance("gcp:test", "test", WrittenBy.PLATFORM, SEEN_AT)
 TREE = (
@@ -136,14 +137,17 @@ def build_estate(row: Mapping[str, Any]) -> GoogleCloudEstate:
         deny_policies=tuple(denied),
         boundaries=tuple(
             GoogleAccessBoundary(
-                f"pab{n}", tuple(each["resources"]), each.get("version", "")
+                f"{BOUNDARIES}pab{n}", tuple(each["resources"]), each.get("version", "")
             )
             for n, each in bounds
             if "resources" in each
         ),
         boundary_bindings=tuple(
             GoogleBoundaryBinding(
-                f"binding{n}", f"pab{n}", each["set"], each.get("condition", "")
+                f"binding{n}",
+                f"{BOUNDARIES}pab{n}",
+                each["set"],
+                each.get("condition", ""),
             )
             for n, each in bounds
         ),

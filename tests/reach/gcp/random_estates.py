@@ -29,6 +29,17 @@ ROLES: dict[str, list[str]] = {
         "role_editor": ["iam.roles.update"],
         "deny_editor": ["iam.denypolicies.update"],
         "deny_remover": ["iam.denypolicies.delete"],
+        "boundary_editor": ["iam.principalaccessboundarypolicies.update"],
+        "unbinder": [
+            "iam.principalaccessboundarypolicies.unbind",
+            "resourcemanager.projects.deletePolicyBinding",
+        ],
+        "key_policy": ["orgpolicy.policy.set"],
+        "tagger": [
+            "resourcemanager.tagValueBindings.create",
+            "resourcemanager.hierarchyNodes.createTagBinding",
+        ],
+        "project_tagger": ["resourcemanager.hierarchyNodes.createTagBinding"],
     }.items()
 }
 UNKNOWN_ROLE = "roles/storage.brandNew"
@@ -55,8 +66,15 @@ def seeded(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311 - test data
 
 
-def build_row(rng: random.Random, *, known: bool) -> Row:
-    """Build a random row; one whose facts are all known, or not."""
+KEY_CONSTRAINT = "constraints/iam.disableServiceAccountKeyCreation"
+
+
+def build_row(rng: random.Random, *, known: bool, limited: bool = False) -> Row:
+    """Build a random row; one whose facts are all known, or not.
+
+    Args:
+        limited: Whether boundaries exclude resources that are known to be blocked.
+    """
     groups = {
         "all@example.com": ["group:dev@example.com", rng.choice(ACCOUNTS)],
         "dev@example.com": [rng.choice(USERS), "group:all@example.com"],
@@ -78,9 +96,29 @@ def build_row(rng: random.Random, *, known: bool) -> Row:
         for _ in range(rng.choice((0, 0, 1, 2)))
     ]
     row["bound"] = [
-        _build_boundary(rng, known) for _ in range(rng.choice((0, 0, 1, 2)))
+        _build_boundary(rng, known=known and not limited)
+        for _ in range(rng.choice((0, 0, 1, 2)))
     ]
+    row["constraints"] = [
+        (rng.choice(PLACES[:4]), KEY_CONSTRAINT, rng.choice((True, True, False)))
+        for _ in range(rng.choice((0, 0, 1)))
+    ]
+    if limited:
+        row["bind"] += _build_change(rng)
     return row
+
+
+def _build_change(rng: random.Random) -> list[list[Any]]:
+    """Build the bindings of a principal that may read after it changed a limit."""
+    who = rng.choice((*USERS, *ACCOUNTS))
+    kinds = ("boundary_editor", "unbinder", "key_policy", "tagger", "deny_editor")
+    table = rng.choice(("projects/p", "projects/q"))
+    tagged = ["gs://b", "projects/p/roles/reader", [who], reference.TAGGED]
+    key = [ACCOUNTS[1], "projects/p/roles/key", [who]]
+    return [
+        ["organizations/1", f"projects/p/roles/{rng.choice(kinds)}", [who]],
+        rng.choice(([table, "projects/p/roles/table", [who]], tagged, key)),
+    ]
 
 
 def _build_chain(rng: random.Random) -> list[list[Any]]:
@@ -136,7 +174,7 @@ def _build_rule(rng: random.Random, names: list[str]) -> Row:
     }
 
 
-def _build_boundary(rng: random.Random, known: bool) -> Row:
+def _build_boundary(rng: random.Random, *, known: bool) -> Row:
     """Build the binding of an access boundary."""
     sets = (
         (reference.PROJECT,) if known else (reference.PROJECT, reference.ORGANIZATION)

@@ -9,7 +9,9 @@ Sources, below https://docs.cloud.google.com/iam/docs/: policy-types ("Policy
 evaluation"), resource-hierarchy-access-control, deny-overview,
 principal-access-boundary-policies, principal-identifiers,
 create-short-lived-credentials-direct, create-short-lived-credentials-delegated,
-attach-service-accounts, creating-custom-roles, deny-access ("Required permissions").
+attach-service-accounts, creating-custom-roles, deny-access ("Required permissions"),
+principal-access-boundary-policies-edit and -remove ("Roles required"), service-accounts-tags
+("Required permissions"); resource-manager/docs/organization-policy/using-constraints.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -113,12 +115,19 @@ def in_group(
     return False
 
 
-def holds(row: Row, condition: str, resource: str, world: World) -> bool:
-    """Is a condition true for a request after the scan?"""
+def holds(
+    row: Row, condition: str, resource: str, world: World, *, wanted: bool
+) -> bool:
+    """Is a condition true for a request after the scan?
+
+    The principal sets the free tags as it wants the condition to be.
+    """
     if condition == EXPIRED:
         return False
     if condition in ("", BEGUN):
         return True
+    if condition == TAGGED and set(ancestors(resource)) & set(row.get("free", ())):
+        return wanted
     if condition == TAGGED:
         for place in ancestors(resource):
             for tagged, value in row.get("tags", ()):
@@ -141,7 +150,9 @@ def is_allowed(row: Row, request: Request, world: World) -> bool:
         if (
             has_permission
             and any(includes(row, member, principal, world) for member in who)
-            and holds(row, condition[0] if condition else "", resource, world)
+            and holds(
+                row, condition[0] if condition else "", resource, world, wanted=True
+            )
         ):
             return True
     return False
@@ -170,7 +181,7 @@ def is_denied(row: Row, request: Request, world: World) -> bool:
             and not any(
                 includes(row, each, principal, world) for each in rule.get("except", ())
             )
-            and holds(row, rule.get("condition", ""), resource, world)
+            and holds(row, rule.get("condition", ""), resource, world, wanted=False)
         ):
             return True
     return False
@@ -238,11 +249,20 @@ def no_facts(fact: tuple[str, ...]) -> bool:
     raise AssertionError(f"a fact is missing: {fact}")
 
 
-def becomes(row: Row, principal: str) -> set[str]:
+def are_keys_blocked(row: Row, account: str) -> bool:
+    """The nearest organization policy decides whether an account may get new keys."""
+    for place in ancestors(account):
+        for at, _, enforced in row.get("constraints", ()):
+            if at == place:
+                return bool(enforced)
+    return False
+
+
+def becomes(row: Row, principal: str, world: World) -> set[str]:
     """The principal, and every service account that it can act as in the end."""
 
     def can(who: str, permission: str, resource: str) -> bool:
-        return may(row, (who, permission, resource), no_facts)
+        return may(row, (who, permission, resource), world)
 
     found = {principal}
     while True:
@@ -251,7 +271,10 @@ def becomes(row: Row, principal: str) -> set[str]:
             for account in row["accounts"]:
                 if (
                     any(can(who, token, account) for token in TOKENS)
-                    or can(who, "iam.serviceAccountKeys.create", account)
+                    or (
+                        can(who, "iam.serviceAccountKeys.create", account)
+                        and not are_keys_blocked(row, account)
+                    )
                     or can(who, "iam.serviceAccounts.setIamPolicy", account)
                     or (
                         can(who, "iam.serviceAccounts.actAs", account)
@@ -259,7 +282,7 @@ def becomes(row: Row, principal: str) -> set[str]:
                             who, "cloudfunctions.functions.create", project_of(account)
                         )
                     )
-                    or delegates_to(row, who, account, ())
+                    or delegates_to(row, who, account, (), world)
                 ):
                     more.add(account)
         if more <= found:
@@ -267,55 +290,39 @@ def becomes(row: Row, principal: str) -> set[str]:
         found |= more
 
 
-def delegates_to(row: Row, who: str, account: str, seen: tuple[str, ...]) -> bool:
+def delegates_to(
+    row: Row, who: str, account: str, seen: tuple[str, ...], world: World
+) -> bool:
     """A chain: each delegates to the next, the last one gets the token."""
     for delegate in row["accounts"]:
-        if delegate in seen or not may(row, (who, DELEGATE, delegate), no_facts):
+        if delegate in seen or not may(row, (who, DELEGATE, delegate), world):
             continue
-        if any(may(row, (delegate, token, account), no_facts) for token in TOKENS):
+        if any(may(row, (delegate, token, account), world) for token in TOKENS):
             return True
-        if delegates_to(row, delegate, account, (*seen, delegate)):
+        if delegates_to(row, delegate, account, (*seen, delegate), world):
             return True
     return False
 
 
-def may_after_steps(row: Row, request: Request) -> bool:
-    """By steps; and again, after it took away the deny rules that it may change."""
-    principal = request[0]
-    if may_by_steps(row, request):
-        return True
-    kept = [
-        (place, rule)
-        for place, rule in row.get("deny", ())
-        if not any(
-            may_by_steps(row, (principal, f"iam.denypolicies.{change}", place))
-            for change in ("update", "delete")
-        )
-    ]
-    if len(kept) == len(row.get("deny", ())):
-        return False
-    return may_after_steps({**row, "deny": kept}, request)
-
-
-def may_by_steps(row: Row, request: Request) -> bool:
+def may_by_steps(row: Row, request: Request, world: World) -> bool:
     """As itself or another, by a policy that it may set, or a role that it may edit."""
     principal, permission, resource = request
-    for who in becomes(row, principal):
+    for who in becomes(row, principal, world):
         own = (who, permission, resource)
-        if may(row, own, no_facts):
+        if may(row, own, world):
             return True
-        if is_denied(row, own, no_facts) or not is_eligible(row, own, no_facts):
+        if is_denied(row, own, world) or not is_eligible(row, own, world):
             continue
         for place in ancestors(resource):
             setter = policy_permission(place)
-            if setter and may(row, (who, setter, place), no_facts):
+            if setter and may(row, (who, setter, place), world):
                 return True
             for at, role, members, *condition in row.get("bind", ()):
                 if (
                     at == place
                     and not condition
-                    and any(includes(row, each, who, no_facts) for each in members)
-                    and may(row, (who, "iam.roles.update", "projects/p"), no_facts)
+                    and any(includes(row, each, who, world) for each in members)
+                    and may(row, (who, "iam.roles.update", "projects/p"), world)
                     and role.startswith("projects/p/")
                 ):
                     return True

@@ -43,6 +43,7 @@ from answerable.reach.gcp.estate_tables import IndexedBinding
 from answerable.reach.gcp.principals import MEMBERSHIP
 from answerable.reach.platform import DeterminingStatement
 
+PREDEFINED_ROLES = "roles"
 DENY_RULES = "gcp:deny-rules"
 ENFORCEMENT = "gcp:boundary-enforcement"
 BOUNDARY = "gcp:boundary-rules"
@@ -172,7 +173,11 @@ class AccessEvaluation:
         """Find the missing data that decides whether a binding allows."""
         if self.index.roles.get_permissions(binding.role) is None:
             what = "its permissions are in no scan and not in the catalogue"
-            kind = "roles" if binding.role.startswith("roles/") else "custom-roles"
+            kind = (
+                PREDEFINED_ROLES
+                if binding.role.startswith("roles/")
+                else "custom-roles"
+            )
             return AccessGap(binding.role, what, f"gcp-{kind}")
         group = _find_open_group(match)
         if group:
@@ -231,6 +236,7 @@ class AccessEvaluation:
         eligible: Formula = FALSE
         statements: list[DeterminingStatement] = []
         for binding in self.index.boundary_bindings:
+            opened = binding.policy in self.index.lifted_boundaries
             applies = conjoin(
                 self.index.match(principal, binding.principal_set),
                 evaluate_principal_condition(binding.condition, principal),
@@ -239,9 +245,11 @@ class AccessEvaluation:
                 continue
             bound = disjoin(bound, applies)
             policy = self.index.boundaries.get(binding.policy)
-            covered = self._does_boundary_cover(
-                policy, binding.policy, permission, resource
-            )
+            covered = TRUE
+            if not opened:
+                covered = self._does_boundary_cover(
+                    policy, binding.policy, permission, resource
+                )
             eligible = disjoin(eligible, conjoin(applies, covered))
             statements.append(
                 DeterminingStatement(

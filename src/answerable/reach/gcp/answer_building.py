@@ -22,6 +22,7 @@ from answerable.reach.gcp.access_evaluation import (
     BOUNDARY,
     DENY_RULES,
     ENFORCEMENT,
+    PREDEFINED_ROLES,
     AccessGap,
 )
 from answerable.reach.gcp.pool_tokens import ASSERTION, AUDIENCE
@@ -44,6 +45,7 @@ from answerable.reach.platform import (
 )
 
 SOURCE = "gcp"
+ROLES_SOURCE = "gcp-roles"
 _AUTHORS = {
     MEMBERSHIP: ("platform", "the members of the group or set were not collected"),
     DENY_RULES: ("platform", "the rules of the deny policy were not collected"),
@@ -111,7 +113,14 @@ class GoogleAccess:
 
 def explain_gaps(gaps: Iterable[AccessGap]) -> tuple[UnknownSubject, ...]:
     """Explain missing data in the terms of the document."""
-    return tuple(UnknownSubject(each.subject, each.because, SOURCE) for each in gaps)
+    return tuple(
+        UnknownSubject(
+            each.subject,
+            each.because,
+            ROLES_SOURCE if each.word == f"gcp-{PREDEFINED_ROLES}" else SOURCE,
+        )
+        for each in gaps
+    )
 
 
 def list_words(gaps: Iterable[AccessGap]) -> frozenset[str]:

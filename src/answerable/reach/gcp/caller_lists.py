@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from answerable.model.documents.shared_shapes import TruncationItem
+from answerable.model.google_cloud_ids import is_service_account
 from answerable.model.ids import IdentityId
 from answerable.reach.answer_items import parse_row_cursor
 from answerable.reach.condition_formula import FALSE, TRUE
@@ -15,7 +16,11 @@ from answerable.reach.gcp.answer_building import (
 )
 from answerable.reach.gcp.estate_access import EstateAccess, get_policy_permission
 from answerable.reach.gcp.estate_tables import IndexedBinding
-from answerable.reach.gcp.step_rules import DENY_CHANGES, ROLE_UPDATE
+from answerable.reach.gcp.limit_changes import (
+    list_common_changes,
+    select_tag_permissions,
+)
+from answerable.reach.gcp.step_rules import CONTAINER_POLICY, ROLE_UPDATE
 from answerable.reach.gcp.step_search import ReachedPrincipal
 from answerable.reach.platform import (
     AnswerList,
@@ -48,10 +53,14 @@ class _CallerSearch:
     def find_callers(self) -> dict[str, GoogleAccess]:
         """Find the access of every caller."""
         found = self.find_present_callers()
-        if self.question.direct:
+        index = self.access.index
+        if self.question.direct or not index.has_changeable_limits():
             return found
         call = self.question.action, self.question.resource
-        for principal in self._list_deny_editors():
+        places = [self.question.resource]
+        if index.header.tag_conditions:
+            places += self._list_candidates()
+        for principal in list_limit_editors(self.access, self.question, places):
             present = found.get(principal)
             if present is not None and present.total == TRUE:
                 continue
@@ -61,18 +70,8 @@ class _CallerSearch:
                 found[principal] = lifted
         return found
 
-    def _list_deny_editors(self) -> Iterable[str]:
-        """List the principals that may change a deny policy."""
-        found: dict[str, None] = {}
-        for place, policies in self.access.index.deny_policies.items():
-            for via in DENY_CHANGES if policies else ():
-                change = replace(self.question, action=via, resource=place)
-                search = _CallerSearch(self.access, change, {})
-                found |= dict.fromkeys(search.find_present_callers())
-        return sorted(found)
-
     def find_present_callers(self) -> dict[str, GoogleAccess]:
-        """Find the access of every caller under the present deny policies."""
+        """Find the access of every caller under the present limits."""
         found = dict(self._find_holders())
         if self.question.direct:
             return found
@@ -144,6 +143,46 @@ class _CallerSearch:
                 what = "the members of the group were not collected"
                 self.gaps[AccessGap(each, what, "gcp-groups")] = None
         return dict.fromkeys(sorted(expanded))
+
+
+def list_limit_editors(
+    access: EstateAccess, question: Question, ends: Iterable[str]
+) -> Iterable[str]:
+    """List the principals that may change a limit.
+
+    Args:
+        ends: Resources and service accounts whose tags may decide.
+    """
+    index, found = access.index, dict[str, None]()
+    calls = [
+        way[0] for change in list_common_changes(index) for way in change.ways if way
+    ]
+    for via, place in dict.fromkeys(calls):
+        change = replace(question, action=via, resource=place, direct=False)
+        found |= dict.fromkeys(_CallerSearch(access, change, {}).find_present_callers())
+    if index.header.tag_conditions:
+        holders = dict.fromkeys(_list_tag_holders(access, ends), True)
+        found |= dict.fromkeys([*holders, *access.search.search_back(holders)])
+    return sorted(found)
+
+
+def _list_tag_holders(access: EstateAccess, ends: Iterable[str]) -> Iterator[str]:
+    """Yield the members whose roles may change tags of some resources and accounts."""
+    index = access.index
+    places = {
+        place: None
+        for end in ends
+        for place in index.tree.get_chain(
+            index.get_account_resource(end) if is_service_account(end) else end
+        )
+    }
+    for place in places:
+        for binding in index.by_resource.get(place, ()):
+            permissions = index.roles.get_permissions(binding.role) or frozenset()
+            if select_tag_permissions(index, binding.role, place) or not (
+                permissions.isdisjoint(CONTAINER_POLICY.values())
+            ):
+                yield from sorted(index.principals.expand(binding.members))
 
 
 def list_callers_of_call(

@@ -31,6 +31,8 @@ _NAMED_SERVICES = frozenset(
 _STORAGE = "//storage.googleapis.com/"
 _OBJECTS = "/objects/"
 _RESOURCE_MANAGER = "resourcemanager"
+_CONTAINERS = "//cloudresourcemanager.googleapis.com/"
+_TAG = f"{_CONTAINERS}tag"  # of `tagKeys/N` and `tagValues/N`
 _CONTAINER_TYPES = {"projects": "Project", "folders": "Folder"}
 # Permissions that are checked on the bucket, not on one of its objects.
 _ON_BUCKET = ("storage.buckets.", "storage.objects.list", "storage.managedFolders.")
@@ -152,6 +154,8 @@ def _test_tag(
 
     Source: https://docs.cloud.google.com/iam/docs/tags-access-control.
     """
+    if _may_change_tag(index, resource, arguments):
+        return None
     held: dict[str, tuple[str, str]] = {}
     for each in reversed(index.tree.get_chain(resource)):
         held |= index.tags.get(each, {})
@@ -160,6 +164,29 @@ def _test_tag(
         return True
     is_whole = TAGS in index.collected and index.tree.reaches_root(resource)
     return False if is_whole and found is not None else None
+
+
+def _may_change_tag(
+    index: GoogleCloudIndex, resource: str, arguments: Sequence[str]
+) -> bool:
+    """Return whether a principal has the permissions to change the tag of a test."""
+    if not index.free_tags or not arguments:
+        return False
+    chain = index.tree.get_chain(resource)
+    owner, is_named, _ = arguments[0].partition("/")
+    of_key = {
+        place
+        for kind in ("organizations", "projects")
+        for place in index.tree.get_chain(
+            index.tree.normalise(f"{_CONTAINERS}{kind}/{owner}")
+        )
+    }
+    return any(
+        each.place in chain
+        and each.service in (_RESOURCE_MANAGER, get_permission_service(resource))
+        and (not is_named or each.values in of_key or _TAG in each.values)
+        for each in index.free_tags
+    )
 
 
 def _find_tag(

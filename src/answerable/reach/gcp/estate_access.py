@@ -1,21 +1,20 @@
 """Access of principals after steps: as themselves, as others, by policies they set."""
 
 from collections.abc import Collection, Iterator, Sequence
-from copy import copy
 from dataclasses import replace
 
 from answerable.model.google_cloud_ids import get_container, get_permission_service
 from answerable.reach.condition_formula import FALSE, TRUE, Verdict
 from answerable.reach.gcp.access_evaluation import Access, AccessEvaluation
 from answerable.reach.gcp.answer_building import GoogleAccess
-from answerable.reach.gcp.catalogue import GoogleDenyPolicy
-from answerable.reach.gcp.deny_lifting import (
-    LiftedDenials,
-    list_lifted_denials,
-    rank_access,
-)
 from answerable.reach.gcp.estate_index import GoogleCloudIndex
 from answerable.reach.gcp.estate_tables import IndexedBinding
+from answerable.reach.gcp.limit_changes import LimitChange, apply_changes
+from answerable.reach.gcp.limit_lifting import (
+    LiftedLimits,
+    list_lifted_limits,
+    rank_access,
+)
 from answerable.reach.gcp.step_edges import StepLister
 from answerable.reach.gcp.step_rules import CONTAINER_POLICY, ROLE_UPDATE
 from answerable.reach.gcp.step_search import ReachedPrincipal, StepSearch
@@ -32,8 +31,8 @@ class EstateAccess:
         self.evaluation = AccessEvaluation(index)
         self.lister = StepLister(self.evaluation)
         self.search = StepSearch(self.lister)
-        self._without: dict[frozenset[str], EstateAccess] = {}
-        self._lifted: dict[str, Sequence[LiftedDenials]] = {}
+        self._without: dict[frozenset[LimitChange], EstateAccess] = {}
+        self._lifted: dict[str, Sequence[LiftedLimits]] = {}
 
     def find_access(
         self, principal: str, permission: str, resource: str, *, direct: bool
@@ -53,36 +52,28 @@ class EstateAccess:
                 found = min(found, other, key=rank_access)
         return found
 
-    def list_lifted(self, principal: str) -> Sequence[LiftedDenials]:
-        """List the estates without the deny policies that a principal may change."""
-        if not self.index.deny_policies:
+    def list_lifted(self, principal: str) -> Sequence[LiftedLimits]:
+        """List the estates without the limits that a principal may change."""
+        if not self.index.has_changeable_limits():
             return ()
         found = self._lifted.get(principal)
         if found is None:
-            found = self._lifted[principal] = tuple(
-                list_lifted_denials(self, principal)
-            )
+            found = self._lifted[principal] = tuple(list_lifted_limits(self, principal))
         return found
 
-    def without_policies(self, dropped: Collection[GoogleDenyPolicy]) -> "EstateAccess":
-        """Return the access without some deny policies."""
-        places = {
-            place: kept
-            for place, policies in self.index.deny_policies.items()
-            if (kept := tuple(each for each in policies if each not in dropped))
-        }
-        key = frozenset(each.name for kept in places.values() for each in kept)
+    def without_limits(self, changes: Collection[LimitChange]) -> "EstateAccess":
+        """Return the access without some limits."""
+        key = frozenset(changes)
         found = self._without.get(key)
         if found is None:
-            index = copy(self.index)
-            index.deny_policies = places
+            index = apply_changes(self.index, changes)
             found = self._without[key] = EstateAccess(index)
         return found
 
     def find_present_access(
         self, principal: str, permission: str, resource: str
     ) -> GoogleAccess:
-        """Find the surest access of a principal under the present deny policies."""
+        """Find the surest access of a principal under the present limits."""
         own = self.evaluate(principal, permission, resource)
         if own.formula == TRUE:
             return _build_found(ReachedPrincipal(principal), own)

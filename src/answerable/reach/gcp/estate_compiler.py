@@ -37,6 +37,7 @@ _KEY_CONSTRAINTS = (
     "iam.disableServiceAccountKeyCreation",
     "iam.managed.disableServiceAccountKeyCreation",
 )
+_TAG_TESTS = ("matchTag", "hasTagKey")
 RowT = TypeVar("RowT")
 _FEDERATED = ("/workloadIdentityPools/", "/workforcePools/", ".svc.id.goog[")
 
@@ -253,7 +254,7 @@ class _EstateCompiler:
         """Build the parts that every question needs."""
         estates, places = self.estates, (*self.tables.resources, *self.bindings)
         containers = map(get_container, places)
-        bindings = (each for own in self.bindings.values() for each in own)
+        bindings = [each for own in self.bindings.values() for each in own]
         return EstateHeader(
             scanned=bool(estates),
             collected=_join_collected(estates),
@@ -280,6 +281,19 @@ class _EstateCompiler:
                 for each in estate.constraints
                 if each.constraint.removeprefix("constraints/") in _KEY_CONSTRAINTS
             },
+            tag_conditions=any(
+                test in each
+                for test in _TAG_TESTS
+                for each in (
+                    *(binding.condition for binding in bindings if binding.condition),
+                    *(
+                        rule.condition
+                        for estate in estates
+                        for policy in estate.deny_policies
+                        for rule in policy.rules or ()
+                    ),
+                )
+            ),
         )
 
     def _index_deny_policies(self) -> dict[str, tuple[GoogleDenyPolicy, ...]]:

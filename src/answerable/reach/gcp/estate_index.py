@@ -1,6 +1,7 @@
 """Index of the collected data of Google Cloud: policies by resource and by member."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from answerable.reach.condition_formula import FALSE, TRUE, Formula, disjoin
 from answerable.reach.gcp.estate_tables import EstateTables, IndexedBinding
@@ -18,6 +19,21 @@ POOLS, TAGS, ORG_POLICIES = "workload-pools", "tags", "org-policies"
 RESOURCES = "resources"
 
 
+@dataclass(frozen=True, slots=True)
+class FreeTags:
+    """Tags that a principal may set as it likes.
+
+    Attributes:
+        place: Resource whose tags, and those of the resources below, are free.
+        service: Service of the resources; `resourcemanager` for all.
+        values: Place of the permission on the values; those of its keys are free.
+    """
+
+    place: str
+    service: str
+    values: str
+
+
 class GoogleCloudIndex:
     """Collected data of Google Cloud, indexed for evaluation.
 
@@ -28,6 +44,9 @@ class GoogleCloudIndex:
         by_member: Bindings that name a principal or a set.
         deny_policies: Deny policies of each project, folder or organization.
         accounts: Known service accounts by address; from lists and policies.
+        key_creation: Places on which key creation is blocked, or explicitly allowed.
+        lifted_boundaries: Access boundaries that a principal has opened.
+        free_tags: Tags that a principal may set as it likes.
     """
 
     def __init__(self, tables: EstateTables, predefined: PredefinedRoles) -> None:
@@ -45,6 +64,9 @@ class GoogleCloudIndex:
         self.boundaries = header.boundaries
         self.boundary_bindings = header.boundary_bindings
         self.tags = tables.tags
+        self.key_creation = header.key_creation
+        self.lifted_boundaries: frozenset[str] = frozenset()
+        self.free_tags: tuple[FreeTags, ...] = ()
         self._selected: dict[tuple[str, str], tuple[IndexedBinding, ...]] = {}
 
     def get_account_resource(self, email: str) -> str:
@@ -100,6 +122,15 @@ class GoogleCloudIndex:
             if member not in certain and self.match(principal, member) != FALSE:
                 found += self.by_member[member]
         return found
+
+    def has_changeable_limits(self) -> bool:
+        """Return whether a limit is in force that some principal might take away."""
+        return bool(
+            self.deny_policies
+            or self.boundary_bindings
+            or self.header.tag_conditions
+            or any(self.key_creation.values())
+        )
 
     def has_policies_of(self, resource: str) -> bool:
         """Return whether the policies of a resource and all its ancestors are known."""

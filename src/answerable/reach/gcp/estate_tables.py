@@ -89,6 +89,7 @@ class EstateHeader:
         deny_policies: Deny policies of each project, folder or organization.
         providers: Enabled providers of enabled identity pools.
         key_creation: Places on which key creation is blocked, or explicitly allowed.
+        tag_conditions: Whether a condition of a policy may test tags.
     """
 
     scanned: bool = False
@@ -107,6 +108,7 @@ class EstateHeader:
     deny_policies: dict[str, tuple[GoogleDenyPolicy, ...]] = field(default_factory=dict)
     providers: tuple[GooglePoolProvider, ...] = ()
     key_creation: dict[str, bool] = field(default_factory=dict)
+    tag_conditions: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from collections.abc import (
     Container,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
 )
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,7 +36,10 @@ from answerable.reach.gcp.answer_building import (
     explain_gaps,
     list_words,
 )
-from answerable.reach.gcp.caller_lists import list_callers_of_call
+from answerable.reach.gcp.caller_lists import (
+    list_callers_of_call,
+    list_limit_editors,
+)
 from answerable.reach.gcp.catalogue import GoogleCloudEstate
 from answerable.reach.gcp.estate_access import EstateAccess
 from answerable.reach.gcp.estate_compiler import compile_estates
@@ -125,6 +130,7 @@ class GcpEvaluator:
     ) -> Iterator[SubjectIdentity]:
         """Find one path of each known principal to any of `targets`."""
         wanted = {str(each): True for each in targets}
+        found = set(wanted)
         for origin, steps in self.access.search.search_back(wanted).items():
             if origin in skipped:
                 continue
@@ -133,10 +139,37 @@ class GcpEvaluator:
                 for s in steps
             )
             yield SubjectIdentity(origin, IdentityId(steps[-1].target), hops)
+            found.add(origin)
         known = frozenset(self.index.list_identities())
         for each in targets:
             if each in known and each not in skipped:
                 yield SubjectIdentity(each, each)
+        for path in self._find_lifted_paths(wanted, found):
+            if path.subject not in skipped:
+                yield path
+
+    def _find_lifted_paths(
+        self, wanted: Mapping[str, bool], found: Container[str]
+    ) -> Iterator[SubjectIdentity]:
+        """Find one path to a target for each other principal that may change limits."""
+        if not self.index.has_changeable_limits():
+            return
+        question = Question(self.index.seen_at)
+        for origin in list_limit_editors(self.access, question, wanted):
+            if origin in found:
+                continue
+            paths = (
+                SubjectIdentity(
+                    origin,
+                    IdentityId(reached.principal),
+                    (*lifted.hops, *reached.hops),
+                )
+                for lifted in self.access.list_lifted(origin)
+                if not lifted.gaps
+                for reached in lifted.access.search.search_from(origin)
+                if reached.principal in wanted
+            )
+            yield from islice(paths, 1)
 
     def continue_from(self, start: SubjectIdentity) -> SubjectIdentity:
         """Return the identity unchanged: it takes each step as itself."""

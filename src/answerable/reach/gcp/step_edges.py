@@ -22,6 +22,7 @@ from answerable.reach.gcp.google_steps import (
 from answerable.reach.gcp.pool_tokens import list_google_token_members
 from answerable.reach.gcp.step_rules import (
     ACT_AS,
+    CLUSTER_RULE,
     CREATE_KEY,
     DELEGATION,
     EXISTS,
@@ -62,7 +63,7 @@ class StepLister:
         self._below: dict[str, tuple[str, ...]] = {}
         self._of_role: dict[str, frozenset[str]] = {}
         self._pool_members = index_pool_members(self.index)
-        self._enforced = self.index.header.key_creation
+        self._enforced = self.index.key_creation
 
     def list_steps(self, principal: str) -> tuple[GoogleStep, ...]:
         """List the steps of a principal, one for each target."""
@@ -137,6 +138,7 @@ class StepLister:
                     yield self._build_step(holder.principal, account, rule)
         yield from self._iterate_deployments(holder)
         yield from self._iterate_workloads(holder)
+        yield from self._enter_unknown_clusters(holder)
         yield from self._iterate_delegations(holder)
         yield from self._iterate_pool_entries(holder)
 
@@ -183,12 +185,28 @@ class StepLister:
     ) -> Iterator[GoogleStep]:
         """Yield the change of a workload that may exist: it was not collected."""
         project = self._get_project(account)
-        known = any(
-            each.kind.startswith(rule.workload)
-            for each in self.index.tables.workloads.get(project, ())
-        )
+        known = self._has_workload(project, rule)
         if not known and self._are_held(rule.project, holder.held, project):
             yield self._build_step(holder.principal, account, rule, project, EXISTS)
+
+    def _enter_unknown_clusters(self, holder: _Holder) -> Iterator[GoogleStep]:
+        """Yield the ways into clusters that may run as an account of a project.
+
+        A list of resources need not contain clusters.
+        """
+        if CLUSTER_RULE.via not in holder.held:
+            return
+        for account in self._list_accounts(holder, CLUSTER_RULE.via):
+            project = self._get_project(account)
+            if not self._has_workload(project, CLUSTER_RULE):
+                yield self._build_step(
+                    holder.principal, account, CLUSTER_RULE, project, EXISTS
+                )
+
+    def _has_workload(self, project: str, rule: GoogleStepRule) -> bool:
+        """Return whether a workload of a kind was collected in a project."""
+        workloads = self.index.tables.workloads.get(project, ())
+        return any(each.kind.startswith(rule.workload) for each in workloads)
 
     def _are_held(
         self, needed: Iterable[str], held: Mapping[str, Sequence[str]], place: str
@@ -327,11 +345,9 @@ class StepLister:
             self.evaluation.evaluate(principal, each, project) for each in rule.project
         ]
         step = build_step(principal, account, rule.via, results)
-        key = condition or rule.condition
-        formula = step.formula
-        if key:
-            open_part = build_atom(key, "Equals", (account,))
-            formula = conjoin_hops(formula, open_part) if formula else FALSE
+        keys = (each for each in (condition, rule.condition) if each)
+        open_parts = (build_atom(each, "Equals", (account,)) for each in keys)
+        formula = conjoin_hops(step.formula, *open_parts) if step.formula else FALSE
         if self._is_blocked(account, rule):
             return GoogleStep(principal, account, rule.via, FALSE, ())
         return GoogleStep(

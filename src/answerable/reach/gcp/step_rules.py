@@ -169,8 +169,16 @@ STEP_RULES: tuple[GoogleStepRule, ...] = (
         source="deployment-manager/docs/access-control",
     ),
 )
-# Changes of workloads that exist. Those of services whose workloads are not collected
-# have the condition that one exists.
+CLUSTER_RULE = GoogleStepRule(
+    "container.clusters.getCredentials",
+    (),
+    ("container.clusters.getCredentials",),
+    "container.googleapis.com/",
+    CLUSTER,
+    source="kubernetes-engine/docs/how-to/iam",
+)
+# Changes of workloads that exist. Those of services of which a project has no collected
+# workload have the condition that one exists.
 WORKLOAD_RULES: tuple[GoogleStepRule, ...] = (
     *(
         GoogleStepRule(
@@ -238,14 +246,7 @@ WORKLOAD_RULES: tuple[GoogleStepRule, ...] = (
         "dataproc.googleapis.com/Cluster",
         source="dataproc/docs/concepts/iam/iam",
     ),
-    GoogleStepRule(
-        "container.clusters.getCredentials",
-        (),
-        ("container.clusters.getCredentials",),
-        "container.googleapis.com/",
-        CLUSTER,
-        source="kubernetes-engine/docs/how-to/iam",
-    ),
+    CLUSTER_RULE,
     GoogleStepRule(
         "deploymentmanager.deployments.update",
         (),
@@ -264,6 +265,25 @@ CONTAINER_POLICY = {
 # Permissions whose holder takes the rules of a deny policy away, on the project, folder or
 # organization that it is attached to.
 DENY_CHANGES = ("iam.denypolicies.update", "iam.denypolicies.delete")
+# The same for an access boundary, on its organization; to remove a binding of it needs a
+# permission on the set of principals, too.
+BOUNDARY_CHANGES = (
+    "iam.principalaccessboundarypolicies.update",
+    "iam.principalaccessboundarypolicies.delete",
+)
+BOUNDARY_UNBIND = "iam.principalaccessboundarypolicies.unbind"
+# The same for an organization policy that blocks the creation of keys.
+KEY_POLICY_CHANGES = (
+    "orgpolicy.policy.set",
+    "orgpolicy.policies.update",
+    "orgpolicy.policies.delete",
+)
+# Permissions to change the tags of a resource: on the tag value, and on the resource.
+TAG_VALUE_CHANGES = (
+    "resourcemanager.tagValueBindings.create",
+    "resourcemanager.tagValueBindings.delete",
+)
+TAG_CHANGE_ENDINGS = (".createTagBinding", ".deleteTagBinding")
 STEP_PERMISSIONS = frozenset(
     permission
     for rule in (*STEP_RULES, *WORKLOAD_RULES)
