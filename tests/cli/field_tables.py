@@ -37,7 +37,7 @@ def _rows(item_type: type, prefix: str, seen: set[type]) -> Iterator[str]:
         if field.declared.written_by:
             means += f" ({field.declared.written_by})"
         if again:
-            means += "; its fields as above"
+            means += "; fields as above"
         name = f"{prefix}`{field.name}`"
         yield f"| {name} | {_type(field)} | {means} |"
         if field.nested and not again:

@@ -8,7 +8,7 @@ from answerable.connectors.user_path import expand_user_path
 from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind
 
 
-def split_location(
+def parse_paths_and_options(
     location: str, option_names: Collection[str]
 ) -> tuple[list[str], dict[str, str]]:
     """Split a location, `PATH[,PATH...][,NAME=VALUE...]`, into paths and options."""

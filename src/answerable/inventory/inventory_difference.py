@@ -90,7 +90,7 @@ def compare_inventories(
 def _count_uncompared(
     uncompared: Mapping[str, Counter[str]],
 ) -> Iterator[InventoryChange]:
-    """Yield the number of things that only one side has, by why that says nothing."""
+    """Count the entries of one side only, by the reason they cannot be compared."""
     for because, counts in uncompared.items():
         for kind, number in sorted(counts.items()):
             yield InventoryChange(

@@ -170,7 +170,7 @@ def merge_facts_of_syncs(syncs: Sequence[Sync]) -> SightedFacts:
         attachments=parts(
             lambda f: f.attachments,
             lambda a: (a.policy, a.target, a.layer, a.via),
-            lambda a: (a.target, _get_coverage_word_of_policy(a)),
+            lambda a: (a.target, _get_coverage_category(a)),
         ),
         resources=whole(lambda f: f.resources),
         public_access=parts(
@@ -217,8 +217,8 @@ def _get_sync_origin(sync: Sync) -> str:
     return sync.source if sync.connector in _FOLDER_CONNECTORS else sync.connector
 
 
-def _get_coverage_word_of_policy(attachment: PolicyAttachment) -> str:
-    """Return the coverage word for an attachment's kind of policy."""
+def _get_coverage_category(attachment: PolicyAttachment) -> str:
+    """Return the coverage category of an attached policy, such as `scps`."""
     grants = attachment.policy.endswith("#grants")
     return "kms-grants" if grants else _COVERAGE_WORDS[attachment.layer]
 

@@ -301,26 +301,28 @@ def list_callers(
     cursor = page.cursor or ""
     if cursor.startswith(_ENTERING):
         bounds = replace(page, cursor=cursor.removeprefix(_ENTERING))
-        found = _list_entering_callers(opened, platform, question, bounds)
+        found = _list_cross_platform_callers(opened, platform, question, bounds)
         return replace(found, cursor=found.cursor and _ENTERING + found.cursor)
     own = opened.open(platform).list_callers(question, page)
     if question.direct or own.cursor or not opened.step_sources:
         return own
     if page.cursor is not None:
         return _fill_page(opened, platform, question, page, own)
-    entering = _list_entering_callers(opened, platform, question, replace(page, rows=0))
+    entering = _list_cross_platform_callers(
+        opened, platform, question, replace(page, rows=0)
+    )
     return _merge_callers(own, entering, page.rows)
 
 
-def _list_entering_callers(
+def _list_cross_platform_callers(
     opened: OpenPlatforms,
     platform: PermissionPlatform,
     question: Question,
     bounds: PageBounds,
 ) -> AnswerList:
-    from answerable.reach.entering_callers import list_entering_callers
+    from answerable.reach.cross_platform_callers import list_cross_platform_callers
 
-    return list_entering_callers(opened, platform, question, bounds)
+    return list_cross_platform_callers(opened, platform, question, bounds)
 
 
 def _fill_page(
@@ -334,7 +336,7 @@ def _fill_page(
     room = page.rows - len(own.answers)
     is_full = bool(page.rows) and room <= 0
     bounds = replace(page, cursor="0", rows=1 if is_full else page.rows and room)
-    ahead = _list_entering_callers(opened, platform, question, bounds)
+    ahead = _list_cross_platform_callers(opened, platform, question, bounds)
     cursor = ahead.cursor and _ENTERING + ahead.cursor
     if is_full:
         cursor = f"{_ENTERING}0" if ahead.answers else ""

@@ -288,7 +288,7 @@ class TransparencyLog:
         """Read what other machines appended in object storage; the lock is held.
 
         Raises:
-            VerificationError: The log there does not continue the one here.
+            VerificationError: The log there is not consistent with the one here.
             EnvironmentFailure: Object storage cannot be read.
         """
         remote = self._layout.remote
@@ -328,8 +328,8 @@ class TransparencyLog:
         leaves = [leaf_hash(entry) for entry in data]
         if checkpoint.root != MerkleFrontier(leaves).root() or data[: len(old)] != old:
             raise VerificationError(
-                f"the log in {remote.location} does not continue the one that was read "
-                "before",
+                f"the log in {remote.location} is not consistent with the log read "
+                "earlier",
                 "find the change with: answerable evidence verify",
             )
         entries = [decode_entry(entry) for entry in data[len(old) :]]

@@ -13,9 +13,9 @@ from answerable.connectors.azure.declaration import (
 from answerable.connectors.azure.parse import EXPECTED_KIND, RolesBuilder
 from answerable.connectors.bounded_folder import iterate_answer_files
 from answerable.connectors.response_locations import (
+    parse_paths_and_options,
     probe_answer_files,
     read_bounded_answer,
-    split_location,
 )
 from answerable.model.azure_roles import PLATFORM
 from answerable.model.connector import SyncContext
@@ -52,7 +52,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         EnvironmentFailure: A file is not readable.
     """
     source = f"{DECLARATION.name}:{location}"
-    paths, options = split_location(location, DECLARATION.location_options)
+    paths, options = parse_paths_and_options(location, DECLARATION.location_options)
     problems: list[ReadProblem] = []
     places = [
         place
@@ -100,7 +100,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the files that a sync would read."""
-    paths, _ = split_location(location, DECLARATION.location_options)
+    paths, _ = parse_paths_and_options(location, DECLARATION.location_options)
     if not paths:
         return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
     return probe_answer_files(paths, _SUFFIXES, EXPECTED_KIND)

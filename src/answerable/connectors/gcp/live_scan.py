@@ -38,7 +38,11 @@ from answerable.connectors.gcp.live_clients import (
     GoogleClients,
     open_clients,
 )
-from answerable.connectors.gcp.parse import ParsedEstate, finish, read_object
+from answerable.connectors.gcp.parse import (
+    ParsedEstate,
+    build_inventory_facts,
+    read_object,
+)
 from answerable.connectors.gcp.parse import policy_readers as policies
 from answerable.connectors.gcp.parse.estate_builder import EstateBuilder
 from answerable.model.connector import SyncContext
@@ -332,5 +336,5 @@ def scan_scope(
     builder.collected = scan.collected
     source = f"{DECLARATION.name}:{scope} (live)"
     place = ASSETS_CALL.format(scope=scope, content="RESOURCE")
-    parsed = finish(builder, source, context.now, (scope, place))
+    parsed = build_inventory_facts(builder, source, context.now, (scope, place))
     return source, parsed, tuple(scan.probes)

@@ -13,9 +13,9 @@ from answerable.connectors.github.parse import (
     parse,
 )
 from answerable.connectors.response_locations import (
+    parse_paths_and_options,
     probe_answer_files,
     read_bounded_answer,
-    split_location,
 )
 from answerable.model.connector import SyncContext
 from answerable.model.errors import UsageError
@@ -42,7 +42,7 @@ def sync(location: str, context: SyncContext) -> Sync:
             one.
     """
     source = f"{DECLARATION.name}:{location}"
-    paths, options = split_location(location, DECLARATION.location_options)
+    paths, options = parse_paths_and_options(location, DECLARATION.location_options)
     login = _find_live_name(paths, options)
     if login:
         return _sync_live(login, options, context)
@@ -113,7 +113,7 @@ def build_sync(
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
-    paths, options = split_location(location, DECLARATION.location_options)
+    paths, options = parse_paths_and_options(location, DECLARATION.location_options)
     if _find_live_name(paths, options):
         calls = (e for e in DECLARATION.reads if e.startswith(("GET ", "POST ")))
         return tuple(Probe(each, "a response of the API", None) for each in calls)

@@ -19,7 +19,10 @@ from answerable.connectors.kubernetes.declaration import (
 from answerable.connectors.kubernetes.kinds import KINDS
 from answerable.connectors.kubernetes.parse import EXPECTED_KIND, ParsedCluster, parse
 from answerable.connectors.kubernetes.parse.cluster_builder import ClusterBuilder
-from answerable.connectors.response_locations import probe_answer_files, split_location
+from answerable.connectors.response_locations import (
+    parse_paths_and_options,
+    probe_answer_files,
+)
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
@@ -46,7 +49,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         EnvironmentFailure: A file is not readable; live: no kubeconfig, refused
             credentials, or the client is not installed.
     """
-    paths, options = split_location(location, DECLARATION.location_options)
+    paths, options = parse_paths_and_options(location, DECLARATION.location_options)
     builder = ClusterBuilder(
         name=normalise_cluster_name(options.get("cluster", "")),
         default_namespace=options.get("namespace") or "default",
@@ -119,7 +122,7 @@ def build_sync(
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
-    paths, options = split_location(location, DECLARATION.location_options)
+    paths, options = parse_paths_and_options(location, DECLARATION.location_options)
     if paths:
         return probe_answer_files(paths, _SUFFIXES, EXPECTED_KIND)
     kinds = KINDS if SECRETS in options else LISTED_KINDS

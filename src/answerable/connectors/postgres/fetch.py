@@ -10,7 +10,7 @@ from answerable.connectors.api_response_file import (
 )
 from answerable.connectors.postgres.declaration import DECLARATION
 from answerable.connectors.postgres.parse import EXPECTED_KIND, ServerName, parse
-from answerable.connectors.response_locations import split_location
+from answerable.connectors.response_locations import parse_paths_and_options
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
@@ -38,7 +38,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         EnvironmentFailure: A file is not readable.
     """
     source = f"{DECLARATION.name}:{location}"
-    paths, options = split_location(location, DECLARATION.location_options)
+    paths, options = parse_paths_and_options(location, DECLARATION.location_options)
     places = [place for path in paths for place in _list_files(path)]
     if not places:
         raise UsageError(f"{source}: no file contains a dump", _COLLECT_HINT)
@@ -71,7 +71,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths that a sync would read."""
-    paths, _ = split_location(location, DECLARATION.location_options)
+    paths, _ = parse_paths_and_options(location, DECLARATION.location_options)
     if not paths:
         return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
     return tuple(

@@ -239,7 +239,7 @@ def _find_caller_accounts(accounts: CompiledAccounts, reply: ReachAnswer) -> Set
 def _get_missing_scp_word(
     accounts: CompiledAccounts, collected: CollectedData, principal: CompiledPrincipal
 ) -> str:
-    """Return the coverage word for missing SCPs of a principal, or an empty text."""
+    """Return the coverage category of missing SCPs of a principal, or an empty text."""
     number = principal.identity.account
     account = accounts.accounts.get(number)
     if principal.linked or (account and account.management):

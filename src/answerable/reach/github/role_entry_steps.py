@@ -64,7 +64,7 @@ def list_role_entry_steps(
                 found = list(_list_steps_of_repository(trusts, trust, place))
                 steps += found
                 if found:
-                    unknown |= dict.fromkeys(_list_gaps(place))
+                    unknown |= dict.fromkeys(_list_missing_push_data(place))
     return CrossPlatformSteps(tuple(steps), tuple(unknown))
 
 
@@ -123,8 +123,8 @@ def _list_unlisted(
             yield UnknownSubject(key, "not collected: repositories", SOURCE)
 
 
-def _list_gaps(place: RepositoryPlace) -> Iterator[UnknownSubject]:
-    """List the missing data that could let others push to a repository."""
+def _list_missing_push_data(place: RepositoryPlace) -> Iterator[UnknownSubject]:
+    """List the data that is missing to rule out other callers who can push."""
     repository, organization = place.repository, place.index.organization
     gaps = [
         word

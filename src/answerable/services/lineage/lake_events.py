@@ -99,7 +99,7 @@ def read_lake_events(
 
 
 def add_lake_coverage(document: Document, reading: LakeReading, now: int) -> Document:
-    """Add to an answer which of its events no store has sealed."""
+    """Mark in an answer the events that no store has sealed."""
     item: InPlaceItem = {
         "source": reading.location,
         "events": reading.events,

@@ -98,7 +98,7 @@ def parse(
         _read_file(builder, data, place)
         if _has_only_foreign_objects(builder):
             break
-    return finish(builder, source, now, (fallback, first))
+    return build_inventory_facts(builder, source, now, (fallback, first))
 
 
 def _read_file(builder: EstateBuilder, data: bytes, place: str) -> None:
@@ -209,10 +209,10 @@ def _add_role(builder: EstateBuilder, raw: RawObject) -> None:
         builder.roles[role.name] = role
 
 
-def finish(
+def build_inventory_facts(
     builder: EstateBuilder, source: str, now: int, names: tuple[str, str]
 ) -> ParsedEstate:
-    """Build the facts of an estate.
+    """Build the inventory facts of a scanned organization from the parsed records.
 
     Args:
         names: Name of an estate without an organization or project, and its place.

@@ -141,7 +141,7 @@ TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
     _build_rule(
         _INSTANCE,
         "Amazon EC2 User Guide, Instance Connect; "
-        "pathfinding.cloud ec2-003, before ec2instanceconnect-003",
+        "pathfinding.cloud ec2-003 (formerly ec2instanceconnect-003)",
         "ec2-instance-connect:SendSSHPublicKey",
         precondition=_NETWORK,
     ),

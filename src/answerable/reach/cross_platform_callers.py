@@ -34,7 +34,7 @@ _GRADES = {
 _RANKS = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN, Verdict.NEVER)
 
 
-def list_entering_callers(
+def list_cross_platform_callers(
     opened: OpenPlatforms,
     platform: PermissionPlatform,
     question: Question,
