@@ -1,5 +1,8 @@
 """`hook`: decide a tool call of a coding agent's client before it is made."""
 
+import io
+import os
+import select
 import signal
 import sys
 
@@ -64,7 +67,7 @@ def hook(
         )
         blocks = asked.mode is EnforcementMode.ENFORCE
         act = client_protocols.parse_hook_event(
-            client, sys.stdin.buffer.read(client_protocols.MAX_EVENT_BYTES + 1)
+            client, _read_event(client_protocols.MAX_EVENT_BYTES + 1)
         )
         verdict = decide_tool_call(asked, act)
         blocks = blocks or not verdict.passes  # revoked: in every mode
@@ -75,6 +78,34 @@ def hook(
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - whatever went wrong, the answer is no
         ctx.exit(_report_failure(error, is_blocking=blocks))
+
+
+def _read_event(size: int) -> bytes:
+    """Read standard input to its end, at most `size` bytes.
+
+    A buffered read handles a signal only when more bytes arrive, and a client that ends
+    the hook may keep the pipe open. A signal therefore wakes this one.
+    """
+    try:
+        number = sys.stdin.buffer.fileno()
+    except io.UnsupportedOperation:  # bytes in memory
+        return sys.stdin.buffer.read(size)
+    waking, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    try:
+        found = b""
+        while len(found) < size:
+            select.select([number, waking], [], [])  # the handler of a signal raises
+            block = os.read(number, min(size - len(found), 1 << 16))
+            if not block:
+                break
+            found += block
+        return found
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(waking)
+        os.close(woken)
 
 
 def _report_failure(error: BaseException, *, is_blocking: bool) -> int:
