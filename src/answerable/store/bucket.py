@@ -71,5 +71,5 @@ def refuse_remote_folder(folder: Path, what: str) -> None:
     if (folder / BINDING_FILE).exists():
         raise UsageError(
             f"{what} need a local store ({folder} belongs to a store in object storage)",
-            "name a local store for servers, run and kill: --store DIR",
+            "name a local store for servers and kill: --store DIR",
         )
