@@ -60,12 +60,8 @@ def test_a_webhook_hears_of_an_ask_once_and_of_nothing_secret(
             refused(served.call(name, arguments=arguments))
             # The first is not taken, so it is told again.
             wait_until(lambda: len(taking.seen) == 2)
-            wait_until(
-                8,
-                lambda: (
-                    served.metric("answerable_approval_requests_delivered_total") == 1
-                ),
-            )
+            delivered = "answerable_approval_requests_delivered_total"
+            wait_until(lambda: served.metric(delivered) == 1)
             assert served.end() == 0
         seen = taking.seen
     assert [path for path, _ in seen] == ["/services/T0/SECRETPART"] * 2
