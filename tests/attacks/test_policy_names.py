@@ -7,6 +7,7 @@ hook, which is one call.
 
 import asyncio
 import http.client
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -176,7 +177,7 @@ def at_hook(_: Serving, folder: Path) -> Iterator[Door]:
         said: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("HOME", str(folder))
-            stdin = SimpleNamespace(buffer=SimpleNamespace(read=lambda *_: data))
+            stdin = SimpleNamespace(buffer=io.BytesIO(data))
             patch.setattr("sys.stdin", stdin)
             out = SimpleNamespace(write=said.append, flush=lambda: None)
             out.buffer = SimpleNamespace(

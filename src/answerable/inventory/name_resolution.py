@@ -125,7 +125,7 @@ def _build_unknown_name_error(
         hint = (
             _LIST_HINT
             if any(True for _ in known_names)
-            else f"no scanned source names a {what}: run `answerable scan`"
+            else "the store has no scan that names one: run `answerable scan`"
         )
     return UsageError(f"unknown {what} (got {name[:200]!r})", hint)
 
