@@ -62,7 +62,7 @@ def test_a_source_given_twice_is_read_once(
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("hom:~", "did you mean home:?"), ("azure", "known: home, repo")],
+    [("hom:~", "did you mean home:?"), ("confluence", "known: home, repo")],
 )
 def test_an_unknown_source_reads_nothing(
     store: EvidenceStore, text: str, hint: str
