@@ -1,7 +1,7 @@
 """Decide a request by revocations, quarantine, policy and exceptions, in this order."""
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -38,7 +38,6 @@ from answerable.model.decision import (
     EnforcementMode,
     RecordDurability,
 )
-from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

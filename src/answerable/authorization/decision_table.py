@@ -8,7 +8,7 @@ same results.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.authorization.cedar.policy_slices import SliceCache
 from answerable.authorization.name_patterns import is_prefix_pattern, matches
@@ -25,7 +25,6 @@ from answerable.model.decision import (
     TargetKind,
 )
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 
 # Allowed with any rule for the server. Items of a list are decided one by one, and the
 # handle registry checks the owner of a task or request.

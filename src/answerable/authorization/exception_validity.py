@@ -6,11 +6,11 @@ answers for the agent and that the exception is neither expired nor revoked.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from answerable.authorization.policy_exceptions import ExceptionIndex, ExceptionKey
 from answerable.model.decision import TargetKind
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.owner_signing_key import (
     OwnerStatement,
     StatementType,

@@ -11,7 +11,7 @@ If a server's definitions need approval, unapproved items are quarantined unname
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from answerable.authorization.cedar.approved_schemas import ArgumentSchema
@@ -20,7 +20,6 @@ from answerable.authorization.cedar.cedar_request import (
     parse_arguments,
 )
 from answerable.model.decision import AuthorizationRequest, TargetKind
-from answerable.model.lazy_dataclass import dataclass
 
 _NONE_CLOSED: Mapping[str, ArgumentSchema] = MappingProxyType({})
 

@@ -5,10 +5,11 @@ annotations do not count); reads of sensitive resources; and requests from a ser
 the client, because the answer leaves the client.
 """
 
+from dataclasses import dataclass
+
 from answerable.authorization.name_patterns import is_prefix_pattern, matches, may_match
 from answerable.model.config import UpstreamServer
 from answerable.model.decision import RecordDurability, TargetKind
-from answerable.model.lazy_dataclass import dataclass
 
 _ASKED_BACK = frozenset({TargetKind.PERSON, TargetKind.MODEL, TargetKind.ROOTS})
 # Methods that continue or end a task; tasks/get and tasks/result only read.

@@ -8,6 +8,7 @@ argument is one entity with all of its content: otherwise the rest of
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import re2
 
@@ -17,7 +18,6 @@ from answerable.baseline.json_leaves import (
     matches_path_pattern,
 )
 from answerable.model.behaviour import EntityKind, JsonValue, ToolFacts
-from answerable.model.lazy_dataclass import dataclass
 
 MAX_ENTITIES = 64  # entities of one call
 _MAX_INLINE = 128  # characters of a value that stands for itself

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.baseline.argument_paths import convert_to_member_paths
 from answerable.baseline.entity_pattern_generalisation import pattern_covers
@@ -23,7 +23,6 @@ from answerable.model.behaviour import (
     ValueOrigin,
 )
 from answerable.model.json_key_lookalikes import KeyPath
-from answerable.model.lazy_dataclass import dataclass
 
 FlowKey = tuple[OriginKind, str, str]
 

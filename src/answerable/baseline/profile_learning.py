@@ -1,5 +1,7 @@
 """Learn an unsigned baseline profile from the runs of an agent's identity."""
 
+from dataclasses import dataclass
+
 import msgspec
 
 from answerable.baseline.baseline_confidence import estimate_confidence
@@ -32,7 +34,6 @@ from answerable.model.baseline import (
     Strictness,
 )
 from answerable.model.behaviour import AgentRun
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import DAY_NS, SECOND_NS
 
 _encode = msgspec.json.Encoder(order="sorted").encode

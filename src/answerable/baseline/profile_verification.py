@@ -4,6 +4,7 @@ The statement names the profile by digest, its parent, the training root and the
 learner. `evidence.signed_statements` has already verified the signature and the key.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.baseline.profile_document import (
@@ -18,7 +19,6 @@ from answerable.model.baseline import (
     BaselineSubject,
 )
 from answerable.model.errors import VerificationError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.owner_signing_key import (
     OwnerStatement,
     StatementType,

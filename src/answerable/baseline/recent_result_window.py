@@ -6,7 +6,7 @@ begun shortly before it, so that splitting a run gains nothing.
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from answerable.baseline.entity_extraction import (
@@ -51,7 +51,6 @@ from answerable.model.behaviour import (
     RunProgress,
     ToolFactsByName,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import WrittenBy
 from answerable.model.time_units import MINUTE_NS
 

@@ -6,11 +6,11 @@ wrote. Comparison ignores ASCII case; offsets are kept.
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ahocorasick_rs import BytesAhoCorasick
 
 from answerable.baseline.json_leaves import encode_utf8_with_surrogates
-from answerable.model.lazy_dataclass import dataclass
 
 BUFFER_SIZE = 1 << 20  # bytes of text
 _MIN_SUBSTRING = 3  # bytes of a value that is looked for inside of texts

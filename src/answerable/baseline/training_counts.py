@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from answerable.baseline.training_run_merge import RunContribution, TrainingState
@@ -21,7 +21,6 @@ from answerable.model.behaviour import (
     OriginKind,
     ValueOrigin,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import DAY_NS, SECOND_NS
 
 _Key = TypeVar("_Key")

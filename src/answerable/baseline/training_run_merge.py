@@ -5,10 +5,9 @@ repeat. A run whose parts contradict each other teaches nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.model.behaviour import AgentRun, CallObservation, RunEnvelope
-from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ environment refused; 130 interrupted. Precedence: 130, 4, 5, 2, 1, 3.
 import errno
 import traceback
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 import click
@@ -20,7 +21,6 @@ from answerable.model.errors import (
     UsageError,
     VerificationError,
 )
-from answerable.model.lazy_dataclass import dataclass
 
 FINE, FAILED, USAGE, PARTIAL, BUG, REFUSED = range(6)
 INTERRUPTED = 130

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +14,6 @@ import click
 from answerable import __version__
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import UsageError
-from answerable.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

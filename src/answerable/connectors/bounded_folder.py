@@ -7,7 +7,7 @@ folder; everything unreadable is recorded as a problem.
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from answerable.connectors.formats.document_parser import SIZE_LIMIT, decode_text
@@ -18,7 +18,6 @@ from answerable.connectors.formats.redaction import make_printable_line
 from answerable.connectors.formats.selected_logins import ReferencedFile
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import EnvironmentFailure, ParseError, UsageError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 WALK_LIMIT = 500_000

@@ -4,6 +4,7 @@ Only the small `spec` of each is imported; the `fetch` module is imported on use
 that help and errors stay fast.
 """
 
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
@@ -47,7 +48,6 @@ from answerable.model.connector import (
     InventoryConnector,
 )
 from answerable.model.errors import UsageError
-from answerable.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from answerable.connectors.formats.log_format import LogFormat

@@ -10,7 +10,7 @@ DIGEST and CHAIN are 32 bytes in base64.
 
 import base64
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.evidence.signed_note import (
     VerifierKey,
@@ -20,7 +20,6 @@ from answerable.evidence.signed_note import (
     verify_note,
 )
 from answerable.model.errors import VerificationError
-from answerable.model.lazy_dataclass import dataclass
 
 _FINGERPRINT_KEY = "fingerprint-key"
 _JOURNAL = "journal"

@@ -11,10 +11,10 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from answerable.evidence.signed_note import VerifierKey, sign_bytes, verify_bytes
 from answerable.model.errors import VerificationError
-from answerable.model.lazy_dataclass import dataclass
 
 MAX_ENVELOPE_SIZE = 4 << 20  # bytes of an envelope
 MAX_SIGNATURES = 16

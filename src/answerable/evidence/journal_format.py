@@ -21,9 +21,9 @@ import hashlib
 import itertools
 import struct
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from answerable.model.errors import VerificationError
-from answerable.model.lazy_dataclass import dataclass
 
 _MAGIC = b"answerable journal 2\n"
 _SIGNED = b"answerable journal head 2\n"

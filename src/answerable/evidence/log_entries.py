@@ -6,11 +6,11 @@ it back.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import msgspec
 
 from answerable.model.errors import VerificationError
-from answerable.model.lazy_dataclass import dataclass
 
 MANIFEST_SCHEMA = 1
 

@@ -8,9 +8,9 @@ program that signs nothing never loads it.
 import base64
 import binascii
 import hashlib
+from dataclasses import dataclass
 
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.lazy_dataclass import dataclass
 
 _ED25519 = b"\x01"
 _DASH = "\u2014 "

@@ -8,14 +8,13 @@ revoked both at signing and at recording, and the statement names this store. A
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import msgspec
 
 from answerable.evidence import dsse
 from answerable.model.ed25519_points import is_small_order
 from answerable.model.errors import VerificationError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.owner_signing_key import (
     MAX_CLOCK_SKEW,
     MAX_RECORDING_DELAY,

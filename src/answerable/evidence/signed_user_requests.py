@@ -4,11 +4,12 @@ The statement holds the digest and size of the text and the values named in it, 
 text. The caller checks that the run is for that person.
 """
 
+from dataclasses import dataclass
+
 import msgspec
 
 from answerable.evidence.signed_statements import StatementFault, StatementShape
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.owner_signing_key import (
     OwnerStatement,
     StatementContent,

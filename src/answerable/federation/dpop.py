@@ -6,6 +6,7 @@ The caller must also check in a replay cache that the pair (jkt, jti) is new.
 import hashlib
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 from answerable.federation.algorithms import KEY_TYPES, compatible_algorithms
@@ -30,7 +31,6 @@ from answerable.federation.token_errors import (
     TokenRejected,
 )
 from answerable.federation.uri_normalisation import normalise_uri
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.token_claims import DpopProof
 
 PROOF_WINDOW = 60  # seconds that a proof is taken for

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 
 from answerable.federation.algorithms import COORDINATE_SIZES
 from answerable.federation.signatures import SignatureVerifier, build_verifier
@@ -14,7 +15,6 @@ from answerable.federation.strict_json import (
 from answerable.federation.token_errors import TokenFault
 from answerable.federation.weak_keys import is_roca
 from answerable.model.ed25519_points import is_small_order
-from answerable.model.lazy_dataclass import dataclass
 
 MIN_MODULUS = 2048  # bits; SP 800-131A 3
 MAX_MODULUS = 8192  # bits; a larger one only costs us time

@@ -5,6 +5,7 @@ key, a duplicate kid. A single unusable key is skipped with its reason.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from answerable.federation.algorithms import compatible_algorithms
@@ -16,7 +17,6 @@ from answerable.federation.strict_json import (
     decode_json_object,
 )
 from answerable.federation.token_errors import KeySetRejected, TokenFault
-from answerable.model.lazy_dataclass import dataclass
 
 MAX_BYTES = 256 * 1024
 MAX_KEYS = 100

@@ -5,6 +5,7 @@ one pinned to the key. `jwk`, `jku`, `x5u` and `x5c` are ignored.
 """
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeGuard
 
@@ -18,7 +19,6 @@ from answerable.federation.strict_json import (
     decode_json_object,
 )
 from answerable.federation.token_errors import TokenFault, TokenMalformed, TokenRejected
-from answerable.model.lazy_dataclass import dataclass
 
 MAX_TOKEN = 16 * 1024  # characters
 MAX_NAME = 1024  # characters of one id inside a token

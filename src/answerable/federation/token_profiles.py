@@ -4,9 +4,8 @@ The endpoint decides the type, and the issuer's pin whether that issuer may send
 token has no say. Claims that only another type carries are forbidden (RFC 8725 3.12).
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.token_claims import TokenType
 
 _REQUIRED_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "iat"})

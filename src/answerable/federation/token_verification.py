@@ -6,6 +6,7 @@ token, and nothing is read from a rejected token. docs/decisions/0010.
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from answerable.federation.actor_claim import parse_actors
@@ -28,7 +29,6 @@ from answerable.federation.spiffe_id import is_trust_domain, parse_trust_domain
 from answerable.federation.token_errors import TokenFault, TokenRejected, UnknownKey
 from answerable.federation.token_profiles import TOKEN_PROFILES, TokenProfile
 from answerable.model.errors import UsageError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.token_claims import SignedClaims, TokenType, TrustedIssuer
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}

@@ -9,7 +9,7 @@ explain the calls that follow.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -42,7 +42,6 @@ from answerable.model.json_value_count import (
     MAX_ARGUMENT_VALUES,
     exceeds_json_value_count,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.learning_config import ColdStartMode, LearningConfig
 from answerable.model.spool_record import CallBehaviour
 from answerable.model.time_units import SECOND_NS

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.model.agent import Agent
 from answerable.model.credential import (
@@ -19,7 +19,6 @@ from answerable.model.ids import (
     parse_arn_account,
 )
 from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.sighting import SightedFacts
 from answerable.model.tool import BUILT_IN, CONTAINER, REMOTE, SHELL, Tool
 

@@ -4,9 +4,9 @@ Scoring 100,000 subjects takes seconds, and most questions are about one subject
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from answerable.inventory.person_directory import PersonDirectory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, SubjectOwnership
 
 TAG_EVIDENCE_KINDS = (OwnerEvidenceKind.OWNER_TAG, OwnerEvidenceKind.TEAM_TAG)

@@ -8,7 +8,7 @@ attested owner authorises.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.inventory.person_directory import (
     PersonDirectory,
@@ -16,7 +16,6 @@ from answerable.inventory.person_directory import (
     is_team_handle,
 )
 from answerable.model.ids import PersonId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.owner_signing_key import ATTESTATION_LIFETIME
 from answerable.model.person import (
     OwnerCandidate,

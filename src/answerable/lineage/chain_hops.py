@@ -4,7 +4,7 @@ Session names, user agents and source identities are never read: the caller writ
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.lineage.chain_stitching_types import (
     SignIn,
@@ -14,7 +14,6 @@ from answerable.lineage.chain_stitching_types import (
 )
 from answerable.lineage.issuance_path import IssuancePath, PathStep
 from answerable.model.ids import is_iam_role_arn
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import CredentialIssuance, DeclaredUse, Hop, HopStatus
 from answerable.model.log_sources import WEB
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from answerable.lineage.chain_hops import (
@@ -33,7 +33,6 @@ from answerable.lineage.issuance_path import (
     index_credential_issuances,
     trace_credential_to_origin,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import (
     CredentialIssuance,
     CredentialPresentation,

@@ -1,6 +1,7 @@
 """Dataclasses of the chain derivation: chain keys, sign-ins and chain timelines."""
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
+
 from answerable.model.lineage import ChainKey, LineageChain
 
 ALL_TIME = (0, 2**63 - 1)

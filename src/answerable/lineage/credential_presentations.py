@@ -10,10 +10,9 @@ the same call, which has one.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 from answerable.lineage.gateway_mediation import CLOCK_SKEW
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import (
     ChainKey,
     CredentialIssuance,

@@ -7,10 +7,9 @@ its credential, bypassed the gateway. Missing records never count as evidence.
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import SECOND_NS
 
 _MILLISECOND = 1_000_000

@@ -1,14 +1,13 @@
 """Trace a credential back to its origin over records of credential issuance."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.lineage.chain_stitching_types import (
     MAX_CHAIN_LENGTH,
     SourcedChainKey,
     is_long_lived,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainKey, CredentialIssuance
 
 # A request with an expired credential is refused; only clocks may differ.

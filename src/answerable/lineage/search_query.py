@@ -6,12 +6,11 @@ word that any hop may hold. Formatted queries parse to the same query.
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import HopStatus
 
 # In the order of a formatted query.

@@ -5,8 +5,7 @@ A catalogue may hold some services only; the caller names the services it needs.
 """
 
 from collections.abc import Mapping
-
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

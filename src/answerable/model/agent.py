@@ -1,9 +1,9 @@
 """Type of AI agents, with the configuration that declares each."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import AgentId, IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 # Fact of a workflow agent: actions of its job that a branch or a tag names.

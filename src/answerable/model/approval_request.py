@@ -1,10 +1,9 @@
 """Approval requests: blocked calls that the agent's owner is asked to approve."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.model.decision import TargetKind
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 
 DEFAULT_MESSAGES_PER_AGENT = 20  # messages an hour by default
 # Targets of a policy exception: named things, and client features a server asks for.

@@ -1,12 +1,12 @@
 """Baseline profiles: the learned, signed and enforced behaviour of an identity."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
 from answerable.model.behaviour import EntityKind, OriginKind, RunEnvelope
 from answerable.model.decision import DecisionEffect
-from answerable.model.lazy_dataclass import dataclass
 
 LEARNER_VERSION = "answerable/learner/v3"
 PROFILE_SCHEMA = "answerable/baseline/v1"

@@ -1,11 +1,11 @@
 """Types of a call's assessment against a baseline: deviations and their effect."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.baseline import AcceptedDeviation, BaselineLayer
 from answerable.model.behaviour import ValueOrigin
 from answerable.model.decision import DecisionEffect
-from answerable.model.lazy_dataclass import dataclass
 
 
 class DeviationCode(StrEnum):

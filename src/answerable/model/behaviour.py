@@ -5,13 +5,12 @@ derived by us from the data that the agent was given.
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
 import msgspec
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import WrittenBy
 
 JsonValue = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None

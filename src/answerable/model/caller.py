@@ -1,9 +1,9 @@
 """Type of a verified caller: the peer of a connection and how it authenticated."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 
 
 class AuthenticationMethod(StrEnum):

@@ -4,13 +4,12 @@ The files are in Cedar's own language (docs/policies.md). The loader checks them
 classifies how each policy is evaluated; the decision path only evaluates.
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import msgspec
 
 from answerable.model.decision import DecisionEffect, DecisionLayer
 from answerable.model.json_key_lookalikes import KeyPath
-from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

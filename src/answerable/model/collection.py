@@ -1,11 +1,10 @@
 """Scheduled collection: when sources are read, and how their last runs went."""
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-
-from answerable.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from answerable.model.config import Listener

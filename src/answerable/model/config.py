@@ -4,7 +4,7 @@ Paths are absolute: relative ones are resolved against the folder of the file. I
 contains no secrets; a server's command takes one from the environment by name.
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from answerable.model.approval_request import ApprovalRequestConfig
@@ -14,7 +14,6 @@ from answerable.model.decision import EnforcementMode, TargetKind
 from answerable.model.decision_point_config import DecisionPointConfig
 from answerable.model.definition_pin import PinningMode
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.learning_config import LearningConfig
 from answerable.model.token_claims import TrustedIssuer
 from answerable.model.trust_rule import TrustRule

@@ -1,12 +1,11 @@
 """Connector interface: declaration, context, and the two protocols to implement."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerable.model.encoded_event import EncodedEvent
 from answerable.model.event import AuditEvent, QuarantinedRecord
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.log_position import LogCursor
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Probe, ReadProblem, Sync

@@ -1,6 +1,6 @@
 """Type of the coverage of collected data: by kind, account, region and service."""
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

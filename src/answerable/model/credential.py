@@ -1,9 +1,9 @@
 """Types of credentials and the identities they prove, without any secret value."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import CredentialId, IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 

@@ -7,10 +7,10 @@ No value that an agent could have written is part of the decision.
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import DAY_NS
 
 MAX_POLICY_LIFETIME = 180 * DAY_NS

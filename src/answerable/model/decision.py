@@ -4,13 +4,12 @@ A request has no free-text field: an agent's statements about itself or its reas
 never an input. The name of a tool, a prompt or a resource is the object of the action.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import msgspec
 
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 
 
 class HashableStrEnum(StrEnum):

@@ -1,8 +1,7 @@
 """Configuration of the policy decision point (PDP): listeners and permitted callers."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from answerable.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from answerable.model.config import Listener, TokenCallerRule, UnixCallerRule

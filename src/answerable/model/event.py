@@ -1,9 +1,9 @@
 """Types of audit events as their source logged them, before they are sealed."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import EventId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import WrittenBy
 
 EVENT_SCHEMA = 1

@@ -1,8 +1,8 @@
 """Type of signed reviews of findings: accepted, reopened or assigned by a person."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import DAY_NS
 
 MAX_SUPPRESSION = 366 * DAY_NS  # longest time for which a finding is accepted

@@ -4,9 +4,7 @@ Edges are the collector's word. Those that it computed are never an answer of ou
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
-
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass, field
 
 PLATFORM = "opengraph"
 _ID_PREFIX = "graph:"

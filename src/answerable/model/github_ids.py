@@ -10,8 +10,7 @@ On a host other than github.com its name comes first: `github:HOST/user/LOGIN`.
 """
 
 import re
-
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 PREFIX = "github:"
 REPOSITORY_PARTS = frozenset(

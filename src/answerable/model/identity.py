@@ -1,7 +1,8 @@
 """Types of the non-human identities that agents act through, and their accounts."""
 
+from dataclasses import dataclass
+
 from answerable.model.ids import IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 

@@ -9,11 +9,11 @@ import hashlib
 import re
 import struct
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NewType
 
 from answerable.model.errors import IdError
-from answerable.model.lazy_dataclass import dataclass
 
 PersonId = NewType("PersonId", str)
 AgentId = NewType("AgentId", str)

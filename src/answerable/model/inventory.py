@@ -1,7 +1,7 @@
 """Types of the inventory: agents, tools and credentials joined from sightings."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar, cast
 
 from answerable.model.agent import Agent
@@ -9,7 +9,6 @@ from answerable.model.collection import SourceState
 from answerable.model.coverage import CoverageScope
 from answerable.model.credential import Credential
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.person import Person, SubjectOwnership
 from answerable.model.sighting import ReadProblem, SightedFacts
 from answerable.model.tool import Tool

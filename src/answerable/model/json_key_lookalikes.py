@@ -8,9 +8,8 @@ could then reach a parser that reads the other.
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-
-from answerable.model.lazy_dataclass import dataclass
 
 # Controls, format characters, halves of surrogate pairs, and unassigned code points.
 _IGNORED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn"})

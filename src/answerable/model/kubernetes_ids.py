@@ -7,8 +7,7 @@ with `-` as the namespace of cluster-scoped resources and `*` for all of a part,
 """
 
 import re
-
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 PREFIX = "k8s:"
 CLUSTER_SCOPE = "-"

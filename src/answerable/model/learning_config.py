@@ -1,8 +1,7 @@
 """Configuration of baseline learning for one agent."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-from answerable.model.lazy_dataclass import dataclass
 
 
 class ColdStartMode(StrEnum):

@@ -5,10 +5,10 @@ chain depends on the actor and its credential, not on the resource, so events sh
 chains: a `ChainRow` is an event joined to the `LineageChain` of its key.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.event import AuditEvent
-from answerable.model.lazy_dataclass import dataclass
 
 
 class HopStatus(StrEnum):

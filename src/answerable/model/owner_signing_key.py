@@ -7,11 +7,11 @@ follows from the log alone: its enrolments, its revocations and their positions.
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
 from answerable.model.ids import PersonId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import WrittenBy
 from answerable.model.time_units import DAY_NS
 

@@ -1,9 +1,9 @@
 """Types of persons, ownership evidence and assigned owners."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import PersonId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 

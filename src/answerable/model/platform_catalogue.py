@@ -1,6 +1,7 @@
 """Permission data of one platform, such as grants, as platform-specific JSON."""
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
+
 from answerable.model.provenance import FactProvenance
 
 

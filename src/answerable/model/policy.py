@@ -1,9 +1,9 @@
 """Types of parsed AWS policies, in the terms of the policy grammar."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import PolicyId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 

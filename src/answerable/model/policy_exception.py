@@ -5,11 +5,11 @@ a policy forbids. Neither kind lifts a revocation, a quarantine or an error.
 """
 
 import hashlib
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.decision import TargetKind
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import MINUTE_NS
 
 BREAK_GLASS_LIFETIME = 240 * MINUTE_NS

@@ -5,8 +5,7 @@ with the name as SQL spells it.
 """
 
 import re
-
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 PLATFORM = "postgres"
 PREFIX = f"{PLATFORM}:"

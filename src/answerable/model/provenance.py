@@ -1,8 +1,7 @@
 """Types of provenance: the source of a fact, and who could have written it."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-from answerable.model.lazy_dataclass import dataclass
 
 
 class WrittenBy(StrEnum):

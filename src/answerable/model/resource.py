@@ -1,7 +1,8 @@
 """Types of cloud resources that actions act on."""
 
+from dataclasses import dataclass
+
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 NO_RESOURCE = ResourceId("")

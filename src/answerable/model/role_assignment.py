@@ -9,10 +9,10 @@ resource policies".
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PersonId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 

@@ -1,14 +1,13 @@
 """Types of one sync: the facts a connector saw and the problems it had."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from answerable.model.agent import Agent
 from answerable.model.coverage import CoverageScope
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.policy import Policy, PolicyAttachment

@@ -4,9 +4,9 @@ Anyone can write a token's text. `federation.token_verification` is the one func
 into `SignedClaims`. Times are NumericDate (RFC 7519 2): whole seconds since 1970, UTC.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import WrittenBy
 
 # Type of a claim's leaf; null is excluded.

@@ -4,9 +4,9 @@ A request comes from the requester and is bounded by rules alone. It has no fiel
 reason; other parameters are ignored.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.token_claims import TokenType
 
 

@@ -1,7 +1,8 @@
 """Type of agents' tools: configured MCP servers and a client's built-in tools."""
 
+from dataclasses import dataclass
+
 from answerable.model.ids import AgentId, CredentialId, ToolId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 REMOTE = ("http", "sse")

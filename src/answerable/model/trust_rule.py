@@ -4,11 +4,10 @@ A person writes a rule in the configuration; it has no input for a workload's st
 reasons. `federate` matches rules against claims and attestations.
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.token_claims import ClaimPath, ClaimScalar
 
 MAX_DELEGATION_DEPTH = 4  # maximum actors of a chain

@@ -3,7 +3,7 @@
 The secret value is not stored here.
 """
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

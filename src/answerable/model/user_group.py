@@ -1,7 +1,8 @@
 """Type of IAM user groups, whose policies apply to their members."""
 
+from dataclasses import dataclass
+
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 

@@ -1,9 +1,8 @@
 """Configuration of the web interface: listeners, sign-in and roles."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
-
-from answerable.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from answerable.model.config import Listener

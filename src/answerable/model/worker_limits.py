@@ -1,6 +1,6 @@
 """Configuration of a server's limits: connections, calls, times and spool size."""
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.inventory import Inventory, ToolUse
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.posture.severity import ReachLevel
 

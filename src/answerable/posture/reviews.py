@@ -1,9 +1,7 @@
 """Reviewed decisions on findings: accepted risks that end, and assignments."""
 
 from collections.abc import Mapping
-from dataclasses import field
-
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

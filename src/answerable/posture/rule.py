@@ -3,11 +3,10 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.model import google_cloud_ids
 from answerable.model.documents.shared_shapes import PathItem
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.posture.facts import PostureFacts
 from answerable.posture.severity import SeverityFacts

@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.posture.facts import PostureFacts
 from answerable.posture.rule import Finding, FindingRule, NotEvaluated, RuleResult
 from answerable.posture.rule_catalogue import RULES

@@ -4,9 +4,8 @@ Each factor is a number, and the score is their product. No factor takes a value
 text that an agent could have written as a reason to be smaller.
 """
 
+from dataclasses import dataclass
 from enum import Enum
-
-from answerable.model.lazy_dataclass import dataclass
 
 
 class Trigger(Enum):

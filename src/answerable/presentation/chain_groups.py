@@ -1,11 +1,10 @@
 """Group audit event rows by their lineage chain for display in six columns."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from answerable.model.documents.trace import HopItem, TraceItem
-from answerable.model.lazy_dataclass import dataclass
 from answerable.presentation.text import sanitize
 
 COLUMNS = ("person", "agent", "tool", "identity", "action", "resource")

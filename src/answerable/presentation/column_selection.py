@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
-from answerable.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from answerable.model.documents.columns import DocumentColumn

@@ -1,12 +1,11 @@
 """Collect the rows of `show`: facts about one subject, and links to other entities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.model.agent import FactStatus
 from answerable.model.documents.show import ShowItem
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.presentation.answer_coverage import select_uncollected_data
 from answerable.presentation.coverage_text import describe_collecting_commands

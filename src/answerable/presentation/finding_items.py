@@ -1,7 +1,7 @@
 """Build the items of the `findings` document."""
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
 
 from answerable.model.documents.finding import (
@@ -10,7 +10,6 @@ from answerable.model.documents.finding import (
     FindingItem,
 )
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.posture.facts import NoLogs, UseView
 from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.posture.rule import Evidence, Finding, NotEvaluated

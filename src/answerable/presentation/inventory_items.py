@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from answerable.model.credential import Credential, CredentialClass, CredentialLifetime
@@ -14,7 +15,6 @@ from answerable.model.inventory import (
     Inventory,
     ToolUse,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.person import (
     OwnerEvidenceKind,
     OwnerState,

@@ -1,10 +1,10 @@
 """Parse times and durations: `7d`, `2026-11-02`, `2026-11-02T10:00:00Z`."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from answerable.model.errors import UsageError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import SECOND_NS
 
 _AGO = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)")

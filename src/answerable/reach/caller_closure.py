@@ -1,10 +1,9 @@
 """Closure of the callers on all platforms that enter identities of one of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.reach.cross_platform_steps import EnteredIdentities, UnscannedEntry
 from answerable.reach.open_platforms import OpenPlatforms

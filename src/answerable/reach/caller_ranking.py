@@ -4,7 +4,7 @@ Order: the public, other accounts and identity providers, identities of unattend
 agents, those of other agents, all other identities, AWS services.
 """
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 PUBLIC, FOREIGN, UNATTENDED, ACTING, OTHER, SERVICE = range(6)
 

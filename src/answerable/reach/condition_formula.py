@@ -7,11 +7,10 @@ formulas are equal. Beyond a size it becomes one opaque atom: the answer is `onl
 """
 
 import hashlib
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import combinations
-
-from answerable.model.lazy_dataclass import dataclass
 
 
 class Verdict(StrEnum):

@@ -5,11 +5,11 @@ each platform finds the paths among its own identities.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.condition_formula import TRUE
 from answerable.reach.platform import (
     PathHop,

@@ -5,11 +5,11 @@ with exit code 3, even with `--allow-partial`.
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from answerable.model.documents.shared_shapes import PermissionCheckItem
 from answerable.model.errors import UsageError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.condition_formula import Verdict
 from answerable.reach.verdict_assumptions import ASSUMPTION_NAMES
 

@@ -1,12 +1,11 @@
 """Platforms of one question, opened on demand, with the steps between them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import CredentialEntity, Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.condition_formula import FALSE
 from answerable.reach.cross_platform_steps import (
     CrossPlatformSteps,

@@ -6,14 +6,13 @@ know the types of this module, never a platform.
 """
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from answerable.model.connector import ignore_progress_report
 from answerable.model.documents.shared_shapes import ReachItem, TruncationItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import Policy
 from answerable.reach.condition_formula import Formula, Verdict
 

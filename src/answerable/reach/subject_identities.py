@@ -1,12 +1,11 @@
 """Resolve the subject of a question to the identities that it acts through."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory, ToolUse
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.role_assignment import PERMISSION_SET, SSO_GROUP
 from answerable.model.tool import Tool
 from answerable.reach.condition_formula import (

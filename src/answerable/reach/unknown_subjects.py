@@ -3,8 +3,9 @@
 For such a subject the absence of an allow proves nothing: the answer is `not-known`.
 """
 
+from dataclasses import dataclass
+
 from answerable.model.inventory import CredentialEntity
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.platform import UnknownSubject
 
 

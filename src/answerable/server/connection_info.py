@@ -3,7 +3,7 @@
 No field of a request is part of them: a client can send any field.
 """
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

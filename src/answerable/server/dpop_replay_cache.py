@@ -8,7 +8,7 @@ in each proof, issued since its start (RFC 9449 9).
 import hashlib
 import hmac
 from collections import Counter
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.federation.claim_parsing import CLOCK_SKEW
 from answerable.federation.dpop import PROOF_WINDOW
@@ -18,7 +18,6 @@ from answerable.federation.strict_json import (
     encode_base64url,
 )
 from answerable.federation.token_errors import ProofRejected, TokenFault
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.token_claims import DpopProof
 from answerable.server.shared_secret import derive_key
 

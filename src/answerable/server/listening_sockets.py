@@ -19,13 +19,13 @@ import socket
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import msgspec
 
 from answerable.connectors.config.parse.addresses import is_loopback
 from answerable.model.config import ListenAddress, Listener
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.wire.host_check import ServedNames
 
 BACKLOG = 1024

@@ -16,6 +16,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -26,7 +27,6 @@ from answerable.authorization.revocations import (
     parse_revocation_subject,
 )
 from answerable.model.errors import AnswerableError, EnvironmentFailure
-from answerable.model.lazy_dataclass import dataclass
 from answerable.presentation.inventory_items import format_time
 from answerable.store.bucket import refuse_remote_folder
 from answerable.store.durable_files import (

@@ -1,11 +1,11 @@
 """Look up chains and their counts in the chain file, without loading the others."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.event import EventOutcome
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainKey, Hop, HopStatus, LineageChain
 from answerable.store.chain_tables import build_chain_interval_table
 from answerable.store.documented_views import HOPS, JOINED_CHAINS

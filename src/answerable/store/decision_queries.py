@@ -1,11 +1,11 @@
 """Query authorization decisions, and build the SQL view `decisions`."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store.documented_views import DECISIONS
 from answerable.store.event_columns import build_fact_sql
 from answerable.store.query_views import ViewDefinitions

@@ -1,10 +1,10 @@
 """Count events of an investigation by chain, by column and by most frequent value."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from answerable.lineage.chain_stitching_types import SourcedChainKey
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainKey
 from answerable.model.time_units import DAY_NS
 from answerable.store.chain_tables import JointInterval, build_chain_group_table

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from answerable.evidence.log_entries import list_live_segments
 from answerable.model.event import EventOutcome
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import DAY_NS
 from answerable.store.chain_tables import (
     JointInterval,

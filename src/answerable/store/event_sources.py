@@ -1,7 +1,7 @@
 """Build SQL over all events of a store: sealed segments and unsealed records."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from answerable.evidence.log_entries import (
@@ -9,7 +9,6 @@ from answerable.evidence.log_entries import (
     SegmentManifest,
     list_live_segments,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.event_columns import NAMES, build_decode_records_sql

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -32,7 +32,6 @@ from answerable.model.inventory import (
     ProgressCallback,
     SourceCoverage,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.person import Person
 from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.policy import Policy

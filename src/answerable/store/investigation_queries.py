@@ -1,11 +1,10 @@
 """Query events for an investigation: pages, newest first, and counts over time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from answerable.model.event import AuditEvent
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store.chain_tables import JointInterval, build_chain_interval_table
 from answerable.store.event_queries import (
     EventFilter,

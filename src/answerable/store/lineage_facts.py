@@ -8,6 +8,7 @@ damaged or a foreign file is derived again; deleting it is harmless.
 import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -21,7 +22,6 @@ from answerable.lineage.chain_stitching_types import (
     SourcedChainKey,
 )
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import (
     ChainKey,
     CredentialIssuance,

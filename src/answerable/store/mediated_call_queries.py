@@ -1,10 +1,9 @@
 """Query platform events and gateway records to match them with each other (SQL)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.log_sources import GATEWAY
 from answerable.store.chain_tables import (
     JointInterval,

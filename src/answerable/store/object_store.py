@@ -9,6 +9,7 @@ next writer renames it.
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,6 @@ import zstandard
 from answerable.evidence.log_entries import ObjectEntry, list_removed_objects
 from answerable.model.errors import AnswerableError, UsageError, VerificationError
 from answerable.model.event import QuarantinedRecord
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store.durable_files import (
     mark_crash_point,
     read_file,

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store import journal_files
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, list_derived_tables

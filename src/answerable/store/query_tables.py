@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from answerable.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from arro3.core import DataType, Table

@@ -1,10 +1,9 @@
 """Collect named SQL views for user queries from a list of providers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store.query_tables import TableBuilder
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ ends of a time span, and of unsealed records.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import DAY_NS
 from answerable.store.event_columns import DATA_SERVICE
 from answerable.store.event_queries import END_OF_TIME, EventFilter, build_filter_scope

@@ -12,6 +12,7 @@ its content is decided when it is written. A tail is named by the root of its lo
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from answerable.evidence.checkpoint import Checkpoint
 from answerable.evidence.log_tiles import (
@@ -21,7 +22,6 @@ from answerable.evidence.log_tiles import (
     unpack_entries,
 )
 from answerable.model.errors import EnvironmentFailure, UsageError, VerificationError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store.bucket import Bucket, write_once
 from answerable.store.durable_files import mark_crash_point
 

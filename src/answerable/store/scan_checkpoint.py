@@ -6,11 +6,11 @@ already; the file only marks them as part of an unfinished run.
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store.durable_files import (
     make_store_folder,
     open_new_file,

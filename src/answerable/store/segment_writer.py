@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +19,6 @@ from answerable.evidence.log_entries import (
     list_live_segments,
 )
 from answerable.evidence.merkle import merkle_root
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import DAY_NS
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point, write_file

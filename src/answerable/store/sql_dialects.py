@@ -1,9 +1,8 @@
 """SQL dialects of DuckDB, Trino, Athena and Spark, for views that are declared once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-
-from answerable.model.lazy_dataclass import dataclass
 
 # Columns as (name, SQL type of DuckDB), in order.
 SqlColumns = Sequence[tuple[str, str]]

@@ -1,6 +1,7 @@
 """Evidence store: append, seal and query events; store objects; manage keys."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -13,7 +14,6 @@ from answerable.evidence.log_entries import (
 )
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent, QuarantinedRecord
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store import journal_files
 from answerable.store.deduplication import KnownEventIds
 from answerable.store.object_store import LoggedObject, ObjectStore

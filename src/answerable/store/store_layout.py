@@ -5,7 +5,7 @@ import os
 import shlex
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ import msgspec
 
 from answerable.evidence.canonical_event import reject_duplicate_names
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store.durable_files import (
     BINDING_FILE,
     FOLDER_MODE,

@@ -9,6 +9,7 @@ a member.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +20,6 @@ from answerable.authorization.cedar.validation_schema import (
     AttributePath,
 )
 from answerable.model.json_key_lookalikes import JsonObject
-from answerable.model.lazy_dataclass import dataclass
 
 # Tool as policies name it -> the JSON Schema of its arguments, as approved.
 ApprovedSchemas = Mapping[str, str]

@@ -7,8 +7,7 @@ but one missing quote would then hide every later fault. Write a line break as `
 
 import re
 from collections.abc import Iterator
-
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 _STRING = r'"(?:[^"\\\n]|\\[^\n])*+'
 _HEAD = r"(?:permit|forbid)\s*+\("

@@ -6,6 +6,7 @@ those least recently used are evicted.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -28,7 +29,6 @@ from answerable.model.decision import (
     DecisionLayer,
 )
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 
 # Slices in memory: this many that were asked for lately, and as many before these.
 CACHE_SIZE = 12_000

@@ -1,9 +1,8 @@
 """Parse a policy's scope (principal, action, resource) from Cedar's JSON form."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from answerable.model.lazy_dataclass import dataclass
 
 _NAMED = {
     "Tool": "tool:mcp/",

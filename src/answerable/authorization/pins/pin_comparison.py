@@ -14,6 +14,7 @@ an agent may have seen it. Pins change only by approval.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -43,7 +44,6 @@ from answerable.model.definition_pin import (
     build_definition_id,
     split_definition_key,
 )
-from answerable.model.lazy_dataclass import dataclass
 
 MAX_ITEMS = 2000  # of one server, pinned or in quarantine
 MAX_NAME = 4096  # letters of a name; no call may name a longer one

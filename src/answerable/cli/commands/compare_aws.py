@@ -1,12 +1,11 @@
 """Options of `reach --compare-aws`: compare sampled verdicts with the AWS simulator."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING
 
 import click
-
-from answerable.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from answerable.cli.session import StoreSession

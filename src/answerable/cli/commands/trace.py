@@ -1,6 +1,6 @@
 """`trace`: the lineage of events, counts, comparisons, scores and saved queries."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +14,6 @@ from answerable.lineage.search_query import SearchQuery, parse_search_query
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
-from answerable.model.lazy_dataclass import dataclass
 from answerable.presentation.time_input import parse_window
 
 if TYPE_CHECKING:

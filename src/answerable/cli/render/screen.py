@@ -1,11 +1,11 @@
 """Detect terminal properties: width, marks, colours."""
 
 import os
+from dataclasses import dataclass
 from shutil import get_terminal_size
 from typing import TextIO
 
 from answerable.cli.render.status_marks import UNICODE, MarkSet, choose_marks
-from answerable.model.lazy_dataclass import dataclass
 from answerable.presentation.text import sanitize, shorten, wrap_text
 
 # Without a terminal, this keeps a hostile name from filling the disk.

@@ -1,8 +1,7 @@
 """Choose marks for hop statuses, verdicts and checks, in Unicode or ASCII."""
 
 from collections.abc import Mapping
-
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

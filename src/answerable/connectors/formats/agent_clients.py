@@ -5,10 +5,10 @@ depth of a project, `MANAGED_FILES` are set by a machine's administrator. In a p
 `*` matches any part of one name and `**` any number of folders.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.connectors.formats.document_parser import DocumentFormat
-from answerable.model.lazy_dataclass import dataclass
 
 KeyPath = tuple[str, ...]
 

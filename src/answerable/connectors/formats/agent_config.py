@@ -1,7 +1,7 @@
 """Build inventory facts from one client's files: agents, tools and credentials."""
 
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.agent_clients import (
     MANAGED_FILES,
@@ -54,7 +54,6 @@ from answerable.model.ids import (
     build_agent_id,
     build_mcp_tool_id,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.model.tool import Tool

@@ -3,13 +3,13 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from answerable.connectors.formats.document_node import DocumentNode
 from answerable.connectors.formats.mcp_server_entry import (
     McpServerEntry,
     parse_server_entry,
 )
-from answerable.model.lazy_dataclass import dataclass
 
 _STARTED_AGENTS = re.compile(r"(?:Agent|Task)\(([^()]{1,500})\)")
 _TOOLS_LIMIT = 500

@@ -1,6 +1,7 @@
 """Parse an agent client's settings: modes, tool permissions, stray credentials."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from answerable.connectors.formats.agent_clients import KeyPath
 from answerable.connectors.formats.agent_definition import AgentDefinition, ToolPatterns
@@ -26,7 +27,6 @@ from answerable.connectors.formats.document_node import (
 from answerable.connectors.formats.redaction import make_printable_line, redact_name
 from answerable.connectors.formats.secret_formats import classify_secret_format
 from answerable.model.credential import CredentialClass
-from answerable.model.lazy_dataclass import dataclass
 
 _FACT_LIMIT = 80
 _STRAY_LIMIT = 2_000

@@ -1,6 +1,6 @@
 """Turn credential files that every process of a person can use into credentials."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.connectors.formats.found_credential_facts import (
     SightingContext,
@@ -25,7 +25,6 @@ from answerable.model.ids import (
     decode_access_key_account,
     is_access_key_id,
 )
-from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

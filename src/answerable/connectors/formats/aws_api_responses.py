@@ -6,12 +6,12 @@ array, or write one per line. All of these are read as the same sequence of obje
 
 import json
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 
 from answerable.model.errors import ParseError, UsageError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import EPOCH
 
 AnswerFields = dict[str, msgspec.Raw]

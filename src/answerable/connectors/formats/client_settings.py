@@ -1,7 +1,8 @@
 """List the settings to display for each agent client, and the unattended values."""
 
+from dataclasses import dataclass
+
 from answerable.connectors.formats.agent_clients import KeyPath
-from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Define types for a client's built-in tools: tools, rules, limits and modes."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.connectors.formats.agent_clients import KeyPath
-from answerable.model.lazy_dataclass import dataclass
 
 
 class ToolRuleEffect(StrEnum):

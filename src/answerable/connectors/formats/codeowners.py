@@ -5,12 +5,11 @@ Source: GitHub Docs, "About code owners": patterns as in .gitignore apart from `
 owners leaves its paths unowned.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
 import re2
-
-from answerable.model.lazy_dataclass import dataclass
 
 RULES_LIMIT = 10_000
 _PATTERN_LIMIT = 1_024

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.credential_locations import (
     FoundCredential,
@@ -41,7 +41,6 @@ from answerable.connectors.formats.secrets_in_text import (
 from answerable.connectors.formats.url_secrets import is_url
 from answerable.model.credential import CredentialClass
 from answerable.model.errors import ParseError
-from answerable.model.lazy_dataclass import dataclass
 
 ARGUMENTS_LIMIT = 1_000
 # Flags that choose among the logins of a home, with the kind of what they choose.

@@ -1,7 +1,7 @@
 """Build credentials stated in MCP server entries and settings."""
 
 from collections.abc import Iterable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.credential_locations import (
     FoundCredential,
@@ -37,7 +37,6 @@ from answerable.model.credential import (
 )
 from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import REMOTE
 

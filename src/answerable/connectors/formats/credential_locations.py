@@ -5,7 +5,7 @@ kept only for fingerprinting and never shown.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from answerable.connectors.formats.credential_name import (
@@ -41,7 +41,6 @@ from answerable.connectors.formats.value_reference import (
     split_references,
 )
 from answerable.model.credential import CredentialClass
-from answerable.model.lazy_dataclass import dataclass
 
 _DISABLED_VALUES = frozenset(
     ("true", "false", "none", "null", "yes", "no", "on", "off", "auto")

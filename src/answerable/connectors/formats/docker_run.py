@@ -8,9 +8,8 @@ https://docs.docker.com/reference/cli/docker/container/run/
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-
-from answerable.model.lazy_dataclass import dataclass
 
 ENGINES = frozenset(("docker", "podman", "nerdctl", "finch"))
 _SHELLS = frozenset(("sh", "bash", "zsh", "cmd"))

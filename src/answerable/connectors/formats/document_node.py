@@ -5,9 +5,9 @@ The repr of a node omits its value, which may be a secret.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from answerable.model.errors import ParseError
-from answerable.model.lazy_dataclass import dataclass
 
 RawValue = dict[str, "RawValue"] | list["RawValue"] | str | int | float | bool | None
 

@@ -1,5 +1,6 @@
 """Parse a configuration file in any known format: JSON, YAML, TOML, Markdown, ..."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.connectors.formats.document_node import (
@@ -11,7 +12,6 @@ from answerable.connectors.formats.jsonc_parser import parse_jsonc
 from answerable.connectors.formats.toml_parser import parse_toml
 from answerable.connectors.formats.yaml_parser import parse_yaml
 from answerable.model.errors import ParseError
-from answerable.model.lazy_dataclass import dataclass
 
 SIZE_LIMIT = 8 << 20
 

@@ -1,6 +1,6 @@
 """Parse environment files (`.env`, `envFile`, `docker --env-file`)."""
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 VARIABLES_LIMIT = 5_000
 

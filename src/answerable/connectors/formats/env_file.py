@@ -1,7 +1,7 @@
 """Detect credentials in environment files."""
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.connectors.formats.credential_locations import (
     FoundCredential,
@@ -16,7 +16,6 @@ from answerable.connectors.formats.found_credential_facts import (
 )
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Identity
-from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.connectors.formats.credential_locations import FoundCredential
 from answerable.connectors.formats.redaction import (
@@ -27,7 +27,6 @@ from answerable.model.ids import (
     decode_access_key_account,
     is_access_key_id,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.time_units import SECOND_NS
 

@@ -3,6 +3,8 @@
 Source: https://cloud.google.com/docs/authentication/application-default-credentials
 """
 
+from dataclasses import dataclass
+
 from answerable.connectors.formats.credential_locations import NamedText
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.platform_identity import (
@@ -12,7 +14,6 @@ from answerable.connectors.formats.platform_identity import (
 )
 from answerable.connectors.formats.redaction import redact_name
 from answerable.model.credential import CredentialLifetime
-from answerable.model.lazy_dataclass import dataclass
 
 _AUDIENCE = "//iam.googleapis.com/"
 _TYPES = {

@@ -4,7 +4,7 @@ An indented line below `name =` is a nested setting (AWS config) or a setting of
 section (git config); both are parsed as `name` of that section.
 """
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 SETTINGS_LIMIT = 20_000
 

@@ -7,7 +7,7 @@ this is what Visual Studio Code's own parser accepts.
 
 import json
 from collections import Counter
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.connectors.formats.document_node import (
     DEPTH_LIMIT,
@@ -16,7 +16,6 @@ from answerable.connectors.formats.document_node import (
     check_tree_size,
 )
 from answerable.model.errors import ParseError
-from answerable.model.lazy_dataclass import dataclass
 
 _DIGITS_LIMIT = 400
 

@@ -6,7 +6,7 @@ knows all names, so a new client needs a table row and no code.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from answerable.connectors.formats.command_line import (
@@ -27,7 +27,6 @@ from answerable.connectors.formats.docker_run import ContainerRun, parse_contain
 from answerable.connectors.formats.document_node import DocumentNode
 from answerable.connectors.formats.redaction import format_command_line, redact_url
 from answerable.model.credential import CredentialClass
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.tool import CONTAINER
 
 VARIABLES_LIMIT = 2_000

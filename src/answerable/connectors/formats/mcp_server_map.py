@@ -1,7 +1,7 @@
 """Find and parse the MCP server maps in a configuration document."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from answerable.connectors.formats.agent_clients import (
@@ -19,7 +19,6 @@ from answerable.connectors.formats.mcp_server_entry import (
     parse_server_entry,
 )
 from answerable.model.credential import CredentialClass
-from answerable.model.lazy_dataclass import dataclass
 
 SERVERS_LIMIT = 2_000
 FOUND_LIMIT = 200

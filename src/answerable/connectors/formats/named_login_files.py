@@ -8,7 +8,7 @@ credentials files"). Without a named context or profile, their default applies.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.ambient_credentials import (
     AmbientFacts,
@@ -28,7 +28,6 @@ from answerable.connectors.formats.selected_logins import (
 from answerable.model.credential import get_platform_of_default_credential
 from answerable.model.errors import ParseError
 from answerable.model.ids import CredentialId
-from answerable.model.lazy_dataclass import dataclass
 
 KUBECONFIG = "KUBECONFIG"
 CONFIG, SHARED = "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"

@@ -1,6 +1,6 @@
 """Parse `.netrc` files: machines with logins and passwords."""
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 MACHINES_LIMIT = 5_000
 

@@ -4,7 +4,7 @@ The tables use Linux paths; a row here maps all paths with its prefix. A scanned
 may be a copy from any system, so all layouts are searched.
 """
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ permission sets in resource policies") is not collected; Google Cloud's principa
 identifiers (IAM, "Principal identifiers"); `k8s:CLUSTER/...`; `github:user/LOGIN`.
 """
 
+from dataclasses import dataclass
+
 from answerable.connectors.formats.redaction import redact_name
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import Arn, IdentityId
 from answerable.model.kubernetes_ids import build_user_subject, normalise_cluster_name
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 
 _GITHUB = "github.com"

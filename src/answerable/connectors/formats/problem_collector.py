@@ -1,6 +1,6 @@
 """Collect problems while AWS API responses are decoded."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -9,7 +9,6 @@ from answerable.connectors.formats.aws_api_responses import (
     DECODE_ERRORS,
     describe_decode_error,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 DecodedT = TypeVar("DecodedT")

@@ -12,6 +12,7 @@ import binascii
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from answerable.connectors.formats.credential_name import (
@@ -23,7 +24,6 @@ from answerable.connectors.formats.secret_formats import (
     looks_random,
 )
 from answerable.connectors.formats.value_reference import split_references
-from answerable.model.lazy_dataclass import dataclass
 
 HIDDEN = "***"
 TEXT_LIMIT = 16_384

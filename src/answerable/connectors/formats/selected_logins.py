@@ -6,7 +6,7 @@ entry mentions that platform.
 """
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.connectors.formats.command_line import LOGIN_SELECTING_FLAGS
 from answerable.connectors.formats.credential_locations import FoundCredential
@@ -21,7 +21,6 @@ from answerable.model.credential import Credential, CredentialClass, CredentialL
 from answerable.model.errors import ParseError
 from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId
-from answerable.model.lazy_dataclass import dataclass
 
 _PLATFORM_WORDS = {
     "aws-profile": frozenset(("aws", "awslabs", "amazon", "bedrock")),

@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import yaml
@@ -15,7 +15,6 @@ import yaml
 from answerable.connectors.formats.document_parser import DocumentFormat
 from answerable.connectors.formats.jsonc_parser import blank_comments
 from answerable.model.errors import ParseError
-from answerable.model.lazy_dataclass import dataclass
 
 SPAN_LIMIT = 1 << 20
 _BLANKS = " \t\r\n"

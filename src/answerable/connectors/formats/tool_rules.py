@@ -6,7 +6,7 @@ agent of the same account can edit the rule's file.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.connectors.formats.agent_clients import KeyPath
 from answerable.connectors.formats.agent_definition import AgentDefinition, ToolPatterns
@@ -24,7 +24,6 @@ from answerable.connectors.formats.document_node import DocumentNode
 from answerable.connectors.formats.redaction import make_printable_line, redact_word
 from answerable.connectors.formats.secrets_in_text import mask_named_secrets
 from answerable.model.ids import AgentId, CredentialId, build_client_tool_id
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 from answerable.model.tool import SHELL, Tool
 

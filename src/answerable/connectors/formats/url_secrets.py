@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from answerable.connectors.formats.credential_name import (
@@ -14,7 +15,6 @@ from answerable.connectors.formats.secret_formats import (
     looks_random,
 )
 from answerable.connectors.formats.value_reference import split_references
-from answerable.model.lazy_dataclass import dataclass
 
 _DSN_KEYS = ("password=", "pwd=", "passwd=", "accountkey=", "sharedaccesskey=")
 _QUERY_NAMES = frozenset(str.split("code sig access signature sas k t"))

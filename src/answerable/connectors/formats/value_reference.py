@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from answerable.model.credential import CredentialClass
-from answerable.model.lazy_dataclass import dataclass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CLEAN_NAME = re.compile(r"[A-Za-z0-9_.:/~@-]{1,128}")

@@ -7,7 +7,7 @@ ignored.
 """
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -19,7 +19,6 @@ from answerable.connectors.formats.document_node import (
     check_tree_size,
 )
 from answerable.model.errors import ParseError
-from answerable.model.lazy_dataclass import dataclass
 
 YAML_LIMIT = 1 << 20
 

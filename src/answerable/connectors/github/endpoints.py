@@ -4,10 +4,9 @@ Source: https://docs.github.com/rest/authentication/permissions-required-for-git
 """
 
 import re
+from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote, unquote
-
-from answerable.model.lazy_dataclass import dataclass
 
 # Places of the file, the first that exists counts.
 CODEOWNERS_LOCATIONS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")

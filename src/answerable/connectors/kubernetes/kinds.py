@@ -4,7 +4,7 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/; kagent.dev kinds:
 https://kagent.dev/docs/kagent/resources/api-ref
 """
 
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

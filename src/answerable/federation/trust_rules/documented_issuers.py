@@ -5,9 +5,9 @@ service account is deleted and created again. A rule for one of these issuers mu
 an id that is never reused.
 """
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.token_claims import ClaimPath, TrustedIssuer
 
 _SERVICE_ACCOUNT = ("kubernetes.io", "serviceaccount", "uid")

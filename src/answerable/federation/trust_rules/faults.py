@@ -1,8 +1,7 @@
 """Codes and messages of the faults in trust rules, found at load."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-from answerable.model.lazy_dataclass import dataclass
 
 
 class RuleFaultCode(StrEnum):

@@ -5,6 +5,7 @@ meant.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 
 from answerable.federation.claim_parsing import SCOPE_LETTERS
@@ -17,7 +18,6 @@ from answerable.federation.trust_rules.subject_validation import (
 from answerable.federation.uri_normalisation import normalise_uri
 from answerable.model.config import IssuerConfig
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.trust_rule import (
     GrantedTokenKind,
     RequiredBinding,

@@ -9,8 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 LARGE_BODY = 32 * 1024  # bytes of a body; a smaller one takes less than a millisecond
 UNQUEUED_CALLS = 8  # calls of a caller under way, up to which small ones do not wait

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerable.gateway.call_pipeline import CallPipeline
@@ -14,7 +14,6 @@ from answerable.gateway.wire.mcp_request_head import (
     McpRequestHead,
     cache_repeated_heads,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.worker_limits import WorkerLimits
 from answerable.server.admission import AdmissionControl, ConnectionSlot
 from answerable.server.authentication.authenticator import CallerAuthenticator

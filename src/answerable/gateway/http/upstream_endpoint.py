@@ -1,11 +1,11 @@
 """Parse the URL of an upstream server, and load its TLS settings."""
 
 import ssl
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from answerable.connectors.regular_file import check_regular_file
 from answerable.model.config import UpstreamServer
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.tls import build_client_context
 
 DEFAULT_PORTS = {"http": 80, "https": 443}

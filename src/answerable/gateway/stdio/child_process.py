@@ -14,13 +14,12 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.gateway.server_identity import command_identity
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
 from answerable.gateway.stdio.stderr_relay import StderrRelay
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
-from answerable.model.lazy_dataclass import dataclass
 
 STOP_GRACE = 1.2  # seconds from each step to the next; clients wait 2 s for all of them
 SECRET_REFERENCE = "{answerable:"  # noqa: S105 - followed by a name

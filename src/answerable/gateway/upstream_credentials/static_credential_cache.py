@@ -9,6 +9,7 @@ does not help, it is used as before.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -28,7 +29,6 @@ from answerable.model.ids import (
     build_command_credential_id,
     build_fingerprint_credential_id,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.upstream_credential import UpstreamCredential
 
 CHECK_INTERVAL = 1.0  # seconds between two checks

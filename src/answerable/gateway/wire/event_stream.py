@@ -8,9 +8,8 @@ unchanged, comments included.
 Source: HTML, 9.2.5 "Parsing an event stream" and 9.2.6 "Interpreting an event stream".
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 MAX_EVENT = 8 * 1024 * 1024

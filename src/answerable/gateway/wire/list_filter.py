@@ -7,12 +7,12 @@ answer is private to one caller, and is marked so for caches (server/utilities/c
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
 from answerable.gateway.wire.server_messages import ANSWER_DEPTH
 from answerable.model.decision import TargetKind
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.mcp.json_members import (
     DECODE_ERRORS,
     Span,

@@ -5,7 +5,7 @@ from this metadata: `owner: Annotated[OwnerItem, Column("The owner.", "owner", 1
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, reduce
 from operator import or_
 from types import NoneType, UnionType
@@ -22,7 +22,6 @@ from typing import (
     is_typeddict,
 )
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import WrittenBy
 
 HIDDEN = 99  # importance of a field that a table shows only on request

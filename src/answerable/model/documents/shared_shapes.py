@@ -5,13 +5,13 @@ Names here are fixed: fields may be added, never renamed. Every document is
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, NotRequired, TypedDict
 
 from answerable.model.documents.columns import Column
 from answerable.model.documents.logged_days import LoggedDaysItem
 from answerable.model.documents.mediation import MediationItem
 from answerable.model.documents.not_known import SearchScopeItem, UncollectedSubjectItem
-from answerable.model.lazy_dataclass import dataclass
 
 
 class CoverageSourceItem(TypedDict):

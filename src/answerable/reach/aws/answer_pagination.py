@@ -5,11 +5,11 @@ page covers a few identities, in the same order, and ends with a cursor.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.call_parsing import is_pattern_question

@@ -5,11 +5,10 @@ that are shown.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from answerable.model.ids import IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure

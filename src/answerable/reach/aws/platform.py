@@ -1,11 +1,11 @@
 """AWS as a permission platform: format of ids and calls, and its evaluator."""
 
 from collections.abc import Collection, Container, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws import call_parsing
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.compiled_graph import (

@@ -4,8 +4,8 @@ A name that the catalogue does not hold is accepted if a policy uses it.
 """
 
 from collections.abc import Container
+from dataclasses import dataclass
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.patterns.arn_matching import ArnParts, overlaps_arn
 from answerable.reach.aws.patterns.glob_matching import (

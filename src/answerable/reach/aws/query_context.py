@@ -1,13 +1,12 @@
 """Build the context of a permission query: compiled snapshot, and data it lacks."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.model.documents.shared_shapes import ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.answer_coverage import (
     list_acting_principals,

@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
 from answerable.model.identity import Identity
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import Policy
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled.principal_element import parse_session_arn

@@ -1,12 +1,11 @@
 """Answer questions on one subject: `reach` lists permissions, `can` decides a call."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
 
 from answerable.model.ids import IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure

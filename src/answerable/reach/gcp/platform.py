@@ -1,12 +1,11 @@
 """Google Cloud as a permission platform: format of ids and calls."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.cross_platform_steps import CrossPlatformSteps
 from answerable.reach.platform import (
     AppliedEdit,

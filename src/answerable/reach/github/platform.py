@@ -9,13 +9,12 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.cross_platform_steps import CrossPlatformSteps
 from answerable.reach.platform import (
     Answer,

@@ -1,13 +1,12 @@
 """PostgreSQL as a permission platform: format of ids and calls, and its evaluator."""
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.postgres_ids import (
     PLATFORM,
     PREFIX,

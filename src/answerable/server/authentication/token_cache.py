@@ -6,7 +6,7 @@ this process, and never written anywhere.
 """
 
 from collections import OrderedDict
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from answerable.federation.claim_parsing import CLOCK_SKEW
@@ -16,7 +16,6 @@ from answerable.federation.token_verification import verify_token
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.config import Config
 from answerable.model.errors import IdError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.token_claims import SenderBinding, SignedClaims, TokenPresentation
 from answerable.server.authentication.agent_mapping import (
     AgentMapping,

@@ -1,10 +1,10 @@
 """Settings of enforcement: the compiled policy, its configuration and the folders."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.authorization.decision_table import DecisionTable
 from answerable.model.config import Config
-from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

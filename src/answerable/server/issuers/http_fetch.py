@@ -8,12 +8,11 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httptools
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.issuers.allowed_addresses import (
     FetchFailed,
     is_allowed_address,

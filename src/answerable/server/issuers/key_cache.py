@@ -9,6 +9,7 @@ key is used for more than two hours after its issuer last published it.
 import asyncio
 import ssl
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from answerable.federation.token_errors import KeySetRejected
 from answerable.federation.token_verification import IssuerIndex, IssuerWithKeys
 from answerable.model.config import IssuerConfig
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.issuers.allowed_addresses import FetchFailed
 from answerable.server.issuers.discovery import DISCOVERY, fetch_discovered_keys
 from answerable.server.issuers.http_fetch import (

@@ -15,12 +15,12 @@ memory, and never parsed.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from answerable.model.json_key_lookalikes import normalise_json_key
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.mcp.json_nesting import exceeds_depth
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 

@@ -24,9 +24,9 @@ specification under /specification/REVISION/.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from answerable.model.decision import HashableStrEnum, TargetKind
-from answerable.model.lazy_dataclass import dataclass
 
 
 class McpRevision(HashableStrEnum):

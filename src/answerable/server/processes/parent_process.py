@@ -1,9 +1,9 @@
 """Read the parent process: the caller of a stdio wrapper or hook."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.connection_info import UnixPeer
 from answerable.server.processes.pidfd_process import (
     ProcessGone,

@@ -7,8 +7,7 @@ holds, or reports that it is gone.
 import errno
 import fcntl
 import struct
-
-from answerable.model.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 # <linux/pidfd.h>: _IOWR(PIDFS_IOCTL_MAGIC = 0xFF, 11, struct pidfd_info), in the size
 # that it was first published in; later kernels take it, too.

@@ -7,9 +7,9 @@ processes of one user.
 
 import socket
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.connection_info import UnixPeer
 from answerable.server.processes.pidfd_process import (
     PidfdProcess,

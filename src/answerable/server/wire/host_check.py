@@ -12,8 +12,8 @@ from other machines anyway.
 """
 
 import ipaddress
+from dataclasses import dataclass
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead
 

@@ -9,12 +9,12 @@ basic/transports/streamable-http "Security & Endpoint", "Sending Messages", "Pro
 Version Header" and "Server Validation"; of HTTP: RFC 9110 15.5, RFC 6585 5.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
 from answerable.model.errors import AnswerableError
-from answerable.model.lazy_dataclass import dataclass
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600

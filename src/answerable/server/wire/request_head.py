@@ -12,13 +12,12 @@ repeated fields, 7.2 Host, 8.6 Content-Length, 10.1.1 Expect).
 
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import httptools
 import msgspec
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 MAX_HEAD = 32 * 1024

@@ -1,6 +1,7 @@
 """Build the output of `decision`: one decision, its reasons, and how to allow it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
@@ -23,7 +24,6 @@ from answerable.model.documents.decisions import (
 )
 from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.model.event import AuditEvent
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.log_sources import GATEWAY
 from answerable.model.policy_exception import PolicyException
 from answerable.model.spool_record import CallBehaviour

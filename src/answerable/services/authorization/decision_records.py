@@ -2,6 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -12,7 +13,6 @@ from answerable.model.decision import TargetKind
 from answerable.model.errors import AmbiguousError, EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.store.decision_queries import find_decisions_by_prefix
 from answerable.store.store import EvidenceStore
 

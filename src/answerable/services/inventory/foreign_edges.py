@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -14,7 +15,6 @@ from answerable.model.foreign_graph import (
     ForeignGraph,
 )
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.provenance import FactProvenance
 from answerable.presentation.entity_rows import FACT, EntityRows, LinkEvidence
 from answerable.reach.platform import Question

@@ -7,7 +7,7 @@ once, after the last account, and lists accounts that refused access.
 
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 
 import msgspec
@@ -16,7 +16,6 @@ from answerable.connectors import registry
 from answerable.connectors.aws_org import fetch
 from answerable.model.connector import MemberAccount, SyncContext
 from answerable.model.errors import AnswerableError, SessionExpired
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.sighting import ReadProblem, ReadProblemKind, Sync
 from answerable.services.inventory.scan_outcome import ScanOutcome
 from answerable.services.inventory.scan_sources import ScanSource

@@ -2,11 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import CredentialId
 from answerable.model.inventory import AgentEntity, Inventory, ToolUse
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import DeclaredUse
 from answerable.model.person import OwnerState, SubjectOwnership
 from answerable.presentation.inventory_items import select_credential_place

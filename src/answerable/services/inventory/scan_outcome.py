@@ -1,8 +1,8 @@
 """Result of scanning one source, or one account: stored syncs, problems, error."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.services.inventory.stored_sync import StoredSync
 

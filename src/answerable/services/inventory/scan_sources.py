@@ -3,12 +3,12 @@
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.connectors import registry
 from answerable.model.connector import ConnectorDeclaration
 from answerable.model.errors import UsageError
-from answerable.model.lazy_dataclass import dataclass
 
 DEFAULT_SOURCES = ("home:~", "repo:.")
 

@@ -1,7 +1,7 @@
 """Load, list and complete the inventory snapshots in the store."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +17,6 @@ from answerable.model.inventory import (
     Inventory,
     ProgressCallback,
 )
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import inventory_cache

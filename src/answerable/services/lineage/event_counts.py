@@ -1,6 +1,7 @@
 """Count audit events by values of their chain and by event columns."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import cast
@@ -9,7 +10,6 @@ from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching import derive_lineage_chains
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.errors import UsageError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import HopStatus, LineageChain
 from answerable.model.time_units import EPOCH
 from answerable.presentation.answer_coverage import format_time

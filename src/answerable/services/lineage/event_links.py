@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from answerable.inventory.person_directory import PersonDirectory
 from answerable.lineage.chain_index import ChainIndex
@@ -9,7 +10,6 @@ from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.trace import HopItem
 from answerable.model.event import AuditEvent
 from answerable.model.ids import PersonId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainRow, HopStatus, LineageChain
 from answerable.model.log_sources import GATEWAY
 from answerable.model.provenance import WrittenBy

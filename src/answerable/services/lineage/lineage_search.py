@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import re2
@@ -17,7 +17,6 @@ from answerable.lineage.search_query import SearchQuery
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainRow, HopStatus, LineageChain
 from answerable.presentation.time_input import parse_time
 from answerable.services.lineage import name_resolution

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.lineage.gateway_mediation import (
@@ -15,7 +16,6 @@ from answerable.lineage.gateway_mediation import (
     parse_gateway_call,
 )
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import HopStatus, LineageChain
 from answerable.model.log_sources import GATEWAY, HOOK, ISSUERS, PDP, STS, WEB
 from answerable.services.lineage import name_resolution

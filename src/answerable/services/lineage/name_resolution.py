@@ -1,6 +1,7 @@
 """Resolve names of persons, agents, tools, identities and credentials in a query."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
@@ -19,7 +20,6 @@ from answerable.model.ids import (
     is_access_key_id,
 )
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainKey, LineageChain
 from answerable.services.lineage.similar_names import (
     build_unknown_name_error,

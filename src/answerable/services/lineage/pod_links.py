@@ -5,8 +5,9 @@ contains the pods for which tokens of the account were requested, or which calle
 server as the account. If there was only one such pod, it is inferred.
 """
 
+from dataclasses import dataclass
+
 from answerable.model.kubernetes_ids import KubernetesResource
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainRow, HopStatus
 from answerable.model.provenance import WrittenBy
 from answerable.model.time_units import DAY_NS

@@ -1,6 +1,7 @@
 """Count the recorded calls of an identity, and find the logs that a count lacks."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline
@@ -10,7 +11,6 @@ from answerable.model.documents.logged_days import LoggedDaysItem
 from answerable.model.event import EventOutcome
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import LineageChain
 from answerable.presentation.recorded_days import build_recorded_item
 from answerable.services.lineage.chain_cache import load_or_compute_chains

@@ -1,7 +1,7 @@
 """Build the rows of `trace`: each event with its chain from person to identity."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching import find_chain_valid_at
@@ -12,7 +12,6 @@ from answerable.model.documents.trace import HopItem, HopsItem, TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import ChainRow, Hop, HopStatus
 from answerable.model.log_limits import LOG_LIMITS
 from answerable.presentation.answer_coverage import build_coverage, format_time

@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.window_comparison import RecordedWindow, StreamKey
 from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.lineage import LineageChain
 from answerable.model.time_units import DAY_NS
 from answerable.services.inventory import snapshots

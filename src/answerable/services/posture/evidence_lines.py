@@ -4,13 +4,12 @@ A place is a file with a JSON pointer. The line is that of the innermost member 
 pointer that the file still has.
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from answerable.connectors.formats.document_parser import DocumentFormat
 from answerable.connectors.formats.span_tree import SpanNode, scan_spans
 from answerable.model.errors import AnswerableError
-from answerable.model.lazy_dataclass import dataclass
 
 _SIZE_LIMIT = 1 << 20  # bytes; an account dump has no useful line
 _FORMATS = {

@@ -4,6 +4,7 @@ The command, the report, the exports and the web page use these items alone.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import overload
 
 from answerable.inventory.sync_join import assess_owners_at_time
@@ -11,7 +12,6 @@ from answerable.model.baseline import BaselineStage
 from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.posture.facts import ArgumentLimit, NoLogs, PostureFacts
 from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.posture.rule import Finding, NotEvaluated

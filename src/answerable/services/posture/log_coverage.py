@@ -4,11 +4,11 @@ A gap is closed only by the log that records every call of the identity. What is
 certain leaves it open.
 """
 
+from dataclasses import dataclass
 from functools import cached_property
 
 from answerable.model import github_ids, google_cloud_ids, kubernetes_ids
 from answerable.model.inventory import Inventory
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.time_units import DAY_NS
 from answerable.posture.facts import NO_LOG
 from answerable.presentation.answer_coverage import format_time

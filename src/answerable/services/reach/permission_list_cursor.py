@@ -1,13 +1,12 @@
 """Page of a long permission list, and the cursor of the next page."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.model.documents.shared_shapes import (
     CoverageRecord,
     Document,
     TruncationItem,
 )
-from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ log is read again only when it has grown, and validity is checked at the time of
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
@@ -21,7 +22,6 @@ from answerable.inventory.ownership_score import (
 from answerable.inventory.person_directory import PersonDirectory, is_machine_user
 from answerable.inventory.sync_merge import merge_facts_of_syncs, select_newest_syncs
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.owner_signing_key import OwnerKeyId, VerifiedStatement
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.sighting import SightedFacts, Snapshot, Sync

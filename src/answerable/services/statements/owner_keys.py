@@ -1,5 +1,6 @@
 """Read owner keys, sign statements with one, and verify a new statement."""
 
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -8,7 +9,6 @@ from answerable.evidence import dsse, signed_statements
 from answerable.evidence.signed_note import VerifierKey
 from answerable.evidence.signed_statements import OwnerKeys
 from answerable.model.errors import AmbiguousError, UsageError, VerificationError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.owner_signing_key import (
     KeyEnrolment,
     KeyRevocation,

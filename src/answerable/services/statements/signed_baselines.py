@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from answerable.baseline.profile_verification import (
     ExpectedProfile,
@@ -12,7 +13,6 @@ from answerable.evidence.signed_statements import StatementShape
 from answerable.model.baseline import BaselineProfile, BaselineStage, BaselineSubject
 from answerable.model.errors import VerificationError
 from answerable.model.ids import AgentId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.owner_signing_key import StatementType, VerifiedStatement
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import (

@@ -6,12 +6,12 @@ its stored objects, the shape of its content, and the rule for validity and succ
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import msgspec
 
 from answerable.evidence.signed_statements import InvalidStatement, StatementShape
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.owner_signing_key import (
     LogPosition,
     OwnerStatement,

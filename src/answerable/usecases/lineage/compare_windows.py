@@ -6,6 +6,7 @@ alone, and their changes are never known: their writer may omit some.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from answerable.lineage.window_comparison import (
@@ -16,7 +17,6 @@ from answerable.lineage.window_comparison import (
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import FirstSeenItem, WindowChangeItem
 from answerable.model.errors import UsageError
-from answerable.model.lazy_dataclass import dataclass
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.time_input import TimeWindow
 from answerable.services.lineage.event_counts import build_count_fields, parse_fields

@@ -1,7 +1,7 @@
 """Parse output of AWS Organizations into accounts, control policies, people and problems."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.connectors.aws_org.declaration import IDENTITY_CENTER
 from answerable.connectors.aws_org.parse.identity_center import FIELDS as CENTER_FIELDS
@@ -25,7 +25,6 @@ from answerable.model.coverage import CoverageScope
 from answerable.model.errors import IdError, ParseError
 from answerable.model.identity import Account
 from answerable.model.ids import Arn, PolicyId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import ReadProblem, SightedFacts

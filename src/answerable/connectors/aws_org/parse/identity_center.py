@@ -5,7 +5,7 @@ Sources: IAM Identity Center API Reference and Identity Store API Reference.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -18,7 +18,6 @@ from answerable.connectors.formats.aws_api_responses import AnswerFields, AwsAns
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PersonId, build_person_id
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.person import Person
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.role_assignment import RoleAssignment

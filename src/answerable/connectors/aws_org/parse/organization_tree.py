@@ -5,7 +5,7 @@ those are stored under the queried id. docs/aws.md describes the whole format.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -15,7 +15,6 @@ from answerable.connectors.formats.aws_api_responses import (
     AwsAnswer,
 )
 from answerable.connectors.formats.problem_collector import ProblemCollector
-from answerable.model.lazy_dataclass import dataclass
 
 FIELDS = (
     "Organization",

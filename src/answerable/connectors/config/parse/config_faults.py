@@ -1,9 +1,8 @@
 """Collect and format configuration faults with line and column."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.model.errors import UsageError
-from answerable.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,7 +1,7 @@
 """Parse the bytes of the configuration into `Config`, and faults with positions."""
 
 import hashlib
-from dataclasses import field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from answerable.connectors.config.parse.addresses import is_url_without_query, read_path
 from answerable.connectors.config.parse.agents import (
@@ -40,7 +40,6 @@ from answerable.federation.trust_rules.validation import ValidationContext
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.config import Config
 from answerable.model.decision import EnforcementMode
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.trust_rule import TrustRule
 from answerable.model.worker_limits import WorkerLimits
 

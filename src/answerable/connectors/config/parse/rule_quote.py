@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from answerable.connectors.config.parse.config_faults import TextPosition
 from answerable.connectors.config.parse.yaml_nodes import (
@@ -10,7 +11,6 @@ from answerable.connectors.config.parse.yaml_nodes import (
     YamlRefused,
     parse_yaml_nodes,
 )
-from answerable.model.lazy_dataclass import dataclass
 
 _MAX_LINES = 60  # lines
 # A name may hold dots, and what follows it may not.

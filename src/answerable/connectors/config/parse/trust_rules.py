@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from answerable.connectors.config.parse.agents import MAX_ID
 from answerable.connectors.config.parse.config_section import ConfigSection
@@ -18,7 +18,6 @@ from answerable.federation.trust_rules.validation import (
 )
 from answerable.model.errors import IdError
 from answerable.model.ids import AgentId, build_person_id
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.trust_rule import (
     DEFAULT_TTL,
     GrantedTokenKind,

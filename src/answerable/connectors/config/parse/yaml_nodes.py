@@ -8,13 +8,12 @@ value.
 
 import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import yaml
 
 from answerable.connectors.config.parse.config_faults import ConfigFault, TextPosition
-from answerable.model.lazy_dataclass import dataclass
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16

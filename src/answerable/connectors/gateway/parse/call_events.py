@@ -5,6 +5,7 @@ builds the same event, and the store recognises it.
 """
 
 import hashlib
+from dataclasses import dataclass
 
 import msgspec
 
@@ -13,7 +14,6 @@ from answerable.connectors.gateway.parse.event_ids import recorded_event_id
 from answerable.model.decision import DecisionEffect, TargetKind
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import EventId, build_token_credential_id
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.log_sources import HOOK, WEB, get_log_source_of_recorder
 from answerable.model.provenance import WrittenBy
 from answerable.model.spool_record import (

@@ -1,6 +1,7 @@
 """List the ambient credential files of a home, each with its parser."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from answerable.connectors.formats.ambient_credentials import (
     AmbientFacts,
@@ -37,7 +38,6 @@ from answerable.connectors.home.parse.service_logins import (
     parse_terraformrc,
 )
 from answerable.model.errors import ParseError
-from answerable.model.lazy_dataclass import dataclass
 
 AmbientFileParser = Callable[[bytes, AmbientFileSource, AmbientFacts], None]
 

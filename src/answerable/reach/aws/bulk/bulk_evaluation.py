@@ -4,9 +4,8 @@ The rules are those of `evaluate_principal` and `policy_layers`, with their sour
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
 from answerable.reach.aws.bulk.caller_policies import (
     NO_VERDICTS,

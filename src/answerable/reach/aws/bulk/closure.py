@@ -6,12 +6,11 @@ read them. A printed path is evaluated exactly, step by step (`find_best_edge`).
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import compress
 from operator import is_not
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher

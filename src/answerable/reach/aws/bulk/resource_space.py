@@ -2,11 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.bulk.bitset import (
     EMPTY_BOUNDS,
     ArnIndex,

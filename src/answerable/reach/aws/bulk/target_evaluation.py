@@ -4,9 +4,8 @@ The rules are those of `find_permitted_principals`, with sets of actors instead 
 """
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
 from answerable.reach.aws.bulk.bulk_evaluation import resolve_undecided_verdicts

@@ -5,8 +5,8 @@ biconnected components", 2000), then one union per component, successors first.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.bulk.bitset import build_bitset
 
 

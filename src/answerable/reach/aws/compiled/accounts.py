@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.reach.aws.compiled.aws_protected_objects import find_aws_protection
 from answerable.reach.aws.compiled.limiting_policies import (

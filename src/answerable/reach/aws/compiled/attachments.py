@@ -2,10 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.model.ids import PolicyId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyAttachment, PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled.statement_interning import StatementInterner

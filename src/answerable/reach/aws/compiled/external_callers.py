@@ -6,10 +6,10 @@ principal, and "AWS JSON policy elements: Principal".
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.identity import Account
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyEffect
 from answerable.reach.aws.compiled.principal_element import (
     ANY_PRINCIPAL,

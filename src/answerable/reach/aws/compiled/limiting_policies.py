@@ -6,11 +6,10 @@ evaluation".
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.model.identity import Identity
 from answerable.model.ids import PolicyId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.compiled.attachments import AttachedPolicies
 from answerable.reach.aws.compiled.statements import (

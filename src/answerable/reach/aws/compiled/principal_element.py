@@ -4,10 +4,8 @@ Source: AWS IAM User Guide, "AWS JSON policy elements: Principal".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
-
-from answerable.model.lazy_dataclass import dataclass
 
 WILDCARD_PRINCIPAL = (
     "answerable:wildcard-principal"  # of a grant to `*` past a boundary

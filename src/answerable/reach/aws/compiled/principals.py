@@ -1,11 +1,10 @@
 """Compile an identity with every policy that applies to it, and select statements."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.compiled.aws_protected_objects import is_protected_role
 from answerable.reach.aws.compiled.limiting_policies import LimitingLayer

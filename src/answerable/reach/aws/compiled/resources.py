@@ -1,12 +1,12 @@
 """Look up a requested resource: its account, condition keys and resource policy."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.resource import Resource
 from answerable.reach.aws.compiled.principal_element import (
     get_account_of_arn_parts,

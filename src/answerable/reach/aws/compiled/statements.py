@@ -1,12 +1,11 @@
 """Compile policy statements; match them against actions, resources and conditions."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 from answerable.model.ids import PolicyId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import ConditionClause, PolicyEffect, PolicyLayer
 from answerable.reach.aws.compiled.principal_element import (
     NO_PRINCIPALS,

@@ -9,11 +9,10 @@ The tables are data: `global_keys.py`, `service_keys.py`, `arguments_*.py`.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, lru_cache
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.condition_keys import (
     argument_keys_a_to_g,
     argument_keys_h_to_z,

@@ -6,7 +6,7 @@ set the tag.
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from answerable.model.documents.shared_shapes import (
@@ -17,7 +17,6 @@ from answerable.model.documents.shared_shapes import (
     ReachItem,
 )
 from answerable.model.ids import IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.answer_items import build_conditions
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.condition_keys.key_classification import (

@@ -5,13 +5,13 @@ with the tag it would carry.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
 from answerable.model.documents.shared_shapes import ConditionItem
 from answerable.model.ids import IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import ConditionClause, PolicyEffect
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import (

@@ -5,10 +5,9 @@ role to a service, edit IAM, take over running code, create an identity. Rules a
 compared by object identity, for speed.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
-
-from answerable.model.lazy_dataclass import dataclass
 
 NEW_NAME = "answerable"  # placeholder for a name that the caller may choose
 OTHER_NEW_NAME = "own"  # second placeholder, where the first is denied

@@ -11,11 +11,11 @@ import base64
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import ConditionClause
 from answerable.reach.aws.evaluation.context_keys import (
     NO_KEYS,

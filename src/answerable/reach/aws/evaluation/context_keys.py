@@ -5,8 +5,8 @@ condition open.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
     encode_glob,

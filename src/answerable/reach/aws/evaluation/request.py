@@ -4,9 +4,9 @@ Source of the terms: AWS IAM User Guide, "Policy evaluation logic".
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyLayer
 from answerable.reach.aws.compiled.limiting_policies import LimitingLayer, RcpDenies
 from answerable.reach.aws.compiled.principals import CompiledPrincipal

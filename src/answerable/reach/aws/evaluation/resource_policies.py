@@ -6,10 +6,9 @@ Management", resource-based policies, and "Cross-account policy evaluation logic
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.model.ids import PolicyId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.compiled.principal_matching import (
     NamingFormulas,

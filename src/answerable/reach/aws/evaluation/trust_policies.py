@@ -5,11 +5,10 @@ policy evaluation logic".
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.compiled.limiting_policies import RcpDenies

@@ -5,11 +5,11 @@ create. The creator chooses its name and tags, so conditions on them stay open.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, PolicyId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyLayer
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.reach.aws.compiled.accounts import CompiledAccounts

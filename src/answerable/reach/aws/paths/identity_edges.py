@@ -1,10 +1,10 @@
 """Nodes and edges of the graph of identities that can become one another."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from answerable.model.ids import IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.statements import PolicyGap
 from answerable.reach.aws.evaluation.request import Evaluation

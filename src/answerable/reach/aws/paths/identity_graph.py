@@ -2,11 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyLayer
 from answerable.model.resource import Resource
 from answerable.reach.aws.compiled.accounts import CompiledAccounts

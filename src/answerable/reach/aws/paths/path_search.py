@@ -2,13 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import compress
 from operator import not_
 from typing import NamedTuple
 
 from answerable.model.ids import IdentityId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure

@@ -1,9 +1,9 @@
 """Index a statement's action patterns, to look up one action quickly."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.patterns.glob_matching import (
     encode_glob,
     has_no_wildcard,

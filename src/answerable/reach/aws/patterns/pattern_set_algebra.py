@@ -5,10 +5,10 @@ wrongly false.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.patterns.arn_matching import (
     ANY_ARN,
     ArnParts,

@@ -1,9 +1,8 @@
 """Collect a principal's allows, limits and denies as pairs of patterns (spans)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyLayer
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_matching import (

@@ -5,9 +5,8 @@ may, for the services concerned (`answerable:resource-policy`).
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.limiting_policies import RcpDenies
 from answerable.reach.aws.compiled.principal_element import is_account_number

@@ -1,11 +1,10 @@
 """List the permission rows that resource policies grant directly to a principal."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from answerable.model.ids import ResourceId
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyEffect
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_element import PrincipalElement

@@ -5,10 +5,10 @@ action can take. A pattern without an account means the principal's own.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from answerable.model.action_catalogue import ActionCatalogue
-from answerable.model.lazy_dataclass import dataclass
 from answerable.reach.aws.compiled.statements import PolicyGap
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_glob_arn
 from answerable.reach.aws.patterns.glob_matching import (

@@ -5,10 +5,10 @@ deciding statement as a condition (`answerable:scope`, `answerable:deny`).
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
-from answerable.model.lazy_dataclass import dataclass
 from answerable.model.policy import PolicyEffect
 from answerable.reach.aws.compiled.limiting_policies import is_unconditional_full_allow
 from answerable.reach.aws.compiled.principal_matching import NamingFormulas
