@@ -81,6 +81,8 @@ def includes(row: Row, member: str, principal: str, world: World) -> bool:
         return principal.startswith("user:") and principal.endswith(
             "@" + member.removeprefix("domain:")
         )
+    if "://" in member and not member.startswith(("principal:", "principalSet:")):
+        return world(("unknown form", member, principal))
     if member == ORGANIZATION:
         known = is_account(principal) or principal.endswith("@example.com")
         return known or world(("further domain", principal))

@@ -25,6 +25,18 @@ MEMBERSHIP = "gcp:membership"
 _CONTAINER_SET = "principalSet://cloudresourcemanager.googleapis.com/"
 _CUSTOMER_SET = "principalSet://goog/cloudIdentityCustomerId/"
 _ACCOUNT_TYPE = "/type/ServiceAccount"
+_EVERYBODY = (ALL_USERS, ALL_AUTHENTICATED)
+_KNOWN_FORMS = (
+    "user:",
+    "serviceAccount:",
+    "group:",
+    "domain:",
+    "principal:",
+    "principalSet:",
+    "projectOwner:",
+    "projectEditor:",
+    "projectViewer:",
+)
 _CONTAINERS = "//cloudresourcemanager.googleapis.com/"
 
 
@@ -99,6 +111,8 @@ class PrincipalIndex:
         """Match a set of an identity pool by attribute or group."""
         pool, part = split_pool_principal(member)
         own, name = split_pool_principal(principal)
+        if not pool and _is_unknown_form(member):
+            return _leave_open(member)
         if not pool or own != pool or not member.startswith("principalSet:"):
             return FALSE
         if part == "*":
@@ -180,6 +194,13 @@ def close_groups(groups: Mapping[str, Sequence[str]], start: Iterable[str]) -> s
                 found.add(group)
                 left.append(group)
     return found
+
+
+def _is_unknown_form(member: str) -> bool:
+    """Return whether a member has a form that is not known: it may be any principal."""
+    if ":" not in member:
+        return "@" not in member and member not in _EVERYBODY
+    return not member.startswith(_KNOWN_FORMS)
 
 
 def _leave_open(member: str) -> Formula:
