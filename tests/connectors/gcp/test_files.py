@@ -264,5 +264,7 @@ def test_a_deny_rule_that_is_not_understood_leaves_all_rules_open(
     tmp_path: Path, rule: Any
 ) -> None:
     name = "policies/cloudresourcemanager.googleapis.com%2Fprojects%2Fp/denypolicies/d"
-    _, estate = scan(tmp_path, deny_policies=[{"name": name, "rules": [rule]}])
+    sync, estate = scan(tmp_path, deny_policies=[{"name": name, "rules": [rule]}])
     assert estate.deny_policies[0].rules is None
+    what = "a deny policy with an unsupported rule"
+    assert [each.what for each in sync.problems] == [what]

@@ -48,7 +48,10 @@ SOURCE = "gcp"
 ROLES_SOURCE = "gcp-roles"
 _AUTHORS = {
     MEMBERSHIP: ("platform", "the members of the group or set were not collected"),
-    DENY_RULES: ("platform", "the rules of the deny policy were not collected"),
+    DENY_RULES: (
+        "platform",
+        "the rules of the deny policy were not collected or not understood",
+    ),
     ENFORCEMENT: (
         "platform",
         "whether the enforcement version covers the permission is not known",

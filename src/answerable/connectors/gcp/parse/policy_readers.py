@@ -129,6 +129,8 @@ def read_deny_policy(builder: EstateBuilder, raw: RawObject) -> None:
     rules = None
     if _are_rules(get_value(raw, "rules")):
         rules = tuple(_read_deny_rule(each) for each in list_objects(raw, "rules"))
+    elif "rules" in raw:
+        builder.add_problem(f"//{place}", "a deny policy with an unsupported rule")
     known = builder.deny_policies.get(name)
     if known is None or known.rules is None:
         policy = GoogleDenyPolicy(name, f"//{place}", rules)
