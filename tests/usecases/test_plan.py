@@ -163,3 +163,12 @@ def test_without_a_log_the_use_is_not_known(plan) -> None:
 def test_a_subject_that_no_token_has_is_refused(subject: str, capsys) -> None:
     assert main(["plan", "--subject", subject]) == 2
     assert "not a subject of a token" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [(), ("status",)])
+def test_without_a_scan_a_plan_is_not_known(words, tmp_path, capsys) -> None:
+    store = ["--store", str(tmp_path / "store")]
+    trail = write_trail(tmp_path / "trail", [build_record(1, "s3:GetObject", OBJECT)])
+    assert main([*store, "ingest", f"cloudtrail:{trail}"]) == 0
+    assert main([*store, "plan", *words]) == 3
+    assert "nothing scanned yet" in capsys.readouterr().out

@@ -110,13 +110,15 @@ def plan_replacements(
     items.sort(key=lambda each: each["replaced_by"] == NO_PLATFORM.name)
     coverage = answer_coverage.build_coverage(inventory, options.now, [])
     verdicts = {proof["verdict"] for item in items for proof in item["proofs"]}
-    lacks_data = replaced_policies.NOT_KNOWN in verdicts
+    undecided = "" if inventory.at else "nothing was scanned"
+    if replaced_policies.NOT_KNOWN in verdicts:
+        undecided = "data for a proof is missing"
     return Document(
         "plan",
         items,
         coverage,
         failed=replaced_policies.FAILS in verdicts,
-        undecided="data for a proof is missing" if lacks_data else "",
+        undecided=undecided,
     )
 
 
