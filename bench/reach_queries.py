@@ -44,6 +44,7 @@ _QUESTIONS = (
     TimedQuestion("can PRINCIPAL ACTION RESOURCE", lambda p: ("can", *p), _HALF),
     TimedQuestion("who-can ACTION RESOURCE", lambda p: ("who-can", *p[1:]), _HALF),
     TimedQuestion("reach PRINCIPAL", lambda p: ("reach", p[0]), _LONG),
+    TimedQuestion("reach --all", lambda _: ("reach", "--all"), None),
     TimedQuestion("who-owns PRINCIPAL", lambda p: ("who-owns", p[0]), _HALF),
 )
 _OF_MANY = (

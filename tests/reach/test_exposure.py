@@ -24,12 +24,27 @@ FOREIGN = statement("t", action="sts:AssumeRole", principal={"AWS": "99998888777
 @given(estates())
 def test_each_identity_is_graded_as_its_own_answer_says(facts: SightedFacts) -> None:
     graph = IdentityGraph(compiled(facts))
-    for found in AccountExposure(graph).list_identity_exposures():
+    exposure = AccountExposure(graph)
+    whole = exposure.whole
+    originals = {
+        (
+            whole.get_node_by_number(number).identity,
+            whole.actors.index.replace_copies(1 << number).bit_length(),
+        )
+        for number in range(whole.size)
+    }
+    assert len(originals) == whole.actors.index.size
+    for found in exposure.list_identity_exposures():
         ways = list(iterate_paths(graph, graph.get_start_node(found.identity)))
         admins = [way for way in ways if graph.is_administrator(way.target)]
         sure = any(way.certain for way in admins)
         word = Verdict.ONLY_IF if admins else Verdict.NEVER
         assert found.admin is (Verdict.ALWAYS if sure else word)
+        others = {way.target.identity for way in ways} - {found.identity}
+        assert set(exposure.list_reachable_identities(found, 1_000)) == others
+        assert found.becomes == len(others)
+        first = exposure.list_reachable_identities(found, 2)
+        assert len(first) == min(2, len(others))
 
 
 def world() -> AccountBuilder:

@@ -46,7 +46,7 @@ class IdentityExposure:
         admin: Verdict on being or becoming an administrator.
         public: Verdict on its trust policy admitting anyone.
         external: Verdict on its trust policy admitting a named outside principal.
-        becomes: Other identities it can become, as a bitset of the closure.
+        becomes: How many other identities it can become.
         entered_by: Outside principals that its trust policy admits.
     """
 
@@ -88,6 +88,7 @@ class AccountExposure:
     admins: VerdictBits = field(init=False)
     _are_admins: VerdictBits = field(init=False)
     _entries: dict[IdentityId, tuple[TrustEntry, ...]] = field(default_factory=dict)
+    _counts: dict[int, int] = field(default_factory=dict)
     _towards: BackwardSearch | None = None
 
     def __post_init__(self) -> None:
@@ -117,7 +118,6 @@ class AccountExposure:
         whole = self.whole
         for name in self.graph.accounts.principals:
             number = whole.get_or_assign_node_number(self.graph.get_start_node(name))
-            own = self._get_graph_nodes_of_identity(number)
             entries = self._entries.get(name, ())
             yield IdentityExposure(
                 identity=name,
@@ -128,20 +128,39 @@ class AccountExposure:
                 external=_get_verdict_of_outside_entries(
                     e for e in entries if e.principal != _ANYONE
                 ),
-                becomes=whole.some.beyond[number] & ~own,
+                becomes=self._count_reachable_identities(number),
                 entered_by=tuple(dict.fromkeys(each.principal for each in entries)),
             )
+
+    def _count_reachable_identities(self, number: int) -> int:
+        """Count the other identities that a node can become."""
+        row = self.whole.some.beyond[number]
+        count = self._counts.get(row)  # many nodes share a row
+        if count is None:
+            count = self.whole.actors.index.replace_copies(row).bit_count()
+            self._counts[row] = count
+        return count - bool(row & self._get_graph_nodes_of_identity(number))
 
     def _get_graph_nodes_of_identity(self, number: int) -> int:
         """Return, as a bitset, the node of an identity and its variants."""
         return self.whole.actors.index.include_copies(1 << number)
 
-    def list_reachable_identities(self, exposure: IdentityExposure) -> list[IdentityId]:
-        """List the identities that an exposed one can become."""
-        numbers = list_positions(exposure.becomes)
-        numbers.sort(key=lambda n: not self._are_admins.some >> n & 1)
-        names = (self.whole.get_node_by_number(number).identity for number in numbers)
-        return [each for each in dict.fromkeys(names) if each != exposure.identity]
+    def list_reachable_identities(
+        self, exposure: IdentityExposure, limit: int
+    ) -> list[IdentityId]:
+        """List identities that an exposed one can become, administrators first."""
+        whole = self.whole
+        number = whole.get_or_assign_node_number(
+            self.graph.get_start_node(exposure.identity)
+        )
+        others = whole.some.beyond[number] & ~self._get_graph_nodes_of_identity(number)
+        found: dict[IdentityId, None] = {}
+        for part in (others & self._are_admins.some, others & ~self._are_admins.some):
+            for node in list_positions(part):
+                if len(found) == limit:
+                    return list(found)
+                found[whole.get_node_by_number(node).identity] = None
+        return list(found)
 
     def find_exposure_path(self, exposure: IdentityExposure) -> tuple[PathHop, ...]:
         """Return the path to an administrator, else the entry from outside."""

@@ -62,7 +62,7 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
             _ORDER.index(each.grade),
             not each.is_unconditional,
             graded.grade_identity_severity(each.identity),
-            -each.becomes.bit_count(),
+            -each.becomes,
             each.identity,
         )
     )
@@ -92,7 +92,7 @@ def _build_exposure_item(
     query: QueryContext, account_exposure: AccountExposure, exposure: IdentityExposure
 ) -> ExposureItem:
     """Convert a risky identity to a document item with path and agents."""
-    names = account_exposure.list_reachable_identities(exposure)
+    examples = account_exposure.list_reachable_identities(exposure, _EXAMPLES)
     return {
         "subject": exposure.identity,
         "account": get_arn_account(exposure.identity),
@@ -100,8 +100,8 @@ def _build_exposure_item(
         "admin": exposure.admin.value,
         "public": exposure.public.value,
         "external": exposure.external.value,
-        "becomes": len(names),
-        "examples": list(names[:_EXAMPLES]),
+        "becomes": exposure.becomes,
+        "examples": list(examples),
         "agents": list_agents_by_identity_used(query.inventory, exposure.identity),
         "path": [
             answer_items.build_path_item(hop)

@@ -212,6 +212,15 @@ class StatementIndex:
             found |= self._copies_of[base]
         return found
 
+    def replace_copies(self, actors: int) -> int:
+        """Return the identities of actors: each copy is replaced by its original."""
+        found = actors & build_range(0, self.size)
+        for start, low, high in self.runs:
+            found |= (actors >> start & build_range(0, high - low)) << low
+        for number in list_positions(actors & self._copies):
+            found |= 1 << self.base[number]
+        return found
+
     def list_bitset_members_cached(self, actors: int) -> list[int]:
         """List the members of a bitset of principals; cached."""
         found = self._members.get(actors)
