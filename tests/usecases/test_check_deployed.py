@@ -24,22 +24,24 @@ COUNTS = ObservationCounts(1, 1, 1)
 KEY = "arn:aws:s3:::in/a"
 
 
-@pytest.fixture
-def signed(monkeypatch):
-    """Let one profile be in force: `s3:GetObject` of one object."""
+def sign_calls(monkeypatch, calls: dict[str, str]) -> None:
+    """Let one profile be in force, of some calls with one resource each."""
     subject = BaselineSubject(ROLE, "agent:declared/reporter", "cloud")
     profile = BaselineProfile(
         subject,
-        capabilities=(CapabilityEntry("cloud/s3:GetObject", "", False, COUNTS),),
-        entities=(
+        capabilities=tuple(
+            CapabilityEntry(f"cloud/{call}", "", False, COUNTS) for call in calls
+        ),
+        entities=tuple(
             EntityEntry(
-                "cloud/s3:GetObject",
+                f"cloud/{call}",
                 "resource",
-                EntityPattern(EntityKind.ARN, GeneralisationLevel.EXACT, KEY),
+                EntityPattern(EntityKind.ARN, GeneralisationLevel.EXACT, name),
                 False,
                 True,
                 COUNTS,
-            ),
+            )
+            for call, name in calls.items()
         ),
     )
     digest = profile_document_digest(encode_profile(profile))
@@ -49,6 +51,12 @@ def signed(monkeypatch):
     monkeypatch.setattr(
         flow.signed_baselines, "read_active_baselines", lambda *_: {subject: active}
     )
+
+
+@pytest.fixture
+def signed(monkeypatch):
+    """Let one profile be in force: `s3:GetObject` of one object."""
+    sign_calls(monkeypatch, {"s3:GetObject": KEY})
 
 
 @pytest.mark.parametrize(
@@ -107,3 +115,16 @@ def test_uncollected_policies_are_not_known_and_no_agreement(signed) -> None:
     assert [each["drift"] for each in found.items] == ["not-known"]
     assert found.undecided
     assert not found.failed
+
+
+def test_an_identity_that_edits_its_own_policies_hides_no_drift(monkeypatch) -> None:
+    write = statement("w", action="iam:PutRolePolicy", resource=ROLE)
+    read = statement("s", action="s3:GetObject", resource=KEY)
+    sign_calls(monkeypatch, {"iam:PutRolePolicy": ROLE, "s3:GetObject": KEY})
+    assert check(write, read).items == []
+    wide = check(write, read, statement("q", action="sqs:*", resource="*"))
+    found = {(each["drift"], each["action"]) for each in wide.items}
+    assert found == {("beyond-signed", "sqs:*")}
+    less = check(write)
+    found = {(each["drift"], each["action"]) for each in less.items}
+    assert found == {("missing", "s3:GetObject")}

@@ -160,3 +160,18 @@ def test_a_method_without_a_known_permission_leaves_its_service_not_known() -> N
     other = profile({"google.pubsub.v1.Publisher.Publish": []})
     found = check(other, bind=[["projects/p", ROLE, [MEMBER]]])
     assert ("beyond-signed", GET, PROJECT) in found
+
+
+def test_an_account_that_edits_allow_policies_hides_no_drift() -> None:
+    edit = "resourcemanager.projects.setIamPolicy"
+    estate = {"roles": {**ROLES, "projects/p/roles/edit": [edit]}}
+    signed = profile({edit: [(EXACT, "projects/p")], GET: [(EXACT, OBJECT)]})
+    own = [
+        ["projects/p", "projects/p/roles/edit", [MEMBER]],
+        ["projects/p", ROLE, [MEMBER], f'resource.name == "{OBJECT}"'],
+    ]
+    assert check(signed, bind=own, **estate) == set()
+    more = ["projects/p", "projects/p/roles/two", [MEMBER], own[1][3]]
+    drift = {("beyond-signed", "storage.objects.delete", OBJECT)}
+    assert check(signed, bind=[*own, more], **estate) == drift
+    assert ("missing", GET, OBJECT) in check(signed, bind=own[:1], **estate)

@@ -211,7 +211,9 @@ def _render_empty_answer(document: Document) -> Iterator[str]:
     if not what:
         what = f"no {document.kind} found" if scanned else f"no {document.kind} yet"
     lacking = document.coverage["not_collected"]
-    if document.kind in _COUNTED_KINDS and lacking and not document.searched:
+    if document.undecided:
+        what, fill = "not known", sanitize(document.undecided)
+    elif document.kind in _COUNTED_KINDS and lacking and not document.searched:
         what, fill = (
             f"{document.kind} not known",
             f"{describe_missing_data(document.coverage)} missing",

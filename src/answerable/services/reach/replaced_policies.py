@@ -131,15 +131,24 @@ class ReplacedPolicies:
         statements = tuple(one for policy in policies for one in policy.statements)
         return cls(identity, inventory, question, edited, statements)
 
-    def list_changes(self) -> tuple[Sequence[AccessChangeItem], Sequence[str]]:
+    def list_changes(
+        self, *, direct: bool = False
+    ) -> tuple[Sequence[AccessChangeItem], Sequence[str]]:
         """List the changed permissions, and the reasons why some are not known.
+
+        An identity that may edit its own policies reaches everything on both sides:
+        only its direct permissions show what else was replaced.
 
         Missing data of another platform that the identity may enter on both sides is no
         reason: as long as it becomes no other identity, it enters no more there.
+
+        Args:
+            direct: Only what the identity may do itself, not over paths.
         """
+        question = replace(self.question, direct=direct)
         applied = build_policy_edit_from_graphs(self.edited)
         before, after = (
-            open_platforms(self.inventory, self.question, {AWS.name: side})
+            open_platforms(self.inventory, question, {AWS.name: side})
             for side in (applied.before, applied.after)
         )
         changes, found = engine.list_changes_of_edit(

@@ -134,7 +134,11 @@ def _yield_drift(
 def _compare_aws(
     context: _Context, signed: ActiveBaseline
 ) -> Iterator[PermissionDrift]:
-    """Compare the policies of a role or user with the signed profile, by evaluation."""
+    """Compare the policies of a role or user with the signed profile, by evaluation.
+
+    Its direct permissions are compared before its reach: with a permission to edit its
+    own policies, it reaches everything on both sides.
+    """
     identity = signed.subject.identity
     exported = export_profiles(
         [signed.profile], ExportTarget.AWS_POLICY, is_signed=True
@@ -152,12 +156,15 @@ def _compare_aws(
         (),
         context.now,
     )
-    changes, _ = replaced.list_changes()
-    for change in changes:
-        action = str(change["action"])
-        known = load_catalogue({action.partition(":")[0]}).find_action(action)
-        drift = _DRIFT_OF_CHANGE[change["change"]]
-        yield drift, str(known or action), change["resource"]
+    found: dict[PermissionDrift, None] = {}
+    for direct in (True, False):
+        changes, _ = replaced.list_changes(direct=direct)
+        for change in changes:
+            action = str(change["action"])
+            known = load_catalogue({action.partition(":")[0]}).find_action(action)
+            drift = _DRIFT_OF_CHANGE[change["change"]]
+            found[drift, str(known or action), change["resource"]] = None
+    yield from found
 
 
 def _compare_gateway(

@@ -21,6 +21,7 @@ from answerable.services.baseline.cloud_profiles import (
     learn_from_events,
 )
 from answerable.services.baseline.profile_learning import WINDOW
+from answerable.store.event_queries import read_log_spans
 from answerable.store.monitored_call_queries import find_events_of_identity
 from answerable.store.store import EvidenceStore
 
@@ -31,6 +32,8 @@ def check_identity_events(
     store: EvidenceStore, identity: str, *, since: int, now: int
 ) -> Document:
     """List behaviour of an identity since a time that its earlier events lack.
+
+    If a log that recorded the identity ends before that time, the answer is not known.
 
     Args:
         identity: Name in events, e.g. the ARN of a role.
@@ -45,23 +48,49 @@ def check_identity_events(
     if not before:
         raise UsageError(
             f"the store has no earlier event of {identity} for comparison",
-            "ingest an earlier audit log: answerable ingest cloudtrail:PATH",
+            "ingest an earlier audit log (answerable ingest cloudtrail:PATH); "
+            "identities are named by their ARN, as in events",
         )
     profile = learn_from_events(before, identity, since)
     items = list(_list_unlearned_behaviour(events, profile, since))
+    ends = _find_ends_of_logs(store, before)
+    unread = [
+        f"the log {name} ends at {format_time(end)}, before {format_time(since)}"
+        for name, end in ends.items()
+        if end < since
+    ]
     coverage: CoverageRecord = {
         "partial": False,
         "sources": [],
         "seen": [
             f"{profile.runs} runs and {len(before)} earlier events",
             f"{len(events) - len(before)} recent events",
+            *(f"log {name} until {format_time(end)}" for name, end in ends.items()),
         ],
-        "not_collected": ["arguments and results of calls (L3, L4)"],
+        "not_collected": [*unread, "arguments and results of calls (L3, L4)"],
     }
     if len(items) > _MOST:
         more = f"{len(items) - _MOST} more deviations (the first {_MOST} are listed)"
         coverage["not_collected"].append(more)
-    return Document("baseline-check", items[:_MOST], coverage)
+    undecided = "; ".join(unread)
+    compared = f"{len(events) - len(before)} events compared with {len(before)} earlier"
+    return Document(
+        "baseline-check",
+        items[:_MOST],
+        coverage,
+        undecided=undecided,
+        searched="" if items or undecided else compared,
+        note=f"warning: {undecided}" if undecided and items else "",
+    )
+
+
+def _find_ends_of_logs(
+    store: EvidenceStore, events: Iterable[AuditEvent]
+) -> dict[str, int]:
+    """Return the time of the newest event of each log that has some events."""
+    spans = read_log_spans(store)
+    logs = sorted({(each.source, each.scope) for each in events})
+    return {" ".join(log).strip(): spans[log].until for log in logs if log in spans}
 
 
 def _list_unlearned_behaviour(

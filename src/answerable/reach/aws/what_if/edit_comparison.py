@@ -74,7 +74,9 @@ class EditedGraph:
             question.action,
             question.resource,
         )
-        listing = _DifferenceList(self, wanted, limit or sys.maxsize)
+        listing = _DifferenceList(
+            self, wanted, limit or sys.maxsize, direct=question.direct
+        )
         if question.subject:
             listing.add_differences_of_subject(question.identities, after)
         else:
@@ -133,12 +135,14 @@ class _DifferenceList:
     """Differences of some subjects, as document items.
 
     Attributes:
+        direct: Whether only what a subject may do itself is compared.
         gaps: Unread policies and statements, whose limits may change without an item.
     """
 
     edited: EditedGraph
     wanted: RowFilter
     limit: int
+    direct: bool = False
     pairs: list[tuple[ReachAnswer, AccessChangeItem]] = field(default_factory=list)
     missing: set[str] = field(default_factory=set)
     gaps: dict[PolicyGap, None] = field(default_factory=dict)
@@ -179,8 +183,8 @@ class _DifferenceList:
             start_before, start_after
         )
         sides = (
-            SubjectReach(before, name, absent=start_before is None),
-            SubjectReach(after, name, absent=lost),
+            SubjectReach(before, name, absent=start_before is None, direct=self.direct),
+            SubjectReach(after, name, absent=lost, direct=self.direct),
         )
         yield from self._list_and_count_differences(sides)
 

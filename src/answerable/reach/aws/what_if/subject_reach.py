@@ -39,12 +39,14 @@ class SubjectReach:
     Attributes:
         start: Identity that the subject acts as.
         absent: Whether the subject cannot act as that identity in this graph.
+        direct: Whether the subject acts by itself: it becomes no other identity.
         shared: Lookups that this subject shares with others; None for its own.
     """
 
     graph: IdentityGraph
     start: IdentityId
     absent: bool = False
+    direct: bool = False
     shared: GraphLookups | None = None
     lookups: GraphLookups = field(init=False)
     whole: GraphClosure = field(init=False)
@@ -64,7 +66,7 @@ class SubjectReach:
             self.graph.get_start_node(self.start)
         )
         own = 0 if self.absent else 1 << self.number
-        if self.absent or self.number >= self.whole.size:
+        if self.absent or self.direct or self.number >= self.whole.size:
             self.reach = VerdictBits(own, own)
         else:
             self.reach = VerdictBits(
@@ -203,8 +205,11 @@ class SubjectReach:
         if self.absent:
             return NO_PERMISSION_LEVEL
         if literal and self.number < self.whole.size:
-            found = self.whole.evaluate_reach_of_targets(
-                self.number, self.whole.find_direct_callers(*literal)
+            callers = self.whole.find_direct_callers(*literal)
+            found = (
+                _get_verdict_of_bit(callers, self.number)
+                if self.direct
+                else self.whole.evaluate_reach_of_targets(self.number, callers)
             )
             return PermissionLevel(
                 found, PatternExtent.NONE if found == "never" else PatternExtent.ALL
@@ -261,6 +266,13 @@ def _get_single_call_of_row(row: PermissionRow) -> tuple[str, str] | None:
     if len(pattern) != 6 or (not pattern[4] and pattern[2] != "s3"):
         return None
     return row.actions.pattern, format_arn_parts(pattern)
+
+
+def _get_verdict_of_bit(bits: VerdictBits, number: int) -> Verdict:
+    """Return the verdict of one node."""
+    if bits.sure >> number & 1:
+        return Verdict.ALWAYS
+    return Verdict.ONLY_IF if bits.some >> number & 1 else Verdict.NEVER
 
 
 def _replace_denial_by_not_known(best: PermissionLevel) -> PermissionLevel:
