@@ -228,6 +228,7 @@ def test_kills_are_told_with_who_killed(desk: StoreCache) -> None:
         file.path.unlink()
     assert (item["subject"], item["by"]) == ("agent:declared/x", "ana@corp.example")
     assert str(item["at"]).endswith("Z")
+    assert (item["ended"], item["revived"]) == ([], False)
 
 
 def test_rules_are_those_of_the_file_as_the_command_line_has_them(

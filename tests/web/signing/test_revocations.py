@@ -1,12 +1,14 @@
 """A kill takes hold at once, says who did it, and is nobody's but who may."""
 
 import json
+import re
 from urllib.parse import urlencode
 
 import pytest
 
 from answerable.model.errors import AnswerableError
-from answerable.server.revocation_list import RevocationNote
+from answerable.server.kills_in_force import group_kills
+from answerable.server.revocation_list import RevocationFile, RevocationNote
 from answerable.server.revocation_records import OBJECT_KIND
 from answerable.web.pages import inventory_list_definitions
 from answerable.web.pages.revocations import build_revocation_control
@@ -14,6 +16,7 @@ from answerable.web.routing import Forbidden, PageAnswer, Redirect, RouteRequest
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_rendering import render_page
 from tests.usecases.owned_store import AGENT, ANA, BEN, OTHER
+from tests.web.api.conftest import told
 from tests.web.conftest import answer, shown
 from tests.web.markup_checks import markup_faults
 from tests.web.signing.owner_store import ADMIN, INVESTIGATOR, LATER, OWNER, owner
@@ -100,8 +103,52 @@ def test_the_button_says_what_follows(desk: StoreCache) -> None:
     page = PageAnswer(
         "kills.html",
         "Kills",
-        {"killed": [(AGENT, RevocationNote("<i>", ""))], "said": []},
+        {"killed": group_kills({AGENT: RevocationNote("<i>", "")}), "said": []},
     )
     drawn = render_page(page, ADMIN, RouteRequest())
     assert "revive" in drawn
     assert "&lt;i&gt;" in drawn
+
+
+def text_of(page: str) -> str:
+    """Return the text of a page, without its tags."""
+    return " ".join(re.sub("<[^>]*>", " ", page).split())
+
+
+def test_one_kill_counts_once_whatever_ends_with_it(desk: StoreCache) -> None:
+    file = RevocationFile(desk.root)
+    file.revoke(AGENT, "ana", "it mails strangers")
+    file.revoke_all(
+        [f"run:{n}" for n in range(10)], RevocationNote("ana", ended_with=AGENT)
+    )
+    file.revoke_all(["run:below"], RevocationNote("ana", ended_with="run:3"))
+    (kill,) = told(desk, ADMIN, "/kills").document.items
+    assert kill["subject"] == AGENT
+    assert kill["ended"] == [*(f"run:{n}" for n in range(10)), "run:below"]
+    for visit in (ADMIN, INVESTIGATOR):
+        text = text_of(shown(desk, visit, "/"))
+        assert "1 kills in force" in text
+        assert "delegations ended by a kill 11" in text
+    page = shown(desk, ADMIN, "/kills")
+    assert markup_faults(page) == []
+    assert page.count(">revive<") == 1
+    assert "11 delegations ended with it" in page
+    # A revived subject is no kill, but what ended with it stays visible.
+    file.reinstate(AGENT)
+    (kill,) = told(desk, ADMIN, "/kills").document.items
+    assert (kill["subject"], kill["revived"], len(kill["ended"])) == (AGENT, True, 11)
+    assert "0 kills in force" in text_of(shown(desk, ADMIN, "/"))
+    assert ">revive<" not in shown(desk, ADMIN, "/kills")
+
+
+def test_every_revoked_subject_is_in_one_group() -> None:
+    for notes in (
+        {"run:a": "run:b", "run:b": "run:a"},
+        {"run:a": "run:a"},
+        {"run:a": "agent:declared/x", "run:b": "run:a", "server:s": ""},
+    ):
+        revoked = {each: RevocationNote(ended_with=end) for each, end in notes.items()}
+        groups = group_kills(revoked)
+        ended = [run for group in groups for run in group.ended]
+        killed = [group.subject for group in groups if not group.is_revived]
+        assert sorted(ended + killed) == sorted(notes)

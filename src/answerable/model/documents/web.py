@@ -24,12 +24,18 @@ class ActionResultItem(TypedDict):
 
 
 class RevocationItem(TypedDict):
-    """Revoked subject, with its operator, time and reason; null where not known."""
+    """Killed subject, with its operator, time and reason; null where not known.
+
+    `ended` has the delegations that ended with the kill. They stay ended if the subject is
+    `revived`.
+    """
 
     subject: str
     by: str | None
     at: str | None
     reason: str | None
+    ended: list[str]
+    revived: bool
 
 
 class VerificationCheckItem(TypedDict):

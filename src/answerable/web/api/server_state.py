@@ -13,6 +13,7 @@ from answerable.model.documents.trust_rules import TrustRuleItem
 from answerable.model.documents.web import RevocationItem
 from answerable.model.errors import UsageError
 from answerable.presentation.answer_coverage import build_coverage, build_empty_coverage
+from answerable.server.kills_in_force import group_kills
 from answerable.server.revocation_service import RevocationService
 from answerable.services.federation.trust_rule_dry_run import KnownAgents
 from answerable.services.inventory import scan_sources
@@ -81,16 +82,18 @@ def _list_trust_rules(
 def _list_revocations(
     cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
-    """List the kills in force with author, time and reason."""
-    revoked = sorted(RevocationService(cache.root, cache.config).list_revoked().items())
+    """List the kills in force with author, time, reason and what ended with each."""
+    revoked = RevocationService(cache.root, cache.config).list_revoked()
     items: list[RevocationItem] = [
         {
-            "subject": subject,
-            "by": note.by or None,
-            "at": note.at or None,
-            "reason": note.reason or None,
+            "subject": kill.subject,
+            "by": kill.note.by or None,
+            "at": kill.note.at or None,
+            "reason": kill.note.reason or None,
+            "ended": list(kill.ended),
+            "revived": kill.is_revived,
         }
-        for subject, note in revoked
+        for kill in group_kills(revoked)
     ]
     return Document("kills", items, build_empty_coverage())
 
@@ -131,7 +134,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/kills",
-        summary="Kills in force, with author, time and reason if known.",
+        summary="Kills in force, with author, time and reason if known, and the "
+        "delegations that ended with each.",
         handler=_list_revocations,
         kind="kills",
         item=RevocationItem,

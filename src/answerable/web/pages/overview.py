@@ -1,5 +1,6 @@
 """Overview page: the six questions of an estate with counts, and its most severe findings."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -7,6 +8,7 @@ from answerable.model.documents.web import OverviewItem
 from answerable.model.errors import AnswerableError
 from answerable.model.person import OwnerState
 from answerable.presentation.gateway_coverage import ProtectionSummary
+from answerable.server.kills_in_force import count_kills
 from answerable.server.revocation_service import RevocationService
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS
 from answerable.web.paged_list import PagedList
@@ -100,7 +102,7 @@ def build_overview(cache: StoreCache, visitor: Visitor) -> Overview:
         counts, more = overview_activity.count_activity(cache, visitor)
         live += more
         items += _list_activity_items(counts)
-    items.append(_count_revoked(cache, visitor))
+    items += _count_kills(cache, visitor)
     live.sort(key=lambda each: each.rank)
     return Overview(sorted(items, key=lambda e: QUESTIONS.index(e["question"])), live)
 
@@ -212,14 +214,20 @@ def _list_activity_items(counts: ActivityCounts) -> Iterator[OverviewItem]:
         yield _build_item(CONTROL, word, counts.baselines[stage], "/baselines")
 
 
-def _count_revoked(cache: StoreCache, visitor: Visitor) -> OverviewItem:
-    """Count the kills in force; None if their file cannot be read."""
-    try:
-        count = len(RevocationService(cache.root, cache.config).list_revoked())
-    except AnswerableError:
-        return _build_item(STOP, "kills in force", None)
+def _count_kills(cache: StoreCache, visitor: Visitor) -> Iterator[OverviewItem]:
+    """Yield the counts of kills, and of delegations that ended with a kill.
+
+    Both are None if the file of the kills cannot be read.
+    """
+    kills: int | None = None
+    ended: int | None = None
+    with contextlib.suppress(AnswerableError):
+        revoked = RevocationService(cache.root, cache.config).list_revoked()
+        kills, ended = count_kills(revoked)
     administers = WebPermission.ADMINISTER in visitor.may
-    return _build_item(STOP, "kills in force", count, "/kills" if administers else "")
+    page = "/kills" if administers and kills is not None else ""
+    yield _build_item(STOP, "kills in force", kills, page)
+    yield _build_item(STOP, "delegations ended by a kill", ended, page)
 
 
 ROUTES: tuple[WebRoute, ...] = (WebRoute("/", show_overview),)

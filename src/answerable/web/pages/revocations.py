@@ -14,6 +14,7 @@ from answerable.model.errors import AnswerableError
 from answerable.model.ids import AgentId
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.credential_revocation import revocation_effect
+from answerable.server.kills_in_force import group_kills
 from answerable.server.revocation_effects import describe_kill
 from answerable.server.revocation_list import RevocationNote
 from answerable.server.revocation_records import (
@@ -149,12 +150,12 @@ def show_kill(
 def list_revocations(
     cache: StoreCache, _visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
-    """List the revocations in force, and the records of recent ones."""
+    """List the kills in force with what ended by each, and the records of recent ones."""
     with cache.open_store() as store:
         said, total = read_revocation_records(store, _MAX_RECORDS)
     values = {
-        "killed": sorted(
-            RevocationService(cache.root, cache.config).list_revoked().items()
+        "killed": group_kills(
+            RevocationService(cache.root, cache.config).list_revoked()
         ),
         "total": total,
         "said": [{**msgspec.structs.asdict(s), "at": format_time(s.at)} for s in said],
