@@ -158,15 +158,37 @@ def build_plan(
     changes: Sequence[Mapping[str, Any]] = (),
     configuration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Build the JSON of `terraform show -json PLAN`."""
+    """Build the JSON of `terraform show -json PLAN`.
+
+    Args:
+        changes: Entries beside those of the listed resources.
+    """
+    states = [{each["address"]: each for each in side} for side in (before, after)]
+    listed = [
+        _build_change(*(state.get(address) for state in states))
+        for address in {**states[0], **states[1]}
+    ]
     return {
         "format_version": "1.2",
         "terraform_version": "1.13.0",
         "prior_state": {"values": {"root_module": {"resources": list(before)}}},
         "planned_values": {"root_module": {"resources": list(after)}},
-        "resource_changes": list(changes),
+        "resource_changes": [*listed, *changes],
         "configuration": configuration or {"root_module": {}},
     }
+
+
+def _build_change(
+    was: Mapping[str, Any] | None, will: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Build the entry of a resource in `resource_changes`."""
+    actions = ["no-op"] if was == will else ["update"]
+    if was is None or will is None:
+        actions = ["create"] if was is None else ["delete"]
+    known = {key: text for key, text in (will or was or {}).items() if key != "values"}
+    before, after = (each and each["values"] for each in (was, will))
+    change = {"actions": actions, "before": before, "after": after}
+    return {**known, "change": change}
 
 
 def _build_binding(role: str) -> dict[str, Any]:

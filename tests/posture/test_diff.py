@@ -146,6 +146,120 @@ def test_a_change_of_a_plan_that_is_not_evaluated_is_named(
     assert code == 3
 
 
+WHOLE = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    }
+)
+WIDE = build_resource(
+    "aws_iam_role_policy.wide", {"name": "w", "role": "data-reader", "policy": WHOLE}
+)
+
+
+def _cut_plan(part: str) -> dict[str, Any]:
+    """Return a plan that adds a policy, without one of its parts."""
+    base = build_role("s3:GetObject")
+    plan = build_plan(base, [*base, WIDE])
+    values = {"planned_values": base, "prior_state": base}
+    if part in values:
+        plan[part] = {"values": {"root_module": {"resources": values[part]}}}
+        plan[part] = plan[part]["values"] if part == "planned_values" else plan[part]
+    if part == "values":
+        plan["resource_changes"][-1]["change"]["after"] = None
+        plan["planned_values"]["root_module"]["resources"].pop()
+    if part == "entry":
+        plan["resource_changes"].pop()
+    if part in ("errored", "complete"):
+        plan |= {part: part == "errored"}
+    if part == "deferred_changes":
+        plan[part] = [{"reason": "x", "resource_change": plan["resource_changes"][-1]}]
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("planned_values", 1),
+        ("values", 3),
+        ("entry", 3),
+        ("errored", 3),
+        ("complete", 3),
+        ("deferred_changes", 3),
+    ],
+)
+def test_what_one_part_of_a_plan_lacks_is_not_silent(
+    part: str, expected: int, tmp_path: Path, diff: Diff
+) -> None:
+    words = ("--fail-on", "high") if expected == 1 else ()
+    code, items = diff(_write_plan(tmp_path, _cut_plan(part)), *words)
+    assert code == expected
+    changes = {each["change"] for each in items}
+    assert ("not-comparable" in changes) == (expected == 3)
+
+
+def test_a_resource_that_a_targeted_plan_leaves_out_is_not_removed(
+    tmp_path: Path, diff: Diff
+) -> None:
+    base = build_role("s3:GetObject")
+    plan = build_plan(base, base)
+    plan["planned_values"]["root_module"]["resources"].pop()
+    plan["resource_changes"].pop()
+    code, items = diff(_write_plan(tmp_path, plan))
+    assert [each["text"] for each in items] == [
+        "? source aws_iam_role_policy.read: changes, and is not evaluated"
+    ]
+    assert code == 3
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"role": "deployer", "policy_arn": "arn:aws:iam::aws:policy/IAMFullAccess"},
+        {"policy_arn": "arn:aws:iam::aws:policy/IAMFullAccess"},
+        {"role": "data-reader"},
+    ],
+)
+def test_an_attachment_to_what_no_resource_states_is_not_silent(
+    values: dict[str, str], tmp_path: Path, diff: Diff
+) -> None:
+    base = build_role("s3:GetObject")
+    added = build_resource("aws_iam_role_policy_attachment.x", values)
+    code, items = diff(_write_plan(tmp_path, build_plan(base, [*base, added])))
+    assert [(each["change"], each["subject"]) for each in items] == [
+        ("not-comparable", "aws_iam_role_policy_attachment.x")
+    ]
+    assert code == 3
+    same = build_plan([*base, added], [*base, added])
+    assert diff(_write_plan(tmp_path, same)) == (0, [])
+
+
+def test_an_attached_administrator_policy_adds_every_action(
+    tmp_path: Path, diff: Diff
+) -> None:
+    base = build_role("s3:GetObject")
+    values = {
+        "role": "data-reader",
+        "policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess",
+    }
+    added = build_resource("aws_iam_role_policy_attachment.x", values)
+    plan = build_plan(base, [*base, added])
+    code, items = diff(_write_plan(tmp_path, plan), "--fail-on", "high")
+    assert code == 1
+    assert any(each["after"] == "always" for each in items)
+
+
+def test_an_empty_folder_is_not_compared(tmp_path: Path, diff: Diff) -> None:
+    base, _ = write_checkouts(tmp_path, lambda files: None)
+    (tmp_path / "empty").mkdir()
+    for sides in (("empty", "empty"), ("base", "empty"), ("empty", "base")):
+        code, items = diff(*(tmp_path / each for each in sides))
+        assert code == 3
+        assert {each["change"] for each in items} == {"not-comparable"}
+    (base / "README.md").write_text("other\n")
+    assert diff(base, base) == (0, [])
+
+
 def test_a_binding_to_a_role_that_no_manifest_states_is_not_silent(
     tmp_path: Path, diff: Diff
 ) -> None:

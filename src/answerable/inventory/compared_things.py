@@ -20,9 +20,12 @@ class ComparedSide:
         pins: Digest of the approved tool definitions, by server.
         unread: Digests of the files that could not be read, by place; empty for a file
             that is missing or has no content that can be compared.
+        unresolved: Digests of the bindings and attachments to an identity, a role or a
+            policy that the side does not state, by name.
         uncompared: Changed things that are not evaluated.
         unevaluated: Digests of the files that state permissions in a language that is
             not evaluated, by place.
+        empty: Whether it is a folder without any file.
         scope: What it is if it holds a part of its accounts only: `a Terraform plan`.
     """
 
@@ -30,8 +33,10 @@ class ComparedSide:
     root: str = ""
     pins: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    unresolved: Mapping[str, str] = field(default_factory=dict)
     uncompared: tuple[str, ...] = ()
     scope: str = ""
+    empty: bool = False
     unevaluated: Mapping[str, str] = field(default_factory=dict)
 
     def shorten(self, text: str) -> str:
@@ -69,6 +74,13 @@ def list_changed_unread_files(
 ) -> tuple[str, ...]:
     """List the files that one side could not read, unless they are equal on both."""
     return _list_changed_places(before.unread, after.unread)
+
+
+def list_changed_unresolved_grants(
+    before: ComparedSide, after: ComparedSide
+) -> tuple[str, ...]:
+    """List the grants whose identity or permissions one side does not state."""
+    return _list_changed_places(before.unresolved, after.unresolved)
 
 
 def list_changed_unevaluated_files(

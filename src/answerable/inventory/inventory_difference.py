@@ -195,6 +195,7 @@ class _ReadSources:
         }
         self._unread = tuple(unread)
         self._scope = side.scope
+        self._empty = side.empty
 
     def has_counterpart(self, source: str, other: "_ReadSources") -> bool:
         """Return whether a source of the other side was read here under any name.
@@ -221,6 +222,8 @@ class _ReadSources:
         source, account = thing.source, thing.account
         if not source:
             return ""
+        if self._empty:
+            return "the other folder has no files"
         if self._scope and self._scope != other._scope:
             return f"{self._scope} lists only the resources that it manages"
         if account and account not in self.accounts[_name_connector(source)]:

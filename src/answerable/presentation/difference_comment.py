@@ -20,7 +20,8 @@ def format_difference_comment(document: Document, before: str, after: str) -> st
         if len(grave) != 1
         else "1 change adds access"
     )
-    lines = [MARKER, f"### Access: {title if grave else 'no change adds access'}", ""]
+    none = "no compared change adds access" if rest else "no change adds access"
+    lines = [MARKER, f"### Access: {title if grave else none}", ""]
     lines.append(
         f"{_quote_as_code(before)} compared with {_quote_as_code(after)}; {document.searched}."
     )

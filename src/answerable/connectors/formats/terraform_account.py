@@ -4,14 +4,14 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthor
 and the resource pages of both providers; see `terraform_plan`.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from answerable.connectors.formats.terraform_plan import (
-    NO_ACCOUNT,
-    JsonObject,
-    PlannedResource,
-)
+import msgspec
+
+from answerable.connectors.formats.terraform_changes import JsonObject
+from answerable.connectors.formats.terraform_plan import NO_ACCOUNT, PlannedResource
 
 _Details = dict[str, dict[str, dict[str, object]]]
 # Fields of the answer for each kind of principal: inline policies, list, id prefix.
@@ -28,6 +28,22 @@ _KUBERNETES_KINDS = {
     "service_account": "ServiceAccount",
 }
 _RBAC = "rbac.authorization.k8s.io/v1"
+# https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AdministratorAccess.html
+ADMINISTRATOR_POLICY: Mapping[str, object] = {
+    "Arn": "arn:aws:iam::aws:policy/AdministratorAccess",
+    "PolicyName": "AdministratorAccess",
+    "DefaultVersionId": "v1",
+    "PolicyVersionList": [
+        {
+            "VersionId": "v1",
+            "IsDefaultVersion": True,
+            "Document": {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+            },
+        }
+    ],
+}
 
 
 def find_planned_account(resources: Iterable[PlannedResource]) -> str:
@@ -42,20 +58,32 @@ def find_planned_account(resources: Iterable[PlannedResource]) -> str:
 
 def build_account_details(
     resources: Sequence[PlannedResource], account: str
-) -> JsonObject:
-    """Build the answer of get-account-authorization-details for planned resources."""
-    return _AccountDetails(resources, account).build()
+) -> tuple[JsonObject, Mapping[str, str]]:
+    """Build the answer of get-account-authorization-details for planned resources.
+
+    Returns:
+        The answer, and the resources that refer to a principal or a policy that no
+        resource states, by address, each with a digest of its values.
+    """
+    details = _AccountDetails(resources, account)
+    return details.build(), details.unresolved
 
 
 class _AccountDetails:
-    """Account details under construction."""
+    """Account details under construction.
+
+    Attributes:
+        unresolved: Digest of the values of each resource that refers to a principal or
+            a policy that no resource states, by address.
+    """
 
     def __init__(self, resources: Sequence[PlannedResource], account: str) -> None:
+        self.unresolved: dict[str, str] = {}
         self._resources = resources
         self._account = account
         self._by_address = {each.address: each for each in resources}
         self._found: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
-        self._policies: dict[str, dict[str, object]] = {}
+        self._policies: dict[str, Mapping[str, object]] = {}
 
     def build(self) -> JsonObject:
         """Add principals first, then what is attached to them."""
@@ -153,8 +181,7 @@ class _AccountDetails:
                 for entry in self._find_principals(kind, each, kind):
                     self._attach_policy(entry, each)
             elif each.type == "aws_iam_policy_attachment":
-                for entry in self._find_principals(kind, each, f"{kind}s"):
-                    self._attach_policy(entry, each)
+                self._attach_policy_to_list(kind, each)
         if each.type == "aws_iam_group_membership":
             self._add_members(
                 self._find_principals("user", each, "users"), each, "group"
@@ -163,6 +190,13 @@ class _AccountDetails:
             self._add_members(
                 self._find_principals("user", each, "user"), each, "groups"
             )
+
+    def _attach_policy_to_list(self, kind: str, each: PlannedResource) -> None:
+        """Attach a managed policy to all principals of a kind that a resource lists."""
+        name = f"{kind}s"
+        if each.values.get(name) or each.references.get(name):
+            for entry in self._find_principals(kind, each, name):
+                self._attach_policy(entry, each)
 
     def _add_members(
         self, users: Iterable[dict[str, object]], each: PlannedResource, name: str
@@ -183,7 +217,11 @@ class _AccountDetails:
             for one in self._yield_referenced_resources(each, "policy_arn")
             if one.type == "aws_iam_policy"
         ]
+        if not arns:
+            self._add_unresolved(each)
         for arn in arns:
+            if arn == ADMINISTRATOR_POLICY["Arn"]:
+                self._policies[arn] = ADMINISTRATOR_POLICY
             attached = {"PolicyArn": arn, "PolicyName": arn.rpartition("/")[2]}
             _append_to_list_field(entry, "AttachedManagedPolicies", attached)
 
@@ -196,7 +234,14 @@ class _AccountDetails:
             _get_resource_name(one)
             for one in self._yield_referenced_resources(each, name)
         ]
+        if not names or not {*names} <= {*self._found[kind]}:
+            self._add_unresolved(each)
         return [self._found[kind][one] for one in names if one in self._found[kind]]
+
+    def _add_unresolved(self, each: PlannedResource) -> None:
+        """Note a resource whose principal or policy no resource states."""
+        content = msgspec.json.encode([each.values, each.references], order="sorted")
+        self.unresolved[each.address] = hashlib.sha256(content).hexdigest()
 
     def _yield_referenced_resources(
         self, each: PlannedResource, name: str

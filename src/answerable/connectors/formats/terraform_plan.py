@@ -8,13 +8,19 @@ knows only after the apply is resolved by the references of its configuration.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import msgspec
 
+from answerable.connectors.formats.terraform_changes import (
+    JsonObject,
+    ResourceState,
+    complete_states,
+    get_nested_object,
+    iterate_objects,
+    list_resource_changes,
+)
 from answerable.model.errors import ParseError
 
-JsonObject = Mapping[str, object]
 NO_ACCOUNT = "000000000000"
 _VERSION = "1."
 # Types whose permissions are compared, by prefix of the provider.
@@ -27,7 +33,12 @@ AWS_TYPES = frozenset(
     )
 )
 # Words in the name of a type that may grant access without being compared.
-_ACCESS_WORDS = ("iam", "policy", "policies", "permission", "grant", "access", "role")
+_ACCESS_WORDS = frozenset(
+    str.split(
+        "iam policy policies permission permissions grant grants access role member "
+        "members membership binding assignment collaborator manifest helm"
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,8 @@ class TerraformPlan:
     """Resources of a plan, before and after it is applied.
 
     Attributes:
-        uncompared: Addresses with changes that may grant access and are not compared.
+        uncompared: Addresses with changes that may grant access and are not compared, and
+            parts of the plan that are missing.
     """
 
     before: tuple[PlannedResource, ...]
@@ -95,64 +107,83 @@ def parse_terraform_plan(data: bytes) -> TerraformPlan:
     if not version.startswith(_VERSION):
         raise ParseError(f"format_version {version[:20]!r} (expected {_VERSION}x)")
     references = dict(
-        _iterate_references(_get_nested_object(plan, "configuration", "root_module"))
+        _iterate_references(get_nested_object(plan, "configuration", "root_module"))
     )
-    prior = _get_nested_object(plan, "prior_state", "values", "root_module")
-    planned = _get_nested_object(plan, "planned_values", "root_module")
+    prior = get_nested_object(plan, "prior_state", "values", "root_module")
+    planned = get_nested_object(plan, "planned_values", "root_module")
+    changes = list_resource_changes(plan)
+    before, after, missing = complete_states(
+        dict(_iterate_resources(prior)), dict(_iterate_resources(planned)), changes
+    )
+    changed = (
+        each for each in changes if each.is_change and not _is_compared(each.type)
+    )
+    uncompared = {
+        each.address for each in (*missing, *changed) if _may_grant_access(each.type)
+    }
     return TerraformPlan(
-        tuple(_iterate_resources(prior, references)),
-        tuple(_iterate_resources(planned, references)),
-        tuple(sorted(set(_iterate_uncompared(plan.get("resource_changes"))))),
+        _build_resources(before, references),
+        _build_resources(after, references),
+        (*sorted(uncompared), *_list_missing_parts(plan)),
     )
 
 
-def _get_nested_object(holder: object, *names: str) -> JsonObject:
-    """Return a nested object; an empty one if there is none."""
-    for name in names:
-        holder = holder.get(name) if isinstance(holder, dict) else None
-    return cast("JsonObject", holder) if isinstance(holder, dict) else {}
+def _list_missing_parts(plan: JsonObject) -> Iterator[str]:
+    """Name the parts that a plan states as missing.
+
+    Source: https://developer.hashicorp.com/terraform/internals/json-format, `errored`,
+    `complete` and `deferred_changes`. `-target` also makes a plan incomplete.
+    """
+    if plan.get("errored") is True:
+        yield "resources of a plan that ended with an error"
+    elif plan.get("complete") is False:
+        yield "resources of a plan that is not complete"
+    if not isinstance(plan.get("resource_changes", []), list):
+        yield "resource_changes"
 
 
-def _list_objects(holder: JsonObject, name: str) -> list[JsonObject]:
-    """Return the objects of a list."""
-    value = holder.get(name)
-    items = value if isinstance(value, list) else []
-    return [each for each in items if isinstance(each, dict)]
-
-
-def _iterate_resources(
-    module: JsonObject, references: Mapping[str, Mapping[str, Sequence[str]]]
-) -> Iterator[PlannedResource]:
-    """Yield the managed resources of a module and of its child modules."""
-    for each in _list_objects(module, "resources"):
+def _iterate_resources(module: JsonObject) -> Iterator[tuple[str, ResourceState]]:
+    """Yield the managed resources of a module and of its child modules, by address."""
+    for each in iterate_objects(module, "resources"):
         values, address = each.get("values"), str(each.get("address", ""))
         if each.get("mode") == "managed" and isinstance(values, dict):
-            yield PlannedResource(
-                address,
-                str(each.get("type", "")),
-                values,
-                references.get(_drop_indexes(address), {}),
-            )
-    for child in _list_objects(module, "child_modules"):
-        yield from _iterate_resources(child, references)
+            yield address, ResourceState(str(each.get("type", "")), values)
+    for child in iterate_objects(module, "child_modules"):
+        yield from _iterate_resources(child)
+
+
+def _build_resources(
+    state: Mapping[str, ResourceState],
+    references: Mapping[str, Mapping[str, Sequence[str]]],
+) -> tuple[PlannedResource, ...]:
+    """Build the resources of a state, with what their values refer to."""
+    return tuple(
+        PlannedResource(
+            address,
+            each.type,
+            each.values,
+            references.get(_drop_indexes(address), {}),
+        )
+        for address, each in state.items()
+    )
 
 
 def _iterate_references(
     module: JsonObject, prefix: str = ""
 ) -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:
     """Yield the address of each configured resource, with what its values refer to."""
-    for each in _list_objects(module, "resources"):
+    for each in iterate_objects(module, "resources"):
         found: dict[str, list[str]] = {}
-        for name, value in _get_nested_object(each, "expressions").items():
+        for name, value in get_nested_object(each, "expressions").items():
             texts = value.get("references") if isinstance(value, dict) else None
             found[name] = [
                 prefix + ".".join(str(text).split(".")[:2])
                 for text in (texts if isinstance(texts, list) else ())
             ]
         yield prefix + str(each.get("address", "")), found
-    for name, call in _get_nested_object(module, "module_calls").items():
+    for name, call in get_nested_object(module, "module_calls").items():
         yield from _iterate_references(
-            _get_nested_object(call, "module"), f"{prefix}module.{name}."
+            get_nested_object(call, "module"), f"{prefix}module.{name}."
         )
 
 
@@ -168,13 +199,12 @@ def _drop_indexes(address: str) -> str:
     return "".join(parts)
 
 
-def _iterate_uncompared(changes: object) -> Iterator[str]:
-    """Yield the changed resources that may grant access and are not compared."""
-    for each in changes if isinstance(changes, list) else ():
-        kind = str(_get_nested_object(each).get("type", ""))
-        actions = _get_nested_object(each, "change").get("actions")
-        known = kind in AWS_TYPES or kind.startswith("kubernetes_")
-        changed = isinstance(actions, list) and not {"no-op", "read"} & set(actions)
-        words = kind.split("_")
-        if changed and not known and any(word in words for word in _ACCESS_WORDS):
-            yield str(_get_nested_object(each).get("address", kind))
+def _is_compared(kind: str) -> bool:
+    """Return whether the permissions of a type are compared."""
+    return kind in AWS_TYPES or kind.startswith("kubernetes_")
+
+
+def _may_grant_access(kind: str) -> bool:
+    """Return whether a type may grant access, by its name."""
+    account = kind.startswith("kubernetes_service_account")
+    return account or not _ACCESS_WORDS.isdisjoint(kind.split("_"))

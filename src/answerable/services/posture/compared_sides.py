@@ -3,8 +3,8 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -15,11 +15,13 @@ from answerable.connectors.aws.declaration import (
     build_whole_account_coverage,
 )
 from answerable.connectors.aws.parse import parse as parse_account
+from answerable.connectors.bounded_folder import BoundedFolder
 from answerable.connectors.formats.terraform_account import (
     build_account_details,
     build_kubernetes_objects,
     find_planned_account,
 )
+from answerable.connectors.formats.terraform_changes import JsonObject
 from answerable.connectors.formats.terraform_plan import (
     PlannedResource,
     parse_terraform_plan,
@@ -161,22 +163,27 @@ def _read_checkout(path: Path, context: SideContext, project: str) -> ComparedSi
         project=project,
         in_home=False,
     )
+    manifests = read_checkout(str(root), _CHECKOUT_CLUSTER, context.now)
+    # Other files of a checkout are no manifests that could not be read.
+    problems = tuple(e for e in manifests.problems if e.what != NO_KIND)
     syncs = [
         repo.sync(str(root), sync_context),
-        read_checkout(str(root), _CHECKOUT_CLUSTER, context.now),
+        replace(manifests, problems=problems),
     ]
     unread = {
         place: _digest_file(Path(root, place))
         for sync in syncs
         for problem in sync.problems
-        if problem.what != NO_KIND  # files of a checkout that are no manifests
         for place in [_POSITION.sub("", problem.place.removeprefix(f"{root}/"))]
     }
     inventory, unresolved = add_default_cluster_roles(_join_syncs(syncs, context.now))
+    files = BoundedFolder.open(str(root)).walk(lambda _: False)
     return ComparedSide(
         inventory,
         str(root),
-        unread={**unread, **unresolved},
+        empty=next(files, None) is None,
+        unread=unread,
+        unresolved=unresolved,
         unevaluated=digest_infrastructure_code(str(root)),
     )
 
@@ -201,24 +208,28 @@ def _read_plan(path: Path, context: SideContext, *, prior: bool) -> ComparedSide
         ) from None
     resources = plan.before if prior else plan.after
     account = find_planned_account((*plan.before, *plan.after))
-    syncs = [*_build_syncs(resources, account, path.name, context.now)]
+    details, unattached = build_account_details(resources, account)
+    syncs = [
+        _build_account_sync(details, account, path.name, context.now),
+        _build_cluster_sync(resources, path.name, context.now),
+    ]
     inventory, unresolved = add_default_cluster_roles(_join_syncs(syncs, context.now))
     return ComparedSide(
         inventory,
-        unread=unresolved,
+        unresolved={**unresolved, **unattached},
         uncompared=() if prior else plan.uncompared,
         scope=_PLAN,
     )
 
 
-def _build_syncs(
-    resources: Sequence[PlannedResource], account: str, place: str, now: int
-) -> Iterator[Sync]:
-    """Yield the syncs of the AWS and of the Kubernetes resources of a plan."""
+def _build_account_sync(
+    details: JsonObject, account: str, place: str, now: int
+) -> Sync:
+    """Build the sync of the AWS resources of a plan."""
     source = "aws:terraform plan"
-    details = msgspec.json.encode(build_account_details(resources, account))
-    parsed = parse_account(details, source=source, place=place, now=now)
-    yield Sync(
+    encoded = msgspec.json.encode(details)
+    parsed = parse_account(encoded, source=source, place=place, now=now)
+    return Sync(
         source,
         "aws",
         now,
@@ -227,13 +238,19 @@ def _build_syncs(
         collected=COLLECTS,
         held=build_whole_account_coverage({account}),
     )
+
+
+def _build_cluster_sync(
+    resources: Sequence[PlannedResource], place: str, now: int
+) -> Sync:
+    """Build the sync of the Kubernetes resources of a plan."""
     objects = list(build_kubernetes_objects(resources))
     builder = ClusterBuilder(name=_CHECKOUT_CLUSTER, default_namespace="default")
     source = "k8s:terraform plan"
     listed = {"apiVersion": "v1", "kind": "List", "items": objects}
     text = msgspec.json.encode(listed).decode()
     cluster = parse_cluster([(place, text)], builder, _CHECKOUT_CLUSTER, source, now)
-    yield build_sync(source, cluster, (), cluster.problems, now)
+    return build_sync(source, cluster, (), cluster.problems, now)
 
 
 def _join_syncs(syncs: Sequence[Sync], now: int) -> Inventory:

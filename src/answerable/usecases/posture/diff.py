@@ -8,6 +8,7 @@ from answerable.inventory.compared_things import (
     ComparedSide,
     list_changed_unevaluated_files,
     list_changed_unread_files,
+    list_changed_unresolved_grants,
 )
 from answerable.inventory.inventory_difference import (
     ChangeDirection,
@@ -39,6 +40,7 @@ from answerable.services.reach.platform_registry import PLATFORMS
 _SEVERITIES = ("critical", "high", "medium", "low", NOTHING_ADDED)
 _MOST_ADDED = 100  # added identities whose permissions are listed
 _BY_PLAN = "may state permissions; only a Terraform plan is evaluated"
+_NOT_STATED = "its identity, role or policy is not stated here"
 _GAINS = ("appears", "stronger")
 _CHANGES = {
     "appears": ChangeDirection.ADDED,
@@ -87,14 +89,21 @@ def compare_sides(
     items = [_build_inventory_item(*same) for same in grouped.values()]
     unread = list_changed_unread_files(before, after)
     items += [_build_unread_item(each, "could not be read") for each in unread]
+    unresolved = list_changed_unresolved_grants(before, after)
+    items += [_build_unread_item(each, _NOT_STATED) for each in unresolved]
     unevaluated = list_changed_unevaluated_files(before, after)
     items += [_build_unread_item(each, _BY_PLAN) for each in unevaluated]
     uncompared = dict.fromkeys((*before.uncompared, *after.uncompared))
     items += [
         _build_unread_item(each, "changes, and is not evaluated") for each in uncompared
     ]
+    items += [
+        _build_unread_item(name, "the folder has no files, so nothing is compared")
+        for name, side in (("BEFORE", before), ("AFTER", after))
+        if side.empty
+    ]
     one_sided = _OneSidedIdentities.of(listed)
-    for platform in PLATFORMS:
+    for platform in () if before.empty or after.empty else PLATFORMS:
         items += _compare_permissions(platform, before, after, one_sided, now)
     items = [each for each in items if _is_listed(each, kind)]
     items.sort(key=_get_sort_key)
