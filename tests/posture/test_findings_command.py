@@ -41,8 +41,28 @@ def test_fail_on_exits_1_at_its_severity(findings: Findings, tmp_path: Path) -> 
         f"repo:{write(tmp_path / 'work', FILES)}", words=("--fail-on", "high")
     )
     assert code == 1
-    code, _ = findings(words=("--fail-on", "critical", "--platform", "github"))
+    code, _ = findings(words=("--fail-on", "critical", "--platform", "repo"))
     assert code == 0
+
+
+@pytest.mark.parametrize("words", [("--platform", "aws"), ("--platform", "gateway")])
+def test_fail_on_is_undecided_for_a_platform_without_data(
+    words: tuple[str, ...], findings: Findings, tmp_path: Path
+) -> None:
+    root = write(tmp_path / "work", FILES)
+    code, _ = findings(f"repo:{root}", words=("--fail-on", "critical", *words))
+    assert code == 3
+    assert findings(words=("--fail-on", "critical", "--allow-partial", *words))[0] == 3
+
+
+def test_fail_on_is_undecided_without_data_of_any_platform(
+    findings: Findings, tmp_path: Path
+) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("email,status\nana@corp.example,active\n")
+    code, items = findings(f"people:{people}", words=("--fail-on", "low"))
+    assert code == 3
+    assert {each["state"] for each in items} == {"not-evaluated"}
 
 
 def test_an_id_survives_line_moves_and_new_neighbours(

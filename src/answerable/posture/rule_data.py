@@ -1,5 +1,7 @@
 """Data that rules need, with the sources that have it."""
 
+from collections.abc import Mapping
+
 from answerable.posture.facts import GATEWAY_POLICIES
 from answerable.posture.rule import RequiredData
 
@@ -51,3 +53,14 @@ GATEWAY = RequiredData(
     "policies of the gateway, and the tool definitions that it pinned",
     (("gateway", (GATEWAY_POLICIES,), "config:FILE"),),
 )
+# Kinds of data or connectors of which one is enough to evaluate a rule of a platform.
+DATA_OF_PLATFORM: Mapping[str, tuple[str, ...]] = {
+    "home": ("home",),
+    "repo": ("repo",),
+    "aws": ("identity-policies", "access-keys"),
+    "kubernetes": ("k8s",),
+    "github": ("github",),
+    "gcp": ("gcp",),
+    "postgres": ("pg",),
+    "gateway": (GATEWAY_POLICIES,),
+}

@@ -9,9 +9,10 @@ from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
-from answerable.posture.facts import ArgumentLimit
+from answerable.posture.facts import GATEWAY_POLICIES, ArgumentLimit
 from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.posture.rule_catalogue import RULES
+from answerable.posture.rule_data import DATA_OF_PLATFORM
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.posture.finding_documents import (
     FindingItems,
@@ -89,8 +90,38 @@ def list_findings(
     if owner and not found:
         resolve_entity_by_name(inventory, person, ("person",))
     document = build_findings_document(inventory, found, now=now)
-    failed = bool(fail_on) and found.has_open_finding(fail_on)
-    return replace(document, failed=failed, note=unused)
+    if not fail_on:
+        return replace(document, note=unused)
+    undecided = _explain_missing_platform(inventory, platform, argument_limits)
+    uncertain = f"warning: --fail-on is not certain: {undecided}" if undecided else ""
+    return replace(
+        document,
+        failed=found.has_open_finding(fail_on),
+        undecided=undecided,
+        note="; ".join(filter(None, (unused, uncertain))),
+    )
+
+
+def _explain_missing_platform(
+    inventory: Inventory,
+    platform: str,
+    argument_limits: Sequence[ArgumentLimit] | None,
+) -> str:
+    """Return why no rule could find anything; empty if a rule was evaluated.
+
+    Args:
+        platform: The only platform; empty for all.
+    """
+    collected = {word for each in inventory.coverage for word in each.collected}
+    collected |= {each.connector for each in inventory.coverage}
+    if argument_limits is not None:
+        collected.add(GATEWAY_POLICIES)
+    asked = (platform,) if platform else tuple(DATA_OF_PLATFORM)
+    if any(not collected.isdisjoint(DATA_OF_PLATFORM[each]) for each in asked):
+        return ""
+    if platform == "gateway":
+        return "the configuration of the gateway was not read; name it with --config"
+    return f"{platform} was not scanned" if platform else "nothing was scanned"
 
 
 def _describe_unused_entries(
