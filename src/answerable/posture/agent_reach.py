@@ -54,7 +54,12 @@ def has_write_token(entity: AgentEntity) -> bool:
     if entity.agent.kind != WORKFLOW:
         return False
     permissions = dict(entity.agent.facts).get("permissions", "")
-    scopes = [each.rpartition(":")[2].strip() for each in permissions.split(",")]
+    # `id-token: write` requests a token for other platforms, and writes nothing here.
+    scopes = [
+        each.rpartition(":")[2].strip()
+        for each in permissions.split(",")
+        if each.partition(":")[0].strip() != "id-token"
+    ]
     # GitHub's default can be write; without a statement it is not known to be read.
     return permissions in ("", "not stated") or any(e in _WRITE_SCOPES for e in scopes)
 

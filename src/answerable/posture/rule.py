@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from answerable.model import google_cloud_ids
@@ -34,12 +34,34 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueEdit:
+    """Edit of one member of the file at the place of a finding.
+
+    Attributes:
+        member: Key in the object at the place, or at the root of the file.
+        replaced: New text of a value by its old one; also of the values of an object.
+        kept: Keys of an object whose values stay.
+        missing: Value that is added if there is no such member.
+    """
+
+    member: str
+    replaced: Mapping[str, str]
+    kept: tuple[str, ...]
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fix:
-    """Repair of a finding: in words, as a command, as an edit."""
+    """Repair of a finding: in words, as a command, as an edit.
+
+    Attributes:
+        diff: Edit as lines; if the file can be read, `edit` is shown instead.
+    """
 
     text: str
     command: str = ""
     diff: str = ""
+    edit: ValueEdit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,18 @@ from answerable.model.documents.finding import (
     BreaksItem,
     FindingEvidenceItem,
     FindingItem,
+    FixItem,
 )
 from answerable.model.inventory import Inventory
 from answerable.posture.facts import NoLogs, UseView
 from answerable.posture.reviews import NO_REVIEWS, FindingReviews
-from answerable.posture.rule import Evidence, Finding, NotEvaluated
+from answerable.posture.rule import (
+    Evidence,
+    Finding,
+    NotEvaluated,
+    ValueEdit,
+    get_place_in_source,
+)
 from answerable.posture.rule_catalogue import RULES_BY_ID
 from answerable.posture.rule_engine import Posture
 from answerable.presentation.inventory_items import (
@@ -21,6 +28,7 @@ from answerable.presentation.inventory_items import (
 )
 
 LineFinder = Callable[[str], int | None]
+DiffBuilder = Callable[[str, str, ValueEdit], str]
 NotKnown = Literal["not-known"]
 
 
@@ -29,12 +37,18 @@ def find_no_line(place: str) -> int | None:
     return None
 
 
+def build_no_diff(place: str, path: str, edit: ValueEdit) -> str:
+    """Return no diff: the file is not read."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class FindingContext:
     """Data that items of one snapshot share.
 
     Attributes:
         find_line: Returns the line of a place; None if it is not known.
+        build_diff: Returns the edit of the file at a place; empty if it is not known.
         use: Logged use of identities.
         reviews: Reviewed suppressions and assignments.
         now: UTC nanoseconds, at which suppressions may have ended.
@@ -43,6 +57,7 @@ class FindingContext:
     inventory: Inventory
     posture: Posture
     find_line: LineFinder = find_no_line
+    build_diff: DiffBuilder = build_no_diff
     use: UseView = field(default_factory=NoLogs)
     reviews: FindingReviews = NO_REVIEWS
     now: int = 0
@@ -73,11 +88,7 @@ def build_finding_item(finding: Finding, context: FindingContext) -> FindingItem
             _build_evidence_item(each, context.find_line) for each in finding.evidence
         ],
         "path": list(finding.path),
-        "fix": {
-            "text": finding.fix.text,
-            "command": finding.fix.command,
-            "diff": finding.fix.diff,
-        },
+        "fix": _build_fix_item(finding, context),
         "breaks": _build_breaks_item(context.use, finding.identity),
         "owasp": list(rule.owasp),
         "page": rule.page,
@@ -98,6 +109,15 @@ def build_finding_item(finding: Finding, context: FindingContext) -> FindingItem
             "signed": suppressed.digest or None,
         }
     return item
+
+
+def _build_fix_item(finding: Finding, context: FindingContext) -> FixItem:
+    """Build the repair, with the edit of the file itself if it can be read."""
+    fix, place, diff = finding.fix, finding.place, ""
+    if fix.edit is not None:
+        path = get_place_in_source(place, finding.evidence[0].source)
+        diff = context.build_diff(place, path.partition("#")[0], fix.edit)
+    return {"text": fix.text, "command": fix.command, "diff": diff or fix.diff}
 
 
 def _build_breaks_item(use: UseView, identity: str) -> BreaksItem | NotKnown:

@@ -27,6 +27,7 @@ from answerable.posture.rule import (
     get_platform_of_identity,
     get_platform_of_source,
 )
+from answerable.posture.rules.workflow_fixes import build_outsider_fix
 from answerable.posture.severity import ReachLevel, SeverityFacts, Trigger
 
 _NO_BYPASS = (
@@ -95,7 +96,8 @@ def _build_shell_finding(facts: PostureFacts, found: list[AgentEntity]) -> Findi
 def find_outsider_triggered_agents(facts: PostureFacts) -> Iterator[RuleResult]:
     """Find workflow agents that outsiders start, with secrets or a write token."""
     for entity in facts.inventory.agents.values():
-        events = dict(entity.agent.facts).get("outsider-events", "")
+        stated = dict(entity.agent.facts)
+        events = stated.get("outsider-events", "")
         if not events:
             continue
         holds = []
@@ -122,12 +124,11 @@ def find_outsider_triggered_agents(facts: PostureFacts) -> Iterator[RuleResult]:
                 build_evidence(f"events: {events}", seen, entity.agent.place),
                 _build_reach_evidence(entity, reach),
             ),
-            fix=Fix(
-                "Start the job only for members (`if: github.event.comment."
-                "author_association == 'MEMBER'`), and give its token read permissions.",
-                diff="-  contents: write\n+  contents: read\n"
-                if has_write_token(entity)
-                else "",
+            fix=build_outsider_fix(
+                events.split(", "),
+                stated.get("events", "").split(", "),
+                stated.get("permissions", ""),
+                writes=has_write_token(entity),
             ),
             identity=next((each for each in entity.identities), ""),
             covers=(("untrusted-input-to-effect", entity.agent.id),),

@@ -31,7 +31,7 @@ class LineIndex:
     def find_line(self, place: str) -> int | None:
         """Return the line of a place; None if the file or the member is gone."""
         file, _, pointer = place.partition("#")
-        text = self._read_small_file(file)
+        text = self.read_small_file(file)
         tokens = [
             each.replace("~1", "/").replace("~0", "~") for each in pointer.split("/")
         ]
@@ -45,7 +45,7 @@ class LineIndex:
             at = _find_assignment(text, tokens)
         return None if at is None else text.count("\n", 0, at) + 1
 
-    def _read_small_file(self, file: str) -> str:
+    def read_small_file(self, file: str) -> str:
         """Read a small regular file; empty if it cannot be read."""
         if file not in self._texts:
             path, text = Path(file), ""
@@ -57,15 +57,19 @@ class LineIndex:
             self._texts[file] = text
         return self._texts[file]
 
-    def _find_in_tree(self, file: str, text: str, tokens: list[str]) -> int | None:
-        """Find the offset of a member in a document; None if there is none."""
+    def parse_spans(self, file: str, text: str) -> SpanNode | None:
+        """Parse the spans of a file; None if it is no document."""
         if file not in self._trees:
             form = _FORMATS.get(Path(file).suffix)
             try:
                 self._trees[file] = scan_spans(text, form) if form else None
             except (AnswerableError, ValueError, IndexError, KeyError):
                 self._trees[file] = None
-        node, at = self._trees[file], None
+        return self._trees[file]
+
+    def _find_in_tree(self, file: str, text: str, tokens: list[str]) -> int | None:
+        """Find the offset of a member in a document; None if there is none."""
+        node, at = self.parse_spans(file, text), None
         for token in tokens:
             member = node.members.get(token) if node is not None else None
             if member is None:

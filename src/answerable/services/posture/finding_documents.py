@@ -5,6 +5,7 @@ The command, the report, the exports and the web page use these items alone.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import overload
 
 from answerable.inventory.sync_join import assess_owners_at_time
@@ -28,6 +29,7 @@ from answerable.reach.aws.condition_keys.key_classification import (
     classify_condition_key,
 )
 from answerable.services.posture.evidence_lines import LineIndex
+from answerable.services.posture.fix_diffs import build_fix_diff
 from answerable.services.posture.granted_action_use import GrantedActionUseView
 from answerable.services.posture.logged_use import LoggedUse
 from answerable.services.posture.reach_view import SnapshotReach
@@ -130,10 +132,12 @@ def compute_findings(
         posture.findings.values(),
         key=lambda each: reviews.get_suppression(each.id, now) is not None,
     )
+    lines = LineIndex()
     context = FindingContext(
         inventory,
         posture,
-        find_line=LineIndex().find_line,
+        find_line=lines.find_line,
+        build_diff=partial(build_fix_diff, lines),
         use=use or NoLogs(),
         reviews=reviews,
         now=now,
