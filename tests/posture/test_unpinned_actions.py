@@ -10,11 +10,10 @@ from answerable.model.agent import NO_ACTIONS, UNPINNED_ACTIONS
 from answerable.model.inventory import AgentEntity
 from answerable.posture.rule import Finding, NotEvaluated, RuleResult
 from answerable.posture.rules.actions import find_unpinned_actions
+from tests.posture.conftest import Diff
 from tests.posture.pull_requests import Files, write_checkouts
-from tests.posture.test_diff import Diff, diff
 from tests.posture.test_rules import AGENT, agent, facts
 
-__all__ = ["diff"]  # the fixture
 COMMIT = "08c6903cd8c0fde910a37f88322edcfb5dd907a8"
 DIGEST = "sha256:" + "0" * 64
 
