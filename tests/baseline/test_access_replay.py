@@ -222,6 +222,10 @@ def test_a_log_without_an_earlier_part_is_refused(
     for start in ("2020-01-01", "1970-01-01"):
         assert main(["replay", "--learn-until", start, *store]) == 2
         assert f"no record is before {start}" in capsys.readouterr().err
+    capsys.readouterr()
+    for window in ("--since=2999-01-01", "--until=2001-01-01"):
+        assert main(["replay", window, *store]) == 2
+        assert "hint: the log has calls from " in capsys.readouterr().err
     for text in ("delete", "s3:\x1b[31m*"):
         assert main(["replay", "--indicator", text, *store]) == 2
         assert "not an indicator" in capsys.readouterr().err

@@ -181,6 +181,20 @@ def test_a_pattern_that_the_target_cannot_say_is_omitted_instead_of_widened() ->
         [learned], ExportTarget.AWS_POLICY, any_resource=("sqs:SendMessage",)
     )
     assert "sqs:SendMessage" in wide.documents[0].text
+    # A resource that logs name is kept, and so is the limit of a signed IAM write.
+    narrow = profile(
+        "s3:GetObject",
+        "iam:PutUserPolicy",
+        entities=(("s3:GetObject", arn("arn:aws:s3:::b/k")),),
+    )
+    exported = export_profiles(
+        [narrow],
+        ExportTarget.AWS_POLICY,
+        is_signed=True,
+        any_resource=("s3:GetObject", "iam:PutUserPolicy"),
+    )
+    (statement,) = json.loads(exported.documents[0].text)["Statement"]
+    assert statement["Resource"] == "arn:aws:s3:::b/k"
 
 
 def test_a_bucket_is_no_resource_of_an_object_action() -> None:

@@ -68,3 +68,36 @@ def test_an_unknown_identity_is_refused_with_the_next_step(run, tmp_path) -> Non
     )
     assert code == 2
     assert "hint: ingest an audit log" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("iam:*", "no action of the profile that lacks a resource has this name"),
+        ("*", "no action of the profile that lacks a resource has this name"),
+        ("s3:GetObject", "these lack a resource: sqs:SendMessage"),
+        ("iam:createuser", "grants further permissions"),
+    ],
+)
+def test_only_a_named_action_without_a_resource_is_allowed_on_all(
+    run, tmp_path, name: str, message: str
+) -> None:
+    trail = write_trail(
+        tmp_path / "trail",
+        [
+            build_record(1, "s3:GetObject", OBJECT),
+            build_record(2, "sqs:SendMessage"),
+            build_record(3, "iam:CreateUser"),
+        ],
+    )
+    assert run("ingest", f"cloudtrail:{trail}")[0] == 0
+    assert run("baseline", "learn", "r", "--cloud", "--identity", ROLE)[0] == 0
+    export = ("baseline", "export", "r", "--to", "aws-policy", "--any-resource")
+    code, out, err = run(*export, name)
+    assert (code, out) == (2, "")
+    assert message in err
+    _, out, _ = run(*export, "sqs:sendmessage")
+    allowed = {
+        each["Action"]: each["Resource"] for each in json.loads(out)["Statement"]
+    }
+    assert allowed == {"s3:GetObject": OBJECT, "sqs:SendMessage": "*"}

@@ -236,6 +236,12 @@ def test_an_identity_that_no_log_names_is_refused(tmp_path, capsys, derive) -> N
     store = str(tmp_path / "store")
     assert main(["--store", store, "least-privilege", f"{ROLE}-2"]) == 2
     assert "no log shows a successful call of" in capsys.readouterr().err
+    for words, hint in (
+        ((ROLE.replace("reporter", "*"),), "name one identity by its ARN"),
+        ((ROLE, "--since", "1h"), "the log has calls of it from "),
+    ):
+        assert main(["--store", store, "least-privilege", *words]) == 2
+        assert hint in capsys.readouterr().err
     # A bare name is that of a scanned identity; an id may be known by the log alone.
     named = ["--store", store, "least-privilege"]
     assert main([*named, ROLE.rpartition("/")[2], "-o", "json"]) == 0

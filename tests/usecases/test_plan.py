@@ -99,7 +99,7 @@ def test_a_key_without_a_recorded_call_has_no_known_proof(plan) -> None:
     assert code == 3
     assert {p["verdict"] for p in item["proofs"]} == {"not-known"}
     code, item = plan(others, "status", last_used=1)
-    assert (code, item["proofs"]) == (0, [])
+    assert (code, item["use"], item["proofs"]) == (0, "in-use", [])
 
 
 def test_a_key_gets_a_role_with_its_least_privilege_and_both_proofs(plan) -> None:
@@ -156,7 +156,8 @@ def test_a_use_that_only_the_scan_shows_is_no_silence(plan) -> None:
 def test_without_a_log_the_use_is_not_known(plan) -> None:
     other = build_record(1, "s3:GetObject", OBJECT)
     other["recipientAccountId"] = "444455556666"
-    assert plan([other], "status", last_used=90)[1]["use"] == "not-known"
+    code, item = plan([other], "status", last_used=90)
+    assert (code, item["use"]) == (3, "not-known")
 
 
 @pytest.mark.parametrize("subject", ["", " ", "repo:\x1b[31m", "a\u202eb", "x" * 256])

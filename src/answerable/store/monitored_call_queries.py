@@ -121,6 +121,29 @@ def find_events_of_identity(
     ]
 
 
+def read_successful_call_span(
+    store: "EvidenceStore", identity: str = ""
+) -> tuple[int, int] | None:
+    """Read the times of the first and the last successful call in platform logs.
+
+    Args:
+        store: The evidence store.
+        identity: Identity as spelled in events; empty for all.
+
+    Returns:
+        UTC nanoseconds; None if no log has such a call.
+    """
+    query = (
+        "SELECT min(e.event_time), max(e.event_time) FROM skimmed e "
+        "WHERE e.written_by = 'platform' AND e.outcome = 'success' AND e.action <> ''"
+    )
+    values = [identity] if identity else []
+    if identity:
+        query += " AND e.identity = ?"
+    ((first, last),) = store.run_query(query, values)
+    return (cast("int", first), cast("int", last)) if first is not None else None
+
+
 def find_platform_events(
     store: "EvidenceStore", *, since: int, until: int
 ) -> list[AuditEvent]:

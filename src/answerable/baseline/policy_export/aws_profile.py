@@ -40,7 +40,7 @@ class AwsProfileCompiler:
         catalogue: Actions of all services that the profile names.
         actions_of_call: IAM actions of logged calls that have another name or several.
         is_signed: Whether the owner signed the profile; privileged actions need it.
-        any_resource: Actions that a person allows on every resource.
+        any_resource: Actions that a person allows on every resource if none is known.
     """
 
     profile: BaselineProfile
@@ -90,7 +90,7 @@ class AwsProfileCompiler:
     ) -> Iterator[Statement]:
         """Yield the statement of one action on its learned resources."""
         name = str(action)
-        if action.takes_only_wildcard_resource or name in self.any_resource:
+        if action.takes_only_wildcard_resource:
             yield build_allow_statement([name], [ANY_RESOURCE])
             return
         resources: set[str] = set()
@@ -107,6 +107,8 @@ class AwsProfileCompiler:
                 resources.add(resource)
         if resources:
             yield build_allow_statement([name], sorted(resources))
+        elif name in self.any_resource and not is_privileged_action(action):
+            yield build_allow_statement([name], [ANY_RESOURCE])
         else:
             text = f"{', '.join(action.resource_types)}"
             self._record_omitted_clause(

@@ -28,7 +28,7 @@ _TARGETS = (
 
 
 @click.command(cls=AppCommand, short_help="Check cloud events for new behavior.")
-@click.argument("identity", metavar="IDENTITY", default="")
+@click.argument("identity", metavar="[IDENTITY]", default="")
 @click.option(
     "--since",
     default="7d",
@@ -52,21 +52,27 @@ def check(
 ) -> None:
     """List recent actions of IDENTITY that it had not used in the 90 days before.
 
-    Reads the ingested events of platforms (`ingest cloudtrail:PATH`).
+    Reads the ingested events of platforms (`ingest cloudtrail:PATH`). The exit code is
+    3 if the log ends before --since.
 
     With --deployed, lists the differences between the permissions of the newest scan
-    and the signed profiles: all profiles, or the profiles of an agent or IDENTITY. The
-    exit code is 1 if they differ, and 3 if permissions are not known.
+    and the signed profiles: all profiles, or the profiles of IDENTITY, which may also be
+    an agent. The exit code is 1 if they differ, and 3 if permissions are not known.
     """
     if deployed:
         _check_deployed(settings, identity, config)
         return
     from answerable.usecases.baseline import check_events as flow
 
-    if not identity or config:
+    if not identity:
         raise UsageError(
-            "IDENTITY is missing" if not identity else "--config requires --deployed",
-            "answerable baseline check --help",
+            "IDENTITY is missing",
+            "name an identity as events do, e.g. the ARN of a role; or compare signed "
+            "profiles: answerable baseline check --deployed",
+        )
+    if config:
+        raise UsageError(
+            "--config requires --deployed", "answerable baseline check --help"
         )
     with open_session(settings) as session:
         document = flow.check_identity_events(

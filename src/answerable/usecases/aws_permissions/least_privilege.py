@@ -33,6 +33,7 @@ from answerable.services.posture.replacement_roles import (
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.reach.least_privilege import LeastPrivilege, derive_policy
 from answerable.services.reach.replaced_policies import FAILS, NOT_KNOWN
+from answerable.store.monitored_call_queries import read_successful_call_span
 from answerable.store.store import EvidenceStore
 
 
@@ -77,11 +78,7 @@ def derive_least_privilege(
         store, inventory, identity, since=since, now=now, target=target
     )
     if found is None:
-        raise UsageError(
-            f"no log shows a successful call of {identity} since {format_time(since)}",
-            "ingest a log (answerable ingest cloudtrail:PATH), or name an earlier "
-            "--since; identities are named by their ARN",
-        )
+        raise _build_no_calls_error(store, identity, since, "cloudtrail:PATH")
     policy = found.policy
     trail = read_log_coverage(store, load_catalogue())
     item = _build_item(identity, found, trail)
@@ -104,6 +101,26 @@ def _resolve_identity(inventory: Inventory, text: str) -> str:
     return text if is_id else resolve_entity_by_name(inventory, text, ("identity",))
 
 
+def _build_no_calls_error(
+    store: EvidenceStore, identity: str, since: int, logs: str
+) -> UsageError:
+    """Build the error about an identity without a successful call since a time."""
+    span = read_successful_call_span(store, identity)
+    hint = f"ingest a log (answerable ingest {logs})"
+    if identity.startswith("arn:") and set("*?") & set(identity):
+        hint = "name one identity by its ARN, not a pattern"
+    elif span is not None:
+        hint = (
+            f"the log has calls of it from {format_time(span[0])} to "
+            f"{format_time(span[1])}: name an earlier --since"
+        )
+    elif identity.startswith("arn:"):
+        hint += "; identities are named by the ARN of a role or user, as in events"
+    return UsageError(
+        f"no log shows a successful call of {identity} since {format_time(since)}", hint
+    )
+
+
 def _derive_other_platform(
     store: EvidenceStore, inventory: Inventory, identity: str, since: int, now: int
 ) -> Document:
@@ -114,11 +131,8 @@ def _derive_other_platform(
     """
     role = derive_role(store, inventory, identity, since=since, now=now)
     if not role.has_calls:
-        raise UsageError(
-            f"no log shows a successful call of {identity} since {format_time(since)}",
-            "ingest a log (answerable ingest gcp-audit:PATH or k8s-audit:PATH), or name "
-            "an earlier --since",
-        )
+        logs = "gcp-audit:PATH or k8s-audit:PATH"
+        raise _build_no_calls_error(store, identity, since, logs)
     policy = role.policy
     proofs = role.list_proof_items()
     verdicts = {each["verdict"] for each in proofs}

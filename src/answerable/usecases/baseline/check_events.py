@@ -46,10 +46,15 @@ def check_identity_events(
     events = find_events_of_identity(store, identity, since=since - WINDOW, until=now)
     before = [each for each in events if each.event_time < since]
     if not before:
+        hint = "ingest an earlier audit log: answerable ingest cloudtrail:PATH"
+        if events:
+            hint += f", or name a --since after {format_time(events[0].event_time)}"
+        elif ":" not in identity and "@" not in identity:
+            hint = "identities are named as in events, e.g. by the ARN of a role"
         raise UsageError(
-            f"the store has no earlier event of {identity} for comparison",
-            "ingest an earlier audit log (answerable ingest cloudtrail:PATH); "
-            "identities are named by their ARN, as in events",
+            f"the store has no event of {identity} in the 90 days before "
+            f"{format_time(since)}",
+            hint,
         )
     profile = learn_from_events(before, identity, since)
     items = list(_list_unlearned_behaviour(events, profile, since))

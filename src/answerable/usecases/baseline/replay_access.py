@@ -27,7 +27,10 @@ from answerable.services.baseline.cloud_profiles import (
     convert_event_to_observed_call,
     learn_from_events,
 )
-from answerable.store.monitored_call_queries import find_platform_events
+from answerable.store.monitored_call_queries import (
+    find_platform_events,
+    read_successful_call_span,
+)
 from answerable.store.store import EvidenceStore
 
 _MINUTE = 60
@@ -66,9 +69,12 @@ def replay_access(store: EvidenceStore, query: ReplayQuery) -> Document:
     events = find_platform_events(store, since=query.since, until=query.until)
     judged = [e for e in events if e.outcome is EventOutcome.SUCCESS and e.action]
     if not judged:
+        hint = "ingest an audit log: answerable ingest cloudtrail:PATH"
+        if (span := read_successful_call_span(store)) is not None:
+            begin, end = map(format_time, span)
+            hint = f"the log has calls from {begin} to {end}: --since TIME --until TIME"
         raise UsageError(
-            "the store has no record of a successful call in that time",
-            "ingest an audit log: answerable ingest cloudtrail:PATH",
+            "the store has no record of a successful call in that time", hint
         )
     first, last = judged[0].event_time, judged[-1].event_time
     split = (first + last) // 2 if query.learn_until is None else query.learn_until

@@ -113,12 +113,16 @@ def plan_replacements(
     undecided = "" if inventory.at else "nothing was scanned"
     if replaced_policies.NOT_KNOWN in verdicts:
         undecided = "data for a proof is missing"
+    open_uses = sum(each["use"] == NOT_KNOWN for each in items)
+    if open_uses and not options.with_policy:
+        undecided = f"the use of {open_uses} of {len(items)} credentials is not known"
     return Document(
         "plan",
         items,
         coverage,
         failed=replaced_policies.FAILS in verdicts,
         undecided=undecided,
+        note=f"warning: {undecided}" if open_uses and not options.with_policy else "",
     )
 
 
