@@ -26,6 +26,7 @@ from answerable.store.investigation_queries import (
     EventAlternative,
     InvestigationFilter,
     count_events_matching,
+    find_and_count_newest_events,
     find_newest_events,
 )
 from answerable.store.lineage_facts import read_lineage_facts, read_sign_ins
@@ -35,7 +36,7 @@ from answerable.store.lineage_facts_of_keys import (
 )
 from answerable.store.retention import apply_retention
 from answerable.store.segment_catalogue import SegmentCatalogue
-from answerable.store.segment_scope import NO_SEGMENTS, SegmentScope
+from answerable.store.segment_scope import NO_SEGMENTS, SearchWindow, SegmentScope
 from answerable.store.segment_statistics import (
     SegmentStatistics,
     compute_statistics,
@@ -126,7 +127,7 @@ def without_catalogue() -> Iterator[None]:
         patch.setattr(
             segment_scope,
             "list_newest_windows",
-            lambda _, scope: [(scope.since, scope.until)],
+            lambda _, scope: [SearchWindow(scope.since, scope.until)],
         )
         yield
 
@@ -150,6 +151,16 @@ def build_questions(keys: object) -> Iterator[InvestigationFilter]:
         yield InvestigationFilter(EventFilter(), [EventAlternative(keys=interval)])
 
 
+def check_total(store: EvidenceStore, question: InvestigationFilter) -> int:
+    """Count the matching events, as a search for the newest does."""
+    total = count_events_matching(store, question)
+    for limit in (1, 4, 1000):
+        found = find_and_count_newest_events(store, question, limit)
+        assert found.events == find_newest_events(store, question, limit)
+        assert found.total in (total, None)
+    return total
+
+
 def answer_questions(root: Path) -> Mapping[str, object]:
     with EvidenceStore.open(root, now=NOW) as store:
         keys = read_chain_keys_matching(store, InvestigationFilter(EventFilter()))
@@ -158,7 +169,7 @@ def answer_questions(root: Path) -> Mapping[str, object]:
         return {
             "sources": count_events_by_source(store),
             "found": [
-                (find_newest_events(store, each, 4), count_events_matching(store, each))
+                (find_newest_events(store, each, 4), check_total(store, each))
                 for each in build_questions(keys[::11])
             ],
             "facts": read_lineage_facts(store),

@@ -92,19 +92,38 @@ def build_filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]
             convert_glob_to_like(pattern.lower()) for pattern in event_filter.actions
         ]
     if event_filter.resources:
-        parts = []
-        for pattern in event_filter.resources:
-            if "*" in pattern or "?" in pattern:
-                parts.append(
-                    "(resource LIKE ? ESCAPE '\\' OR len(list_filter(resources, "
-                    "lambda r: r LIKE ? ESCAPE '\\')) > 0)"
-                )
-                parameters += [convert_glob_to_like(pattern)] * 2
-            else:
-                parts.append("(resource = ? OR list_contains(resources, ?))")
-                parameters += [pattern] * 2
-        where.append("(" + " OR ".join(parts) + ")")
+        options = build_resource_options(event_filter.resources)
+        where.append("(" + " OR ".join(sql for sql, _ in options) + ")")
+        parameters += [value for _, values in options for value in values]
     return where, parameters
+
+
+def build_resource_options(
+    patterns: Sequence[str],
+) -> list[tuple[str, list[object]]]:
+    """Build SQL conditions on the resources of an event, of which one must hold.
+
+    An event that one pattern matches meets exactly one of the two conditions: its first
+    resource matches, or only another one does. Each alone reads one column; with an OR
+    between them, the engine decodes every list of resources.
+    """
+    first, other = [], []
+    for pattern in patterns:
+        if "*" in pattern or "?" in pattern:
+            first.append("resource LIKE ? ESCAPE '\\'")
+            other.append(
+                "len(list_filter(resources, lambda r: r LIKE ? ESCAPE '\\')) > 0"
+            )
+        else:
+            first.append("resource = ?")
+            other.append("list_contains(resources, ?)")
+    values: list[object] = [
+        convert_glob_to_like(each) if "*" in each or "?" in each else each
+        for each in patterns
+    ]
+    of_first = f"({' OR '.join(first)})"
+    of_other = f"(({' OR '.join(other)}) AND {of_first} IS NOT TRUE)"
+    return [(of_first, values), (of_other, [*values, *values])]
 
 
 def build_filter_scope(

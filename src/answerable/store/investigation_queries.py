@@ -1,6 +1,7 @@
 """Query events for an investigation: pages, newest first, and counts over time."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +13,7 @@ from answerable.store.event_queries import (
     build_filter_sql,
     build_implied_bounds_sql,
     build_interval_join_sql,
+    build_resource_options,
     convert_glob_to_like,
     list_key_values,
 )
@@ -23,11 +25,18 @@ from answerable.store.segment_scope import (
 )
 
 if TYPE_CHECKING:
+    from answerable.store.segment_scope import SearchWindow
     from answerable.store.store import EvidenceStore
 
 _RESOURCE_COLUMNS = ("created", "deleted", "issued_to", "resource")
 _SEARCHED_COLUMNS = ("action", "resource")
 _NS_PER_MS = 1_000_000
+# Place of an event, and its identity: segments are sorted by it.
+_IDENTIFIED_PLACE = f"{PLACE_COLUMNS}, identity"
+_IdentifiedPlace = tuple[int, bytes, int, int, str]
+_NEWEST_FIRST = "event_time DESC, event_id DESC"
+# A search that counts, too, holds the places of all matching events of a window.
+_MAX_COUNTED_WINDOW = 1_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,30 +90,106 @@ def build_investigation_scope(investigation: InvestigationFilter) -> SegmentScop
     return build_filter_scope(event_filter, alternatives if all(alternatives) else ())
 
 
+@dataclass(frozen=True, slots=True)
+class NewestEvents:
+    """Newest events of an investigation.
+
+    Attributes:
+        events: Newest first.
+        total: Number of all matching events; None if they were not counted.
+    """
+
+    events: Sequence[AuditEvent]
+    total: int | None = None
+
+
 def find_newest_events(
     store: "EvidenceStore", investigation: InvestigationFilter, limit: int
 ) -> list[AuditEvent]:
     """Find the newest matching events, newest first."""
     # Two steps: which events, in the few columns that tell; then those events whole.
     # Segments are sorted by identity: it tells in which part of a segment each one is.
-    found: set[tuple[int, bytes, int, int, str]] = set()
+    found: set[_IdentifiedPlace] = set()
     scope = build_investigation_scope(investigation)
-    for since, until in store.queries.list_newest_windows(scope):
-        span = replace(investigation.filter, since=since, until=until)
-        part = replace(investigation, filter=span)
-        for query, parameters, tables in _build_alternative_queries(
-            part, f"{PLACE_COLUMNS}, identity"
-        ):
-            newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
-            rows = store.run_query(
-                newest,
-                [*parameters, limit],
-                tables,
-                replace(scope, since=since, until=until),
-            )
-            found |= set(cast("list[tuple[int, bytes, int, int, str]]", rows))
+    for window in store.queries.list_newest_windows(scope):
+        part = _restrict_to_window(investigation, window)
+        found.update(_find_newest_places(store, part, limit))
         if len(found) >= limit:
             break
+    return _read_newest_events(store, found, limit)
+
+
+def find_and_count_newest_events(
+    store: "EvidenceStore", investigation: InvestigationFilter, limit: int
+) -> NewestEvents:
+    """Find the newest matching events, and count all if that takes no second search.
+
+    A window that is small enough is searched once for both.
+    """
+    found: set[_IdentifiedPlace] = set()
+    total: int | None = 0
+    scope = build_investigation_scope(investigation)
+    for window in store.queries.list_newest_windows(scope):
+        part = _restrict_to_window(investigation, window)
+        small = window.events is not None and window.events <= _MAX_COUNTED_WINDOW
+        if len(found) >= limit:
+            total = (
+                total if total is None else total + count_events_matching(store, part)
+            )
+        elif total is not None and small:
+            places, events = _find_and_count_places(store, part, limit)
+            found.update(places)
+            total += events
+        else:
+            found.update(_find_newest_places(store, part, limit))
+            total = None
+        if len(found) >= limit and total is None:
+            break
+    return NewestEvents(_read_newest_events(store, found, limit), total)
+
+
+def _restrict_to_window(
+    investigation: InvestigationFilter, window: "SearchWindow"
+) -> InvestigationFilter:
+    """Restrict an investigation to a time window."""
+    span = replace(investigation.filter, since=window.since, until=window.until)
+    return replace(investigation, filter=span)
+
+
+def _find_newest_places(
+    store: "EvidenceStore", investigation: InvestigationFilter, limit: int
+) -> "list[_IdentifiedPlace]":
+    """Find the newest places of each alternative."""
+    found: list[_IdentifiedPlace] = []
+    scope = build_investigation_scope(investigation)
+    for query, parameters, tables in _build_alternative_queries(
+        investigation, _IDENTIFIED_PLACE
+    ):
+        newest = f"{query} ORDER BY {_NEWEST_FIRST} LIMIT ?"
+        rows = store.run_query(newest, [*parameters, limit], tables, scope)
+        found += cast("list[_IdentifiedPlace]", rows)
+    return found
+
+
+def _find_and_count_places(
+    store: "EvidenceStore", investigation: InvestigationFilter, limit: int
+) -> "tuple[list[_IdentifiedPlace], int]":
+    """Find the newest places, and count all, with one query."""
+    query, parameters, tables = build_matching_query(investigation, _IDENTIFIED_PLACE)
+    rows = store.run_query(
+        f"SELECT *, count(*) OVER () FROM ({query}) ORDER BY {_NEWEST_FIRST} LIMIT ?",  # noqa: S608 - ours
+        [*parameters, limit],
+        tables,
+        build_investigation_scope(investigation),
+    )
+    places = cast("list[_IdentifiedPlace]", [row[:-1] for row in rows])
+    return places, cast("int", rows[0][-1]) if rows else 0
+
+
+def _read_newest_events(
+    store: "EvidenceStore", found: "Iterable[_IdentifiedPlace]", limit: int
+) -> list[AuditEvent]:
+    """Read the newest of the found events whole, newest first."""
     places = sorted(found, reverse=True)[:limit]
     events = store.read_events_at(
         [place[:4] for place in places], {place[4] for place in places}
@@ -222,13 +307,15 @@ def suggest_column_values(
 
 
 _QueryParts = tuple[str, list[object], dict[str, NamedTable]]
+_Condition = tuple[str, list[object]]
+_NO_CONDITION: Sequence[_Condition] = [("", [])]
 
 
 def _build_alternative_queries(
     investigation: InvestigationFilter, columns: str
 ) -> Iterator[_QueryParts]:
     """Yield an SQL query with parameters and tables for each alternative."""
-    where, parameters = build_filter_sql(investigation.filter)
+    where, parameters = build_filter_sql(replace(investigation.filter, resources=()))
     for column, value in investigation.equal_columns:
         where.append(f"{column} = ?")
         parameters.append(value)
@@ -236,14 +323,35 @@ def _build_alternative_queries(
         at, key = investigation.before
         where.append("event_time <= ? AND (event_time < ? OR event_id < ?)")
         parameters += [at, at, key]
+    shared: _Condition = " AND ".join(where), parameters
+    patterns = investigation.filter.resources
+    named = build_resource_options(patterns) if patterns else _NO_CONDITION
     for number, part in enumerate(investigation.alternatives):
         only, values, tables = _build_alternative_sql(f"keys_{number}", part)
         join = " ".join(map(build_interval_join_sql, tables))
-        query = (
-            f"SELECT {columns} FROM skimmed e {join} "  # noqa: S608 - ours
-            f"WHERE {' AND '.join([*where, *only]) or 'true'}"
-        )
-        yield query, [*parameters, *values], tables
+        about = _build_identity_options(part.about) if part.about else _NO_CONDITION
+        queries: list[str] = []
+        found: list[object] = []
+        for each in itertools.product(named, about):
+            chosen: _Condition = " AND ".join(only), values
+            conditions = [part for part in (shared, chosen, *each) if part[0]]
+            queries.append(
+                f"SELECT {columns} FROM skimmed e {join} "  # noqa: S608 - ours
+                f"WHERE {' AND '.join(sql for sql, _ in conditions) or 'true'}"
+            )
+            found += [value for _, values in conditions for value in values]
+        yield " UNION ALL ".join(queries), found, tables
+
+
+def _build_identity_options(identity: str) -> list[_Condition]:
+    """Build SQL conditions on what an event touches, of which at most one holds.
+
+    Lists of resources are decoded for one of them alone.
+    """
+    touched = " OR ".join(f"{column} = ?" for column in _RESOURCE_COLUMNS)
+    values: list[object] = [identity] * len(_RESOURCE_COLUMNS)
+    other = f"(list_contains(resources, ?) AND ({touched}) IS NOT TRUE)"
+    return [(f"({touched})", values), (other, [identity, *values])]
 
 
 def build_matching_query(
@@ -252,7 +360,8 @@ def build_matching_query(
     """Build one query for all alternatives; an event of several is counted once."""
     parts = list(_build_alternative_queries(investigation, columns))
     return (
-        " UNION ".join(query for query, _, _ in parts)
+        (parts[0][0] if len(parts) == 1 else "")
+        or " UNION ".join(f"({query})" for query, _, _ in parts)
         or f"SELECT {columns} FROM skimmed e WHERE false",  # noqa: S608 - ours
         [value for _, parameters, _ in parts for value in parameters],
         {name: table for _, _, each in parts for name, table in each.items()},
@@ -262,7 +371,7 @@ def build_matching_query(
 def _build_alternative_sql(
     name: str, alternative: EventAlternative
 ) -> tuple[list[str], list[object], dict[str, NamedTable]]:
-    """Build the SQL conditions of one alternative: words, resource, chain keys."""
+    """Build the SQL conditions of one alternative: words and chain keys."""
     where: list[str] = []
     parameters: list[object] = []
     tables: dict[str, NamedTable] = {}
@@ -274,11 +383,6 @@ def _build_alternative_sql(
         )
         where.append(f"({' OR '.join(texts)})")
         parameters += [pattern] * len(texts)
-    if alternative.about:
-        touched = [f"{column} = ?" for column in _RESOURCE_COLUMNS]
-        touched.append("list_contains(resources, ?)")
-        where.append(f"({' OR '.join(touched)})")
-        parameters += [alternative.about] * len(touched)
     if alternative.keys is not None:
         tables[name] = build_chain_interval_table(alternative.keys)
         bounds, values = build_implied_bounds_sql(alternative.keys)

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from answerable.store.query_views import ViewDefinitions
     from answerable.store.search_index import EventPlace, SearchIndex
     from answerable.store.segment_catalogue import SegmentCatalogue
-    from answerable.store.segment_scope import SegmentScope
+    from answerable.store.segment_scope import SearchWindow, SegmentScope
     from answerable.store.segment_statistics import SegmentStatistics
 
 ResultT = TypeVar("ResultT")
-_MAX_TESTED_IDENTITIES = 64  # more are in most parts of a segment
+_MAX_TESTED_IDENTITIES = 1000  # named in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +117,13 @@ class EventQueries:
         """Return the readable segments with their statistics, and unsealed records."""
         return self._retry_without_damaged_segments(self._get_current_sources)
 
-    def list_newest_windows(self, scope: "SegmentScope") -> list[tuple[int, int]]:
+    def list_newest_windows(self, scope: "SegmentScope") -> "list[SearchWindow]":
         """Split the time span of a scope into windows to search, the newest first."""
+        from answerable.store.segment_scope import SearchWindow, list_newest_windows
+
         # An index has the newest events in memory; foreign events have no statistics.
         if self._index is not None or self._foreign is not None:
-            return [(scope.since, scope.until)]
-        from answerable.store.segment_scope import list_newest_windows
+            return [SearchWindow(scope.since, scope.until)]
 
         return list_newest_windows(self.get_current_sources(), scope)
 
@@ -276,7 +277,8 @@ class EventQueries:
             f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - our own names
             f"AND event_id IN ({', '.join('?' * len(ids))}){only} ORDER BY raw_sha256"
         )
-        scope = SegmentScope(min(times), max(times) + 1)
+        tested = ({"identity": named},) if named else ()
+        scope = SegmentScope(min(times), max(times) + 1, tested)
         engine = self._get_current_engine(scope)
         rows = engine.run(query, [min(times), max(times), *ids, *named])
         return [decode_event_row(row) for row in rows]

@@ -121,23 +121,35 @@ def _has_value(
     return any(value in wanted for value in values)
 
 
+@dataclass(frozen=True, slots=True)
+class SearchWindow:
+    """Time window of a search for the newest events.
+
+    Attributes:
+        since: UTC nanoseconds, inclusive, 0 for no bound.
+        until: UTC nanoseconds, exclusive, 0 for no bound.
+        events: Number of sealed events in its segments, about; None if not known.
+    """
+
+    since: int
+    until: int
+    events: int | None = None
+
+
 def list_newest_windows(
     sources: "EventSources", scope: SegmentScope
-) -> list[tuple[int, int]]:
+) -> list[SearchWindow]:
     """Split the time span of a scope into windows, the newest first.
 
     Each has about four times as many sealed events as the one before.
-
-    Returns:
-        Since, inclusive, and until, exclusive; 0 for no bound.
     """
     segments = sources.select_segments(scope).segments
-    windows: list[tuple[int, int]] = []
+    windows: list[SearchWindow] = []
     until, rows, wanted = scope.until, 0, _FIRST_WINDOW_EVENTS
     for each in sorted(segments, key=lambda each: int(each.min_time), reverse=True):
         rows += each.count
         start = int(each.min_time)
         if rows >= wanted and start > scope.since and (not until or start < until):
-            windows.append((start, until))
+            windows.append(SearchWindow(start, until, rows))
             until, rows, wanted = start, 0, wanted * _WINDOW_GROWTH
-    return [*windows, (scope.since, until)]
+    return [*windows, SearchWindow(scope.since, until, rows)]

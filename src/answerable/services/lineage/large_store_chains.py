@@ -10,7 +10,6 @@ from dataclasses import replace
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.event import AuditEvent
 from answerable.model.ids import build_person_id
 from answerable.model.inventory import Inventory
 from answerable.services.lineage import name_resolution
@@ -31,7 +30,10 @@ from answerable.store.chain_lookup import (
     read_chains_of_keys,
     read_chains_with_names,
 )
-from answerable.store.investigation_queries import find_newest_events
+from answerable.store.investigation_queries import (
+    NewestEvents,
+    find_and_count_newest_events,
+)
 from answerable.store.lineage_facts_of_keys import (
     read_chain_keys_matching,
     read_event_sources,
@@ -42,7 +44,7 @@ from answerable.store.store import EvidenceStore
 
 def load_chains_of_question(
     store: EvidenceStore, inventory: Inventory, query: TraceQuery
-) -> tuple[ChainIndex, Sequence[AuditEvent] | None]:
+) -> tuple[ChainIndex, NewestEvents | None]:
     """Load the chains that the rows of a query need.
 
     Without names, these are the chains of the newest events up to the limit. If a name
@@ -56,8 +58,8 @@ def load_chains_of_question(
     selected = build_event_filter(inventory, (), unnamed)
     file = find_current_chain_file(store)
     if query == unnamed:
-        newest = find_newest_events(store, selected, query.limit + 1)
-        keys = list(dict.fromkeys(map(name_resolution.get_event_chain_key, newest)))
+        newest = find_and_count_newest_events(store, selected, query.limit + 1)
+        keys = _list_chain_keys(newest)
         return _load_chains_of_keys(store, inventory, file, keys), newest
     try:
         if file is None and unnamed == TraceQuery(limit=query.limit):
@@ -75,9 +77,14 @@ def load_chains_of_question(
         )
     except UsageError:
         return load_or_compute_chains(store), None
-    newest = find_newest_events(store, wanted, query.limit + 1)
-    keys = list(map(name_resolution.get_event_chain_key, newest))
-    return _add_chains(store, inventory, file, chains, keys), newest
+    newest = find_and_count_newest_events(store, wanted, query.limit + 1)
+    return _add_chains(store, inventory, file, chains, _list_chain_keys(newest)), newest
+
+
+def _list_chain_keys(newest: NewestEvents) -> list[SourcedChainKey]:
+    """List the chain keys of events, each once."""
+    keys = map(name_resolution.get_event_chain_key, newest.events)
+    return list(dict.fromkeys(keys))
 
 
 def load_chains_of_counts(

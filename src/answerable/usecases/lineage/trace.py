@@ -6,7 +6,6 @@ from dataclasses import replace
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.shared_shapes import Document
-from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
@@ -31,8 +30,9 @@ from answerable.services.lineage.trace_rows import (
     validate_trace_query,
 )
 from answerable.store.investigation_queries import (
+    NewestEvents,
     count_events_matching,
-    find_newest_events,
+    find_and_count_newest_events,
 )
 from answerable.store.store import EvidenceStore
 
@@ -59,7 +59,7 @@ def list_lineage_rows(
     query: TraceQuery,
     *,
     now: int,
-    newest: Sequence[AuditEvent] | None = None,
+    newest: NewestEvents | None = None,
 ) -> Document:
     """List events with their lineage, given a loaded inventory and chains.
 
@@ -76,9 +76,9 @@ def list_lineage_rows(
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
     wanted = build_event_filter(inventory, chains, query)
-    found = newest
-    if found is None:
-        found = find_newest_events(store, wanted, query.limit + 1)
+    if newest is None:
+        newest = find_and_count_newest_events(store, wanted, query.limit + 1)
+    found = newest.events
     more = len(found) > query.limit
     rows = list(join_events_with_chains(reversed(found[: query.limit]), chains))
     items = [build_trace_item(row) for row in rows]
@@ -87,6 +87,10 @@ def list_lineage_rows(
         require_known_source(store, query.source)
     covered = build_trace_coverage(inventory, chains, now, query)
     add_recorded_data(covered, store, query.since, query.until)
+    total = -1
+    if more:
+        counted = newest.total
+        total = count_events_matching(store, wanted) if counted is None else counted
     return Document(
         "trace",
         items,
@@ -95,5 +99,5 @@ def list_lineage_rows(
         searched=""
         if items
         else describe_searched_events(store, inventory, chains, query),
-        total=count_events_matching(store, wanted) if more else -1,
+        total=total,
     )
