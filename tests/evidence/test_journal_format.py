@@ -5,9 +5,11 @@ import hmac
 
 from hypothesis import given
 from hypothesis import strategies as st
+from zstandard import ZstdCompressor
 
 from answerable.evidence import journal_format
 from answerable.evidence.merkle import leaf_hash
+from tests.evidence.journal_changes import change_records
 
 NAME = "0123456789abcdef"
 GROUPS = st.lists(st.lists(st.binary(max_size=30), min_size=1, max_size=4), max_size=4)
@@ -29,9 +31,8 @@ def written(groups: list[list[bytes]]) -> bytes:
             group, map(leaf_hash, group), chain
         )
         count += len(group)
-        body = journal_format.encode_head(
-            count, chain, sign(journal_format.head_signing_input(first, count, chain))
-        )
+        signed = journal_format.head_signing_input(first, count, chain, frames)
+        body = journal_format.encode_head(count, chain, sign(signed))
         data += frames + journal_format.frame_head(body)
     return data
 
@@ -90,12 +91,41 @@ def test_a_head_signed_by_another_key_does_not_hold() -> None:
 
 def test_the_changed_record_is_named() -> None:
     data = written([[b"aaaa", b"bbbb"], [b"cccc"]])
-    found = journal_format.read_journal(data.replace(b"bbbb", b"bbxb"), NAME, holds)
+    changed = change_records(data, lambda text: text.replace(b"bbbb", b"bbxb"))
+    found = journal_format.read_journal(changed, NAME, holds)
     assert found.fault == "record 1 is invalid"
 
 
 def test_swapped_records_do_not_hold() -> None:
     data = written([[b"aaaa", b"bbbb"]])
-    swapped = data.replace(b"aaaa", b"####").replace(b"bbbb", b"aaaa")
-    found = journal_format.read_journal(swapped.replace(b"####", b"bbbb"), NAME, holds)
+    changed = change_records(
+        data, lambda text: text.translate(bytes.maketrans(b"ab", b"ba"))
+    )
+    found = journal_format.read_journal(changed, NAME, holds)
     assert found.fault == "record 0 is invalid"
+
+
+def test_the_same_records_in_other_compressed_bytes_do_not_hold() -> None:
+    data = written([[b"%d" % (n * n) for n in range(999)]])
+    changed = change_records(data, bytes, level=19)
+    assert changed != data
+    found = journal_format.read_journal(changed, NAME, holds)
+    assert (found.fault, found.records) == ("head after record 999 is invalid", [])
+
+
+def test_a_large_group_has_several_batches() -> None:
+    records = [bytes([n]) * (1 << 20) for n in range(9)]
+    data = written([records])
+    batches = []
+    change_records(data, lambda text: batches.append(len(text)) or text)
+    assert len(batches) == 3
+    assert max(batches) <= 4 << 20
+    assert journal_format.read_journal(data, NAME, holds).records == records
+
+
+def test_a_batch_that_claims_much_memory_is_not_decompressed() -> None:
+    zeros = ZstdCompressor().compress(bytes(17 << 20))
+    first = journal_format.build_journal_header(NAME)
+    data = first + len(zeros).to_bytes(4, "big") + zeros
+    found = journal_format.read_journal(data, NAME, holds)
+    assert found.fault == "the batch from record 0 on is invalid"

@@ -1,20 +1,25 @@
 r"""Encode and verify the journal format: hash-chained records under signed heads.
 
     file    header group*
-    header  b"answerable journal 2\n" NAME "\n"
-    group   record+ head
-    record  length (4 bytes, big endian, top bit 0) || canonical bytes || chain (32)
+    header  b"answerable journal 3\n" NAME "\n"
+    group   batch+ head
+    batch   length (4 bytes, big endian, top bit 0) || one zstd frame with checksum
+    content (length (4) || canonical bytes || first 2 bytes of chain hash)+
     head    0x80000000 | 104 (4 bytes) || count (8) || chain (32) || signature (64)
 
 The first chain hash is SHA-256 of the header, each next one SHA-256(chain before ||
-leaf hash of the record). A head signs `answerable journal head 2\n`, the header, count
-and chain. A record is acknowledged once the head after it is on disk; records
-after the last head were never acknowledged.
+leaf hash of the record). A head signs `answerable journal head 3\n`, the header, count,
+chain, and SHA-256 of the batches of its group. A record is acknowledged once the head
+after it is on disk; batches after the last head were never acknowledged.
 
 The head file of a journal has the same 104 bytes for the newest head, under a signature
 of its own over `answerable journal newest 2\n`, the header, count and chain. No head in
 the journal can stand in for it, so a journal that was cut at an older group is noticed.
-Journals of format 1 have one signature for both; they are read, and no longer written.
+
+Journals of format 2 have `length (4) || canonical bytes || chain (32)` for each record in
+place of batches, and heads that sign `answerable journal head 2\n`, the header, count and
+chain. Those of format 1 have one signature for both heads. Both are read, and no longer
+written.
 """
 
 import hashlib
@@ -23,11 +28,21 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from answerable.evidence.journal_batches import (
+    CHECK_SIZE,
+    MAX_BATCH_SIZE,
+    MAX_RECORD_SIZE,
+    ZSTD_MAGIC,
+    pack_batches,
+    unpack_batch,
+)
 from answerable.model.errors import VerificationError
 
-_MAGIC = b"answerable journal 2\n"
-_SIGNED = b"answerable journal head 2\n"
+_MAGIC = b"answerable journal 3\n"
+_SIGNED = b"answerable journal head 3\n"
 _NEWEST = b"answerable journal newest 2\n"
+_MAGIC_2 = b"answerable journal 2\n"
+_SIGNED_2 = b"answerable journal head 2\n"
 _MAGIC_1 = b"answerable journal 1\n"
 _SIGNED_1 = b"answerable journal head 1\n"
 HEAD_SIZE = 104
@@ -35,7 +50,6 @@ _HEAD_MARK = 1 << 31
 _HEAD_FRAME = (_HEAD_MARK | HEAD_SIZE).to_bytes(4, "big")
 _CHAIN_SIZE = 32
 _LENGTH = struct.Struct(">I")
-MAX_RECORD_SIZE = 16 << 20
 SECTOR_SIZE = 512  # bytes that a disk writes whole or not at all
 _ZEROS = bytes(SECTOR_SIZE)
 _MAX_CANDIDATES = 1000
@@ -49,7 +63,8 @@ def build_journal_header(name: str) -> bytes:
 def list_supported_headers(name: str) -> tuple[bytes, ...]:
     """Return the header of a journal in each supported format, newest first."""
     newest = build_journal_header(name)
-    return newest, _MAGIC_1 + newest.removeprefix(_MAGIC)
+    end = newest.removeprefix(_MAGIC)
+    return newest, _MAGIC_2 + end, _MAGIC_1 + end
 
 
 def initial_chain_hash(header: bytes) -> bytes:
@@ -68,7 +83,7 @@ def chain_hash_after(header: bytes, leaves: Iterable[bytes]) -> bytes:
 def frame_records(
     records: Iterable[bytes], leaves: Iterable[bytes], chain: bytes
 ) -> tuple[bytes, bytes]:
-    """Frame records and extend the chain hash over them.
+    """Frame records in compressed batches and extend the chain hash over them.
 
     Args:
         records: Canonical records.
@@ -82,20 +97,28 @@ def frame_records(
     parts: list[bytes] = []
     for record, leaf in zip(records, leaves, strict=True):
         chain = sha256(chain + leaf).digest()
-        parts += (len(record).to_bytes(4, "big"), record, chain)
-    return b"".join(parts), chain
+        parts += (record, chain[:CHECK_SIZE])
+    frames: list[bytes] = []
+    for batch in pack_batches(parts[::2], parts[1::2]):
+        frames += (len(batch).to_bytes(4, "big"), batch)
+    return b"".join(frames), chain
 
 
-def head_signing_input(header: bytes, count: int, chain: bytes) -> bytes:
+def head_signing_input(header: bytes, count: int, chain: bytes, group: bytes) -> bytes:
     """Return the bytes that a head inside the journal signs.
 
     Args:
         header: Header of the journal.
         count: Records before the head.
         chain: Chain hash after them.
+        group: Frames between the head before and this one.
     """
-    domain = _SIGNED_1 if header.startswith(_MAGIC_1) else _SIGNED
-    return domain + header + count.to_bytes(8, "big") + chain
+    text = header + count.to_bytes(8, "big") + chain
+    if header.startswith(_MAGIC_1):
+        return _SIGNED_1 + text
+    if header.startswith(_MAGIC_2):
+        return _SIGNED_2 + text
+    return _SIGNED + text + hashlib.sha256(group).digest()
 
 
 def newest_head_signing_input(header: bytes, count: int, chain: bytes) -> bytes:
@@ -196,8 +219,8 @@ def read_journal(
         body = data[walk.at + 4 : walk.at + 4 + HEAD_SIZE]
         if fault or len(body) < HEAD_SIZE or not data.startswith(_HEAD_FRAME, walk.at):
             break
-        fault = walk.verify_head(body, verify)
-    if not fault and not _may_be_truncated_frame(data[walk.at :], len(walk.records)):
+        fault = walk.verify_head(body, data[walk.end : walk.at], verify)
+    if not fault and not walk.may_be_truncated_frame(data[walk.at :]):
         fault = f"bytes after record {len(walk.records)} are not part of a journal"
     held = walk.head.count if walk.head else 0
     unsigned = len(walk.records) - held
@@ -213,22 +236,6 @@ def read_journal(
         behind=len(data) - walk.end,
         fault=fault,
         torn=torn,
-    )
-
-
-def _may_be_truncated_frame(remaining: bytes, number: int) -> bool:
-    """Return whether bytes may be the beginning of a frame that was cut.
-
-    Args:
-        remaining: Less than a frame.
-    """
-    frame = _HEAD_FRAME + number.to_bytes(8, "big")
-    if remaining[:1] == frame[:1]:
-        return frame.startswith(remaining[: len(frame)])
-    longest = MAX_RECORD_SIZE.to_bytes(4, "big")
-    return remaining[:4] <= longest[: len(remaining[:4])] and remaining[4:5] in (
-        b"",
-        b"{",
     )
 
 
@@ -250,7 +257,9 @@ def _may_be_torn_write(
         for start, stop in itertools.pairwise(bounds)
         if start < stop
     )
-    return holes and _count_valid_heads(data, end, header, verify) < 2
+    # A head of format 3 covers the bytes of its group, so that of a torn one is invalid.
+    most = 1 if header.startswith((_MAGIC_1, _MAGIC_2)) else 0
+    return holes and _count_valid_heads(data, end, header, verify) <= most
 
 
 def _count_valid_heads(
@@ -261,11 +270,15 @@ def _count_valid_heads(
     for _ in range(_MAX_CANDIDATES):
         if at < 0 or found > 1:
             return found
-        body = data[at + 4 : at + 4 + HEAD_SIZE]
+        end = at + 4 + HEAD_SIZE
+        body = data[at + 4 : end]
         if len(body) == HEAD_SIZE:
             there = parse_head(body)
-            signed = head_signing_input(header, there.count, there.chain)
+            signed = head_signing_input(
+                header, there.count, there.chain, data[start:at]
+            )
             found += verify(there.signature, signed)
+            start = end
         at = data.find(_HEAD_FRAME, at + 1)
     return 2  # no group holds so many
 
@@ -280,11 +293,33 @@ class _JournalReader:
         self.head: SignedHead | None = None
         self.records: list[bytes] = []
         self.leaves: list[bytes] = []
+        self._has_batches = first.startswith(_MAGIC)
 
-    def verify_head(self, body: bytes, verify: Callable[[bytes, bytes], bool]) -> str:
+    def may_be_truncated_frame(self, remaining: bytes) -> bool:
+        """Return whether bytes may be the beginning of a frame that was cut.
+
+        Args:
+            remaining: Less than a frame.
+        """
+        frame = _HEAD_FRAME + len(self.records).to_bytes(8, "big")
+        if remaining[:1] == frame[:1]:
+            return frame.startswith(remaining[: len(frame)])
+        most, first = (
+            (MAX_BATCH_SIZE, ZSTD_MAGIC)
+            if self._has_batches
+            else (MAX_RECORD_SIZE, b"{")
+        )
+        longest = most.to_bytes(4, "big")
+        return remaining[:4] <= longest[: len(remaining[:4])] and first.startswith(
+            remaining[4 : 4 + len(first)]
+        )
+
+    def verify_head(
+        self, body: bytes, group: bytes, verify: Callable[[bytes, bytes], bool]
+    ) -> str:
         """Verify a head and advance past it; return the fault, empty if valid."""
         head, number = parse_head(body), len(self.records)
-        text = head_signing_input(self.first, number, self.chain)
+        text = head_signing_input(self.first, number, self.chain, group)
         if (
             head.count != number
             or head.chain != self.chain
@@ -301,6 +336,35 @@ class _JournalReader:
         Returns:
             The fault, empty if they are valid.
         """
+        if self._has_batches:
+            return self._read_batches(data)
+        return self._verify_single_records(data)
+
+    def _read_batches(self, data: bytes) -> str:
+        """Read whole batches; the head after them covers their bytes."""
+        sha256, last = hashlib.sha256, len(data) - _LENGTH.size
+        while self.at <= last:
+            start = self.at + _LENGTH.size
+            end = start + _LENGTH.unpack_from(data, self.at)[0]
+            # A head has a length beyond any batch.
+            if end - start > MAX_BATCH_SIZE or end > len(data):
+                break
+            records = unpack_batch(data[start:end])
+            if records is None:
+                return f"the batch from record {len(self.records)} on is invalid"
+            chain = self.chain
+            for record, check in records:
+                leaf = sha256(b"\x00" + record).digest()
+                chain = sha256(chain + leaf).digest()
+                if not chain.startswith(check):
+                    return f"record {len(self.records)} is invalid"
+                self.records.append(record)
+                self.leaves.append(leaf)
+            self.at, self.chain = end, chain
+        return ""
+
+    def _verify_single_records(self, data: bytes) -> str:
+        """Verify the whole records of a journal of format 1 or 2."""
         sha256, unpack_length = hashlib.sha256, _LENGTH.unpack_from
         records, leaves = self.records, self.leaves
         at, chain, fault = self.at, self.chain, ""

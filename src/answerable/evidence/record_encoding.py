@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from answerable.evidence.canonical_event import encode_stored_event, encode_stored_row
-from answerable.evidence.journal_format import MAX_RECORD_SIZE
+from answerable.evidence.journal_batches import MAX_RECORD_SIZE
 from answerable.evidence.merkle import leaf_hash
 from answerable.model.encoded_event import EncodedEvent
 from answerable.model.errors import UsageError

@@ -27,6 +27,7 @@ class JournalWriter:
         name: Random name of the journal.
         count: Number of acknowledged records.
         size: Size in bytes.
+        record_bytes: Size of its records before compression.
     """
 
     def __init__(self, layout: StoreLayout, keys: LogKeys) -> None:
@@ -34,7 +35,7 @@ class JournalWriter:
         self._keys = keys
         self._header = frames.build_journal_header(self.name)
         self._chain = frames.initial_chain_hash(self._header)
-        self.count = 0
+        self.count = self.record_bytes = 0
         self.size = len(self._header)
         self._path = layout.journal_file(self.name)
         with translate_os_errors("write", self._path):
@@ -51,10 +52,10 @@ class JournalWriter:
             sync_folder(layout.journal)
         mark_crash_point("journal-made")
 
-    def _sign_group_head(self, count: int, chain: bytes) -> bytes:
-        """Sign count and hash chain at the end of a group of journal records."""
+    def _sign_group_head(self, count: int, chain: bytes, group: bytes) -> bytes:
+        """Sign count, hash chain and frames of a group of journal records."""
         signature = self._keys.sign(
-            frames.head_signing_input(self._header, count, chain)
+            frames.head_signing_input(self._header, count, chain, group)
         )
         return frames.encode_head(count, chain, signature)
 
@@ -75,7 +76,7 @@ class JournalWriter:
         """
         data, chain = frames.frame_records(records, leaves, self._chain)
         count = self.count + len(records)
-        data += frames.frame_head(self._sign_group_head(count, chain))
+        data += frames.frame_head(self._sign_group_head(count, chain, data))
         newest = self._sign_newest_head(count, chain)
         with translate_os_errors("write", self._path):
             self._truncate_unacknowledged_bytes()
@@ -91,6 +92,7 @@ class JournalWriter:
                 raise
         mark_crash_point("journal-acknowledged")
         self._chain, self.count, self.size = chain, count, self.size + len(data)
+        self.record_bytes += sum(map(len, records))
         self._last = newest
 
     def _truncate_unacknowledged_bytes(self) -> None:

@@ -156,7 +156,10 @@ class EvidenceStore:
             self._record_conflicting_events(conflicts, now)
         writer.append(records, leaves)
         self._known.remember(fresh, writer.name)
-        if writer.count >= MAX_JOURNAL_RECORDS or writer.size >= MAX_JOURNAL_BYTES:
+        if (
+            writer.count >= MAX_JOURNAL_RECORDS
+            or writer.record_bytes >= MAX_JOURNAL_BYTES
+        ):
             self._seal_in_background(writer, now)
         return AppendResult(len(fresh), duplicate, len(conflicts))
 

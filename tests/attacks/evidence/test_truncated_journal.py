@@ -1,5 +1,6 @@
 """A journal that was cut at an older group is noticed, whichever head is put beside it."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -140,7 +141,7 @@ def test_a_journal_rewritten_with_the_signing_key_shows_by_an_exported_checkpoin
     leaves = map(leaf_hash, records)
     data, chain = frames.frame_records(records, leaves, frames.initial_chain_hash(head))
     count = len(records)
-    signature = sign_bytes(seed, frames.head_signing_input(head, count, chain))
+    signature = sign_bytes(seed, frames.head_signing_input(head, count, chain, data))
     body = frames.encode_head(count, chain, signature)
     newest = sign_bytes(seed, frames.newest_head_signing_input(head, count, chain))
     written.log.write_bytes(head + data + frames.frame_head(body))
@@ -151,31 +152,54 @@ def test_a_journal_rewritten_with_the_signing_key_shows_by_an_exported_checkpoin
     assert detail.startswith(f"journal/{written.log.name} was rewritten")
 
 
-@pytest.fixture
-def older(place: Path, make: Make, now: int, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A store with a journal of format 1."""
-    with monkeypatch.context() as patch:
-        patch.setattr(frames, "_MAGIC", frames._MAGIC_1)
-        patch.setattr(frames, "_SIGNED", frames._SIGNED_1)
-        patch.setattr(frames, "_NEWEST", frames._SIGNED_1)
-        with EvidenceStore.open(place, now=now) as store:
-            store.append([make(number) for number in range(3)], now)
-    return place
+@pytest.fixture(params=[1, 2])
+def older(
+    request: pytest.FixtureRequest, place: Path, make: Make, now: int
+) -> tuple[Path, bytes]:
+    """A store with a journal of an older format, and the header of that."""
+    with EvidenceStore.open(place, now=now) as store:
+        store.append([make(number) for number in range(3)], now)
+        (path,) = place.glob("journal/*.log")
+        journal = frames.read_journal(
+            path.read_bytes(), path.stem, lambda signature, data: True
+        )
+        header = b"answerable journal %d\n%s\n" % (request.param, path.stem.encode())
+        data, chain = header, hashlib.sha256(header).digest()
+        for record in journal.records:
+            chain = hashlib.sha256(chain + leaf_hash(record)).digest()
+            data += len(record).to_bytes(4, "big") + record + chain
+        counted = (3).to_bytes(8, "big") + chain
+        label = b"answerable journal head %d\n" % request.param
+        newest = label if request.param == 1 else b"answerable journal newest 2\n"
+        head, last = (
+            counted + store.keys.sign(each + header + counted)
+            for each in (label, newest)
+        )
+    path.write_bytes(data + b"\x80\x00\x00\x68" + head)
+    path.with_suffix(".head").write_bytes(last)
+    return place, header
 
 
-def test_a_journal_of_format_1_is_read_checked_and_sealed(
-    older: Path, make: Make, now: int
+def test_a_journal_of_an_older_format_is_read_checked_and_sealed(
+    older: tuple[Path, bytes], make: Make, now: int
 ) -> None:
-    (path,) = older.glob("journal/*.log")
-    assert path.read_bytes().startswith(b"answerable journal 1\n")
-    with EvidenceStore.open(older, now=now) as store:
+    place, header = older
+    (path,) = place.glob("journal/*.log")
+    assert path.read_bytes().startswith(header)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"s3:GetObject", b"s3:PutObject", 1))
+    with EvidenceStore.open(place, now=now) as store:
+        assert verify(store) == [f"journal/{path.name}: record 0 is invalid"]
+    path.write_bytes(data)
+    with EvidenceStore.open(place, now=now) as store:
         store.append([make(3)], now)
         assert store.run_query("SELECT count(*) FROM events") == [(4,)]
-        assert all(
-            c.ok for c in fsck.verify_store(store, None, None, ignore_progress_report)
-        )
+        assert verify(store) == []
         store.seal(now)
         assert store.run_query("SELECT count(*) FROM events") == [(4,)]
-        assert all(
-            c.ok for c in fsck.verify_store(store, None, None, ignore_progress_report)
-        )
+        assert verify(store) == []
+
+
+def verify(store: EvidenceStore) -> list[str]:
+    checks = fsck.verify_store(store, None, None, ignore_progress_report)
+    return [check.detail for check in checks if not check.ok]

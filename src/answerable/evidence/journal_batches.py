@@ -1,0 +1,60 @@
+"""Pack the records of a journal in zstd frames, and unpack them."""
+
+import struct
+from collections.abc import Iterable, Iterator
+
+MAX_RECORD_SIZE = 16 << 20
+_LENGTH = struct.Struct(">I")
+CHECK_SIZE = 2  # bytes of the chain hash, which name the record that was changed
+_FRAMING = _LENGTH.size + CHECK_SIZE
+_MAX_CONTENT = _FRAMING + MAX_RECORD_SIZE
+MAX_BATCH_SIZE = _MAX_CONTENT + (1 << 17)  # of content that zstd cannot compress
+_CONTENT_SIZE = 4 << 20  # a batch of several records has at most this
+_ZSTD_LEVEL = 1  # canonical records become no smaller at the next levels
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+def pack_batches(records: Iterable[bytes], checks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield zstd frames of records.
+
+    Args:
+        records: Records; each has its length (4 bytes) before it.
+        checks: Two bytes after each of them.
+    """
+    from zstandard import ZstdCompressor  # most commands write no journal
+
+    compressor = ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
+    parts: list[bytes] = []
+    size = 0
+    for record, check in zip(records, checks, strict=True):
+        size += _FRAMING + len(record)
+        if size > _CONTENT_SIZE and parts:
+            yield compressor.compress(b"".join(parts))
+            parts, size = [], _FRAMING + len(record)
+        parts += (len(record).to_bytes(_LENGTH.size, "big"), record, check)
+    if parts:
+        yield compressor.compress(b"".join(parts))
+
+
+def unpack_batch(frame: bytes) -> list[tuple[bytes, bytes]] | None:
+    """Decompress the records of a batch, each with its check.
+
+    None if it is not one whole frame of records.
+    """
+    import zstandard
+
+    try:
+        # The frame says how much memory is needed: a hostile one may say too much.
+        if not 0 < zstandard.get_frame_parameters(frame).content_size <= _MAX_CONTENT:
+            return None
+        content = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+    except zstandard.ZstdError:
+        return None
+    records: list[tuple[bytes, bytes]] = []
+    unpack_length, at, last = _LENGTH.unpack_from, 0, len(content) - _FRAMING
+    while at <= last:
+        start = at + _LENGTH.size
+        end = start + unpack_length(content, at)[0]
+        at = end + CHECK_SIZE
+        records.append((content[start:end], content[end:at]))
+    return records if at == len(content) else None
