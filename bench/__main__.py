@@ -31,6 +31,7 @@ UNMEASURED = ("connectors", "investigation", "life")
 PARTS = (
     *("help", "ingest", "queries", "reach", "clusters", "peers"),
     *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
+    "pages",
     *LAWS,
     *UNMEASURED,
 )
@@ -226,11 +227,15 @@ def measure_gateway(
 def measure_web(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the web page under load."""
+    """Measure the web page under load, and each page in a browser."""
     if "web" in parts:
         from bench.web import figures
 
         yield from figures.measure_web(folder / "web", command, quick=quick)
+    if "pages" in parts:
+        from bench.web import page_paint
+
+        yield from page_paint.measure_pages(folder / "web", command, quick=quick)
 
 
 def measure_federation(

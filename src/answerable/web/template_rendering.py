@@ -8,6 +8,7 @@ from answerable.web import template_filters
 from answerable.web.navigation import NAVIGATION
 from answerable.web.routing import PageAnswer, RouteRequest
 from answerable.web.static_assets import asset_url, built_asset_url
+from answerable.web.table_cards import name_cells
 from answerable.web.visitor import Visitor
 
 PART_BLOCK = "part"
@@ -51,5 +52,5 @@ def render_page(page: PageAnswer, visitor: Visitor, request: RouteRequest) -> st
     values = {**page.values, "title": page.title, "visit": visitor, "asked": request}
     if request.part and PART_BLOCK in template.blocks:
         context = template.new_context(values)
-        return "".join(template.blocks[PART_BLOCK](context))
-    return template.render(values)
+        return name_cells("".join(template.blocks[PART_BLOCK](context)))
+    return name_cells(template.render(values))

@@ -160,6 +160,7 @@ def open_page(
             if "unsafe-" in policy or "default-src 'none'" not in policy:
                 wrong.append(f"policy of {response.url}: {policy}")
 
+    context.set_default_timeout(SECONDS * 1000)
     context.route("**/*", route)
     page = context.new_page()
     page.on("console", said)
