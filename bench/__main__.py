@@ -27,11 +27,10 @@ LAWS = (
     *("expansions", "law", "what-if", "cedar", "races", "intent", "platforms"),
     *("findings", "policies"),
 )
-UNMEASURED = ("connectors", "investigation", "life")
+UNMEASURED = ("connectors", "investigation", "life", "pages")
 PARTS = (
     *("help", "ingest", "queries", "reach", "clusters", "peers"),
     *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
-    "pages",
     *LAWS,
     *UNMEASURED,
 )

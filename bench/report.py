@@ -15,7 +15,6 @@ _SECTIONS = (
     ("Federation", ("federation",)),
     ("Credentials of agents", ("credentials",)),
     ("Web", ("web",)),
-    ("Pages in a browser", ("pages",)),
 )
 # What a section's figures mean; what no figure says itself.
 _MEANS = {

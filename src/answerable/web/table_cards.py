@@ -8,13 +8,12 @@ below 780 px every row is then a card with all of its cells.
 import re
 
 _TABLE = re.compile(r"<table\b([^>]*)>(.*?)</table>", re.DOTALL)
-_HEAD = re.compile(r"<thead\b[^>]*>(.*?)</thead>", re.DOTALL)
-_COLUMN = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
+_COLUMN = re.compile(r"<th\b([^>]*)>(.*?)</th>", re.DOTALL)
 _TAG = re.compile(r"<small\b.*?</small>|<span aria-hidden.*?</span>|<[^>]*>", re.DOTALL)
 # A start tag of a row or a cell; a value never contains an unescaped `>`.
 _CELL = re.compile(r"<(tr|td|th)\b([^>]*)>")
-_LEAVES = re.compile(r'class="[^"]*\bp[2-6]\b')
-_SPAN = re.compile(r'colspan="(\d+)"')
+_LEAVES = frozenset({"p2", "p3", "p4", "p5", "p6"})
+_HEAD_END = "</thead>"
 
 
 def name_cells(page: str) -> str:
@@ -24,10 +23,14 @@ def name_cells(page: str) -> str:
 
 def _name_cells_of_table(table: "re.Match[str]") -> str:
     attributes, content = table.groups()
-    head = _HEAD.search(content)
-    if head is None or not _LEAVES.search(head[1]) or 'class="rows"' in attributes:
+    head, found, body = content.partition(_HEAD_END)
+    columns = _COLUMN.findall(head) if found else []
+    leaves = any(
+        _LEAVES & set(_get_value(each, "class").split()) for each, _ in columns
+    )
+    if not leaves or _get_value(attributes, "class") == "rows":
         return table[0]
-    names = [" ".join(_TAG.sub("", each).split()) for each in _COLUMN.findall(head[1])]
+    names = [" ".join(_TAG.sub("", text).split()) for _, text in columns]
     at = 0
 
     def name_cell(cell: "re.Match[str]") -> str:
@@ -37,16 +40,20 @@ def _name_cells_of_table(table: "re.Match[str]") -> str:
             at = 0
             return cell[0]
         name = names[at] if at < len(names) else ""
-        span = _SPAN.search(attributes)
-        at += int(span[1]) if span else 1
+        at += int(_get_value(attributes, "colspan") or 1)
         if kind == "th" or not name:
             return cell[0]
         quoted = name.replace('"', "&quot;")
         return f'<td{attributes} data-th="{quoted}">'
 
-    body = _CELL.sub(name_cell, content[head.end() :])
+    named = _CELL.sub(name_cell, body)
     if "class=" in attributes:
         attributes = attributes.replace('class="', 'class="cards ', 1)
     else:
         attributes += ' class="cards"'
-    return f"<table{attributes}>{content[: head.end()]}{body}</table>"
+    return f"<table{attributes}>{head}{found}{named}</table>"
+
+
+def _get_value(attributes: str, name: str) -> str:
+    """Return the value of an attribute, empty if it is missing."""
+    return attributes.partition(f' {name}="')[2].partition('"')[0]
