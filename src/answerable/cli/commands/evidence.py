@@ -47,7 +47,7 @@ def evidence() -> None:
     "--tiles",
     default="",
     metavar="DIR",
-    help="Folder with the tiles of the log, instead of a store.",
+    help="Folder or URL with the tiles of the log, instead of a store.",
 )
 @click.option(
     "--incremental",
@@ -119,6 +119,7 @@ def _verify_log_proof(
     name: str | None, tiles: str, checkpoint: bytes | None, key: str
 ) -> Document | None:
     """Verify tiles, a bundle in tiles, or a consistency proof; None for others."""
+    from answerable.connectors.tile_server import is_tile_url
     from answerable.evidence.consistency_proof import is_consistency_proof
     from answerable.usecases.evidence import log_proofs
 
@@ -134,10 +135,10 @@ def _verify_log_proof(
         )
     if is_proof:
         return log_proofs.verify_proof_file(data, checkpoint or b"", key)
-    folder = expand_user_path(tiles)
+    place = tiles if is_tile_url(tiles) else expand_user_path(tiles)
     if data:
-        return log_proofs.verify_bundle_in_tiles(data, folder, key)
-    return log_proofs.verify_tile_folder(folder, key, checkpoint)
+        return log_proofs.verify_bundle_in_tiles(data, place, key)
+    return log_proofs.verify_tiles(place, key, checkpoint)
 
 
 @evidence.command(cls=AppCommand, short_help="Prove that a record is in the log.")

@@ -1,6 +1,8 @@
 """Write the tiles of the log, and prove and verify that it only grew."""
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
@@ -118,18 +120,18 @@ def verify_proof_file(proof: bytes, old: bytes, key: str) -> Document:
     )
 
 
-def verify_tile_folder(folder: Path, key: str, old: bytes | None = None) -> Document:
-    """Verify the tiles and entries of a folder, and its history, without a store.
+def verify_tiles(place: str | Path, key: str, old: bytes | None = None) -> Document:
+    """Verify the tiles and entries of a log, and its history, without a store.
 
     Args:
-        folder: Folder with the tiles.
+        place: Folder with the tiles, or URL of the log's prefix.
         key: Public key of the log.
         old: Older checkpoint that the log must extend.
     """
     public, items = VerifierKey.parse(key), []
     check = "checkpoint"
     try:
-        tree = _open_tiles(folder, public)
+        tree = _open_tiles(place, public)
         size = tree.checkpoint.size
         items.append(
             _build_passed_check(check, f"log of size {size:,} signed by {public.name}")
@@ -147,12 +149,12 @@ def verify_tile_folder(folder: Path, key: str, old: bytes | None = None) -> Docu
     return _build_checks(items)
 
 
-def verify_bundle_in_tiles(data: bytes, folder: Path, key: str) -> Document:
+def verify_bundle_in_tiles(data: bytes, place: str | Path, key: str) -> Document:
     """Verify a bundle, and that its segments are in the log of the tiles."""
     public, items = VerifierKey.parse(key), []
     check = "checkpoint"
     try:
-        tree = _open_tiles(folder, public)
+        tree = _open_tiles(place, public)
         said = f"log of size {tree.checkpoint.size:,} signed by {public.name}"
         items.append(_build_passed_check(check, said))
         check, bundle = "bundle", decode_bundle(data)
@@ -173,22 +175,31 @@ def verify_bundle_in_tiles(data: bytes, folder: Path, key: str) -> Document:
     return _build_checks(items)
 
 
-def _open_tiles(folder: Path, key: VerifierKey) -> TileTree:
-    """Open the tiles of a folder, with a verified checkpoint and root.
+def _open_tiles(place: str | Path, key: VerifierKey) -> TileTree:
+    """Open the tiles of a log, with a verified checkpoint and root.
 
     Raises:
-        UsageError: It is no folder with tiles.
+        UsageError: There are no tiles.
     """
-    if not (folder / "tile").is_dir():
+    read: Callable[[str], bytes | None]
+    if isinstance(place, Path):
+        if not (place / "tile").is_dir():
+            raise UsageError(
+                f"no tiles in this folder (got {str(place)!r})",
+                "write them: answerable evidence tiles --to DIR",
+            )
+        read = partial(tile_folder.read_tile_file, place)
+    else:
+        from answerable.connectors.tile_server import open_tile_server
+
+        read = open_tile_server(place)
+    note = read("checkpoint")
+    if note is None and not isinstance(place, Path):
         raise UsageError(
-            f"no tiles in this folder (got {str(folder)!r})",
-            "write them: answerable evidence tiles --to DIR",
+            "no log at this URL: it has no `checkpoint`",
+            "name the prefix of the log, as its operator publishes it",
         )
-    note = tile_folder.read_tile_file(folder, "checkpoint") or b""
-    tree = TileTree(
-        parse_checkpoint(note, key),
-        lambda path: tile_folder.read_tile_file(folder, path),
-    )
+    tree = TileTree(parse_checkpoint(note or b"", key), read)
     if tree.root() != tree.checkpoint.root:
         raise VerificationError("the tiles do not match the checkpoint's root")
     return tree
