@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.credentials import BotoProvider
 
 from answerable.cli.main import main
 from answerable.server.agent_credentials.agent_exec import build_clean_environment
@@ -300,5 +301,17 @@ def test_no_setting_of_aws_is_inherited() -> None:
     assert build_clean_environment(given) == {
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "BOTO_CONFIG": os.devnull,
         "PATH": "/bin",
     }
+
+
+def test_boto3_reads_no_file_of_boto_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would prefer the key in ~/.boto to the session of the endpoint."""
+    boto = "[Credentials]\naws_access_key_id = A\naws_secret_access_key = B\n"
+    (tmp_path / ".boto").write_text(boto)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert BotoProvider(environ={}).load() is not None
+    assert BotoProvider(environ=build_clean_environment({})).load() is None

@@ -48,6 +48,8 @@ _CONFIG = Config(
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "InsufficientSessionLifetime")
 _BAD_POLICY = ("MalformedPolicyDocument", "PackedPolicyTooLarge")
 
+_NOT_OFFERED = {"Error": {"Code": "unknown to this version of boto3"}}
+
 SCOPED_NOTE = (
     "AWS logs the session under your own name and ARN; `trace` finds its calls by the "
     "access key id"
@@ -217,13 +219,18 @@ class _SessionIssuer:
             yield _Attempt("GetFederationToken", self._issue_federated_session)
             return
         yield _Attempt("GetScopedCredentials", self._narrow_temporary_credentials)
-        role, source = self._find_role_of_profile()
+        role, source, external_id = self._find_role_of_profile()
         if role and source is not None:
-            yield _Attempt("AssumeRole", lambda: self._assume_role(role, source))
+            yield _Attempt(
+                "AssumeRole", lambda: self._assume_role(role, source, external_id)
+            )
 
     def _narrow_temporary_credentials(self) -> IssuedCredential:
         """Narrow temporary credentials."""
-        answer = self._open_client(self._own).get_scoped_credentials(
+        client = self._open_client(self._own)
+        if not hasattr(client, "get_scoped_credentials"):
+            raise ClientError(_NOT_OFFERED, "GetScopedCredentials")
+        answer = client.get_scoped_credentials(
             Policy=self._policy.document, DurationSeconds=self._policy.duration
         )
         arn = str(answer.get("SessionInfo", {}).get("Arn", ""))
@@ -231,7 +238,9 @@ class _SessionIssuer:
             answer, "GetScopedCredentials", arn, self._own, (SCOPED_NOTE,)
         )
 
-    def _assume_role(self, role: str, parent: Any) -> IssuedCredential:
+    def _assume_role(
+        self, role: str, parent: Any, external_id: str = ""
+    ) -> IssuedCredential:
         """Assume a role; without a source identity where its trust forbids to set one."""
         duration = max(self._policy.duration, _MIN_ROLE_SESSION)
         if parent.token:
@@ -243,6 +252,8 @@ class _SessionIssuer:
             "DurationSeconds": duration,
             "Policy": self._policy.document,
         }
+        if external_id:
+            arguments["ExternalId"] = external_id
         client = self._open_client(parent)
         try:
             answer = client.assume_role(
@@ -268,14 +279,15 @@ class _SessionIssuer:
             answer, "GetFederationToken", "", self._own, notes
         )
 
-    def _find_role_of_profile(self) -> tuple[str, Any]:
-        """Return the role of the profile, and the credential that may assume it."""
+    def _find_role_of_profile(self) -> tuple[str, Any, str]:
+        """Return the role of the profile, the credential for it, and its external id."""
         settings = self._session.get_scoped_config()
         role, source = settings.get("role_arn", ""), settings.get("source_profile", "")
         if not role or not source or "mfa_serial" in settings:
-            return "", None
+            return "", None, ""
         own = botocore.session.Session(profile=source).get_credentials()
-        return role, None if own is None else own.get_frozen_credentials()
+        frozen = None if own is None else own.get_frozen_credentials()
+        return role, frozen, settings.get("external_id", "")
 
     def _list_duration_notes(self, duration: int) -> tuple[str, ...]:
         """Return the note on a session that is longer than the policy states."""

@@ -60,7 +60,7 @@ def credential_process(settings: Settings, agent: str) -> None:
     )
 
     refuse_loop(agent)
-    for name in [each for each in os.environ if each.startswith("AWS_")]:
+    for name in [each for each in os.environ if each.startswith(("AWS_", "BOTO_"))]:
         del os.environ[name]
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     said = os.environ.get(_RUN_VARIABLE, "")

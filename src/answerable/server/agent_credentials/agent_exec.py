@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
@@ -101,6 +102,10 @@ def run_with_credentials(
         watch.close()
         endpoint.close()
         restore_signals(mask)
+        with suppress(
+            EnvironmentFailure
+        ):  # it has expired soon, and only we can read it
+            broker.forget_credential()
 
 
 def build_clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -113,6 +118,8 @@ def build_clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return kept | {
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        # boto3 reads ~/.boto and /etc/boto.cfg before it asks the endpoint.
+        "BOTO_CONFIG": os.devnull,
     }
 
 

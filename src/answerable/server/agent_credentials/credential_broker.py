@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Issuer = Callable[["CredentialPolicy", str], "IssuedCredential"]
 
 _MAX_MARGIN = 5 * 60 * 10**9  # nanoseconds before expiry at which it is renewed
+_RETRY_PAUSE = 15 * 10**9  # nanoseconds after a failed renewal
 
 
 class CredentialRevoked(EnvironmentFailure):
@@ -88,11 +89,21 @@ class CredentialBroker:
         stamp = read_log_stamp(self._request.store)
         if cached is not None and cached.is_current(stamp, now):
             return cached
-        with self._cache.lock():
-            cached = self._cache.read()
+        usable = cached if cached and cached.is_usable(stamp, now) else None
+        # An SDK waits two seconds for an answer, and a renewal may take longer.
+        with self._cache.lock(wait=usable is None) as is_held:
+            if usable is not None and not is_held:
+                return usable
+            cached, now = self._cache.read(), time.time_ns()
+            self._require_not_killed(cached)
+            stamp = read_log_stamp(self._request.store)
             if cached is not None and cached.is_current(stamp, now):
                 return cached
             return self._renew_credential(cached, now)
+
+    def forget_credential(self) -> None:
+        """Remove the credential from the cache, at the end of its run."""
+        self._cache.remove()
 
     def read_cached(self) -> CachedCredential | None:
         """Return the credential of the cache, whatever its state."""
@@ -129,9 +140,13 @@ class CredentialBroker:
                     raise
                 except AnswerableError:
                     # The platform may be away: the last one is valid until it ends.
+                    now = time.time_ns()
                     if cached is None or not same or now >= cached.expires:
                         raise
-                    return cached
+                    self._require_not_killed(cached, policy.person)
+                    cached = msgspec.structs.replace(
+                        cached, renew_at=now + _RETRY_PAUSE
+                    )
         kept = msgspec.structs.replace(
             cached, stamp=read_log_stamp(root), policy_expires=policy.expires
         )
@@ -181,6 +196,7 @@ class CredentialBroker:
             now=now,
         )
         store.append([event], now)
+        self._cache.remove_expired(now)
         margin = min(_MAX_MARGIN, max(0, issued.expires - now) // 3)
         return CachedCredential(
             stamp="",

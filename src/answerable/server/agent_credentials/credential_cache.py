@@ -10,7 +10,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -60,8 +60,12 @@ class CachedCredential(msgspec.Struct, frozen=True):
 
     def is_current(self, stamp: str, now: int) -> bool:
         """Return whether the cached credential may be returned without reading the store."""
-        fresh = now < min(self.renew_at, self.policy_expires)
-        return bool(stamp) and self.stamp == stamp and fresh
+        return now < self.renew_at and self.is_usable(stamp, now)
+
+    def is_usable(self, stamp: str, now: int) -> bool:
+        """Return whether its policy is in force, and the credential still works."""
+        live = now < min(self.expires, self.policy_expires)
+        return bool(stamp) and self.stamp == stamp and live
 
 
 _decode = msgspec.json.Decoder(CachedCredential).decode
@@ -100,25 +104,7 @@ class CredentialCache:
 
     def read(self) -> CachedCredential | None:
         """Read the credential; None if there is none that only we could have written."""
-        if not _is_own_folder(self._folder):
-            return None
-        try:
-            handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            return None
-        try:
-            facts = os.fstat(handle)
-            ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid()
-            if not ours or facts.st_mode & 0o077 or facts.st_size > _MAX_BYTES:
-                return None
-            data = os.read(handle, _MAX_BYTES + 1)
-        finally:
-            os.close(handle)
-        try:
-            found = _decode(data)
-        except (msgspec.DecodeError, RecursionError):
-            return None
-        return found if found.schema == _SCHEMA else None
+        return _read_private_file(self._path) if _is_own_folder(self._folder) else None
 
     def write(self, credential: CachedCredential) -> None:
         """Replace the credential, readable by our user alone.
@@ -134,15 +120,32 @@ class CredentialCache:
         with translate_os_errors("remove", self._path, _HINT):
             self._path.unlink(missing_ok=True)
 
+    def remove_expired(self, now: int) -> None:
+        """Remove the credentials of all agents and runs that have expired."""
+        for path in self._folder.glob("*.json"):
+            found = _read_private_file(path)
+            if found is not None and found.expires <= now:
+                with suppress(OSError):
+                    path.unlink()
+
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the lock of the folder, so that only one process issues a credential."""
+    def lock(self, *, wait: bool = True) -> Iterator[bool]:
+        """Hold the lock of the folder, so that only one process issues a credential.
+
+        Args:
+            wait: Wait for a process that holds it; else yield False.
+        """
         self._require_own_folder()
         with translate_os_errors("lock", self._folder, _HINT):
             handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            os.close(handle)
+            yield False
+            return
+        try:
+            yield True
         finally:
             os.close(handle)
 
@@ -153,6 +156,27 @@ class CredentialCache:
             raise EnvironmentFailure(
                 f"other users can enter {self._folder}", f"chmod 700 {self._folder}"
             )
+
+
+def _read_private_file(path: Path) -> CachedCredential | None:
+    """Read a credential; None if it is no file that only we could have written."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        facts = os.fstat(handle)
+        ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid()
+        if not ours or facts.st_mode & 0o077 or facts.st_size > _MAX_BYTES:
+            return None
+        data = os.read(handle, _MAX_BYTES + 1)
+    finally:
+        os.close(handle)
+    try:
+        found = _decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return found if found.schema == _SCHEMA else None
 
 
 def _is_own_folder(folder: Path) -> bool:
