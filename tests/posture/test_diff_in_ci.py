@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from answerable.cli.main import main
 from tests.posture.pull_requests import CHECKOUTS, PLANS, write_checkouts
 
+NAMED = ("-c", "user.name=a", "-c", "user.email=a@example.com")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,8 +32,7 @@ def make_repository(tmp_path: Path, name: str) -> Path:
     for path in base.rglob(".git/*"):
         path.unlink()
     (base / ".git").rmdir()
-    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-    for words in (("init", "-q"), ("add", "-A"), (*identity, "commit", "-qm", "base")):
+    for words in (("init", "-q"), ("add", "-A"), (*NAMED, "commit", "-qm", "base")):
         subprocess.run(("git", *words), cwd=base, check=True)
     for path in head.rglob("*"):
         if path.is_file() and ".git" not in path.relative_to(head).parts:
@@ -191,6 +192,24 @@ def test_the_hook_fails_before_a_commit_that_adds_a_key(repository: Path) -> Non
     assert done.returncode == 1, done.stderr
     clean = f"git stash -q -u && {hook['entry']}"
     assert run_script(clean, repository, {}).returncode == 0
+
+
+def test_an_attribute_of_a_revision_hides_no_file(
+    repository: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (repository / ".gitattributes").write_text("* export-ignore\n")
+    config = {"mcpServers": {"evil": {"command": "/opt/evil"}}}
+    (repository / ".mcp.json").write_text(json.dumps(config))
+    (repository / "linked").symlink_to("/etc")
+    for words in (("add", "-A"), (*NAMED, "commit", "-qm", "hide")):
+        subprocess.run(("git", *words), cwd=repository, check=True)
+    monkeypatch.chdir(repository)
+    capsys.readouterr()
+    assert main(["-o", "json", "diff", "git:HEAD~1", "git:HEAD"]) == 0
+    items = json.loads(capsys.readouterr().out)["items"]
+    assert any("tool:mcp/evil/*" in each["text"] for each in items)
 
 
 @pytest.mark.parametrize("revision", ["nothing", "", "--output=x", "HEAD --exec=x"])
