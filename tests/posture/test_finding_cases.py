@@ -108,6 +108,8 @@ def test_findings_of_a_case(
             assert [s for s in subjects if end in s], (rule, end, subjects)
         assert len(subjects) >= len(ends), (rule, subjects)
         assert subjects, rule
+    for rule, number in case.get("only", {}).items():
+        assert sum(each["rule"] == rule for each in found) == number, rule
     assert not rules & set(case.get("absent", ()))
     assert set(case.get("not_evaluated", ())) <= unknown
     assert SECRET not in json.dumps(items)

@@ -9,6 +9,8 @@ from answerable.model.provenance import FactProvenance
 # Fact of a workflow agent: actions of its job that a branch or a tag names.
 UNPINNED_ACTIONS = "unpinned-actions"
 NO_ACTIONS = "none"
+# Packages that steps of its job start without a fixed version; `none` for none.
+UNPINNED_PACKAGES = "unpinned-packages"
 
 
 class FactStatus(StrEnum):

@@ -270,7 +270,9 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
             "`npx`, `uvx`, `dnx` and `docker run` fetch the newest version if none is "
             "named. A branch or a tag can be moved, and `@1` or `@1.x` is a range of "
             "versions for npm. A whole version with `@` or `==`, or an image digest, "
-            "cannot be moved."
+            "cannot be moved. Commands in the steps of a workflow agent's job count, "
+            "also `npm install -g` and `pipx install`; after an `npm ci`, `npx NAME` "
+            "without `-y` starts the locked version."
         ),
         platforms=("home", "repo"),
         owasp=("NHI3:2025", "ASI10:2026"),

@@ -8,7 +8,7 @@ _WORD_LIMIT = 200
 # A name that holds one of these words holds a credential ...
 _CREDENTIAL_WORDS = frozenset(
     str.split(
-        "token tokens key keys apikey apitoken secret secrets password passwd passphrase "
+        "token tokens tok key keys apikey apitoken secret secrets password passwd passphrase "
         "pass pwd pat auth authorization credential credentials creds dsn bearer jwt "
         "cookie webhook connstr signature accesskey secretkey privatekey authtoken "
         "accesstoken clientsecret"

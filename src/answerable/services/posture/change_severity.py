@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from answerable.connectors.repo.parse.github_workflow import OUTSIDER_EVENTS
 from answerable.inventory.inventory_difference import ChangeDirection, InventoryChange
-from answerable.model.agent import NO_ACTIONS, UNPINNED_ACTIONS
+from answerable.model.agent import NO_ACTIONS, UNPINNED_ACTIONS, UNPINNED_PACKAGES
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import AgentId
 from answerable.model.inventory import Inventory
@@ -119,6 +119,7 @@ _FIELDS: Mapping[tuple[str, str], Callable[[InventoryChange], SeverityFacts | No
     ("agent", "events"): _judge_events,
     ("agent", "tools"): lambda _: _RULE,
     ("agent", UNPINNED_ACTIONS): _judge_unpinned_actions,
+    ("agent", UNPINNED_PACKAGES): _judge_unpinned_actions,
     ("agent", "runs as"): _judge_gain(_BY_PERSON),
     ("tool", "unattended"): _judge_flag,
     ("tool", "enabled"): lambda change: _CODE if change.after == "yes" else None,

@@ -21,6 +21,7 @@ from answerable.connectors.repo.parse.workflow_step_rules import read_step_setti
 from answerable.model.agent import (
     NO_ACTIONS,
     UNPINNED_ACTIONS,
+    UNPINNED_PACKAGES,
     Agent,
     FactStatus,
 )
@@ -228,5 +229,6 @@ def _list_job_facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
         ("permissions", make_printable_line(permissions or "not stated")),
         ("id-token", "write" if job.id_token else ""),
         (UNPINNED_ACTIONS, ", ".join(job.unpinned) or NO_ACTIONS),
+        (UNPINNED_PACKAGES, ", ".join(job.packages) or NO_ACTIONS),
     ]
     return tuple(sorted((name, value) for name, value in facts if value))

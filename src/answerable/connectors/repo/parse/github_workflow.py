@@ -26,6 +26,7 @@ from answerable.connectors.formats.platform_identity import (
 )
 from answerable.connectors.formats.redaction import make_printable_line
 from answerable.connectors.repo.parse.action_pins import list_unpinned_actions
+from answerable.connectors.repo.parse.step_packages import list_unpinned_packages
 from answerable.connectors.repo.parse.step_script import (
     find_embedded_json,
     find_script_literals,
@@ -107,6 +108,7 @@ class AgentJob:
         found: Secrets, tokens and roles.
         steps: Steps that run an agent, each with its client.
         unpinned: Actions of its steps whose code can change without a commit here.
+        packages: Packages that its steps start without a fixed version.
     """
 
     job: str
@@ -122,6 +124,7 @@ class AgentJob:
     found: list[FoundCredential] = field(default_factory=list)
     steps: list[tuple[str, DocumentNode]] = field(default_factory=list)
     unpinned: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
     @property
     def may_write_contents(self) -> bool:
@@ -193,6 +196,7 @@ def _build_agent_job(
         id_token="write" in (stated.get("id-token"), stated.get("all")),
         steps=[(client, step) for step in steps for client in _find_step_clients(step)],
         unpinned=list_unpinned_actions(each.text_at("uses") for each in steps),
+        packages=list_unpinned_packages(each.text_at("run") for each in steps),
     )
     for holder in (root, job, *steps):
         for key in _BLOCKS:
