@@ -10,6 +10,7 @@ from answerable.presentation.text import sanitize, shorten, wrap_text
 
 # Without a terminal, this keeps a hostile name from filling the disk.
 _PIPE_WIDTH = 2_000
+_WIDE = 100_000  # no column is dropped
 _MIN_WIDTH = 20
 
 
@@ -40,16 +41,15 @@ def detect_screen(stream: TextIO, wide: bool = False) -> Screen:
     """
     terminal = stream.isatty()
     named = os.environ.get("COLUMNS", "")
-    if wide:
-        columns = _PIPE_WIDTH
-    elif named.isascii() and named.isdigit() and int(named) > 0:
+    if named.isascii() and named.isdigit() and int(named) > 0:
         columns = int(named)
     else:
         columns = get_terminal_size().columns if terminal else _PIPE_WIDTH
+    columns = min(max(columns, _MIN_WIDTH), _PIPE_WIDTH)
     plain = not terminal or os.environ.get("NO_COLOR") or _is_dumb_terminal()
     encoding = getattr(stream, "encoding", None)
     return Screen(
-        width=min(max(columns, _MIN_WIDTH), _PIPE_WIDTH),
+        width=_WIDE if wide else columns,
         marks=choose_marks(encoding),
         colour=not plain,
     )
