@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.posture.pull_requests import SECRET as PULL_REQUEST_SECRET
 
 KEY = make_access_key_id("222233334444", "legacy-sync")
 SECRET = make_fake_secret("legacy-sync")
+# A late day until which a file may accept a finding.
+LATEST_DAY = str(datetime.now(UTC).date() + timedelta(days=365))
 Items = list[dict[str, Any]]
 Findings = Callable[..., tuple[int, Items]]
 Diff = Callable[..., tuple[int, Items]]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from answerable.cli.main import main
 from tests.posture.conftest import Diff
 from tests.posture.pull_requests import PLANS, build_plan, build_resource, build_role
 
@@ -174,6 +175,16 @@ def test_an_attached_administrator_policy_adds_every_action(
     code, items = diff(_write_plan(tmp_path, plan), "--fail-on", "high")
     assert code == 1
     assert any(each["after"] == "always" for each in items)
+
+
+def test_the_hint_for_a_binary_plan_converts_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plan.out").write_bytes(b"PK\3\4\0")
+    assert main(["diff", str(tmp_path), str(tmp_path / "plan.out")]) == 2
+    err = capsys.readouterr().err
+    assert "plan.out: a binary file" in err
+    assert "terraform show -json plan.out > plan.json" in err
 
 
 @pytest.mark.parametrize(

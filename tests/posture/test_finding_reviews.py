@@ -10,7 +10,7 @@ import pytest
 
 from answerable.cli.main import main
 from tests.agent_credentials.conftest import let_tests_sign
-from tests.posture.conftest import write
+from tests.posture.conftest import LATEST_DAY, write
 
 ANA = "ana@corp.example"
 TOKEN = "Bearer tk_9f8e7d6c5b4a39281706f5e4d3c2b1a0"
@@ -79,6 +79,10 @@ def test_a_signed_acceptance_suppresses_a_finding_until_it_is_reopened(
     _, (item,), _ = ask("findings", "reopen", found["id"], sign=True)
     assert item["state"] == "open"
     assert get_finding(ask)["state"] == "open"
+    code, _, err = ask("findings", "reopen", found["id"], sign=True)
+    assert (code, "no signed acceptance" in err) == (2, True)
+    code, _, err = ask("findings", "assign", found["id"], sign=True)
+    assert (code, "no signed assignment" in err) == (2, True)
 
 
 def test_a_revoked_key_opens_the_finding_again(ask: Ask) -> None:
@@ -108,7 +112,7 @@ def test_of_a_file_and_a_signature_the_later_end_counts(
     found = get_finding(ask)
     words = (found["id"], "--reason", "signed", "--until", SOON)
     assert ask("findings", "suppress", *words, sign=True)[0] == 0
-    for until, reason in (("2020-01-01", "signed"), ("2099-01-01", "file")):
+    for until, reason in (("2020-01-01", "signed"), (LATEST_DAY, "file")):
         entry = {"id": found["id"], "reason": "file", "owner": ANA, "until": until}
         file = tmp_path / "reviewed.yaml"
         file.write_text(json.dumps({"suppressions": [entry]}))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from answerable.cli.main import main
-from tests.posture.conftest import KEY, SECRET, Findings, write
+from tests.posture.conftest import KEY, LATEST_DAY, SECRET, Findings, write
 
 FILES: Mapping[str, str] = {
     "shop/.git/HEAD": "ref: refs/heads/main\n",
@@ -98,12 +98,12 @@ def test_a_suppressed_finding_ends_with_its_day_and_never_fails(
         code, items = findings(words=words)
         return code, [each for each in items if each["id"] == found["id"]]
 
-    code, (item,) = review("9999-12-31")
+    code, (item,) = review(LATEST_DAY)
     assert (code, item["state"], item["assigned"]) == (0, "suppressed", "person:bo")
     assert item["suppression"] == {
         "reason": "migration",
         "owner": "person:ana@corp.example",
-        "until": "9999-12-31",
+        "until": LATEST_DAY,
         "signed": None,
     }
     code, (item,) = review("2020-01-01")
@@ -132,7 +132,7 @@ def test_new_since_lists_only_what_a_snapshot_did_not_have(
     )
     assert code == 1
     assert "scattered-credential" in {each["rule"] for each in items}
-    code, items = findings(words=("--new-since", "latest", "--fail-on", "low"))
+    code, items = findings(words=("--new-since", "@latest", "--fail-on", "low"))
     assert (code, items) == (0, [])
 
 
@@ -152,6 +152,10 @@ def test_the_title_of_a_rule_without_data_names_the_data(
     [
         ("suppressions:\n  - {id: a, reason: b, owner: c}\n", "missing member"),
         ("suppressions:\n  - {id: a, reason: b, owner: c, until: x}\n", "invalid day"),
+        (
+            "suppressions:\n  - {id: a, reason: b, owner: c, until: 9999-12-31}\n",
+            "a day within 366 days",
+        ),
         ("hidden: []\n", "unknown section"),
         ("laptop\n", "expected suppressions or assignments"),
         ("- id: a\n", "expected suppressions or assignments"),

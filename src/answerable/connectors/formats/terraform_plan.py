@@ -98,9 +98,9 @@ def parse_terraform_plan(data: bytes) -> TerraformPlan:
     try:
         plan = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ParseError(
-            "not JSON (expected the output of terraform show -json)"
-        ) from None
+        kind = "a binary file" if b"\0" in data[:4096] else "not JSON"
+        expected = "expected the output of terraform show -json"
+        raise ParseError(f"{kind} ({expected})") from None
     if not isinstance(plan, dict) or "planned_values" not in plan:
         raise ParseError("not a Terraform plan: it has no planned_values")
     version = str(plan.get("format_version", ""))

@@ -204,7 +204,7 @@ def _read_plan(path: Path, context: SideContext, *, prior: bool) -> ComparedSide
         plan = parse_terraform_plan(data)
     except ParseError as error:
         raise UsageError(
-            f"{path.name}: {error.reason}", f"expected {_EXPECTED}"
+            f"{path.name}: {error.reason}", _suggest_conversion(path, data)
         ) from None
     resources = plan.before if prior else plan.after
     account = find_planned_account((*plan.before, *plan.after))
@@ -220,6 +220,13 @@ def _read_plan(path: Path, context: SideContext, *, prior: bool) -> ComparedSide
         uncompared=() if prior else plan.uncompared,
         scope=_PLAN,
     )
+
+
+def _suggest_conversion(path: Path, data: bytes) -> str:
+    """Return how to convert a file that is no plan as JSON."""
+    if data.startswith((b"PK", b"\x1f\x8b")):  # `terraform plan -out` writes a zip
+        return f"run: terraform show -json {path.name} > plan.json"
+    return "name a plan as JSON (terraform show -json PLAN > plan.json), or a folder"
 
 
 def _build_account_sync(

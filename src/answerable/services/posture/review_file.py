@@ -18,7 +18,9 @@ from answerable.connectors.formats.document_parser import (
 )
 from answerable.connectors.regular_file import read_named_file
 from answerable.model.errors import ParseError, UsageError
+from answerable.model.finding_review import MAX_SUPPRESSION
 from answerable.model.ids import build_person_id
+from answerable.model.time_units import DAY_NS
 from answerable.posture.reviews import FindingReviews, Suppression
 
 _SUPPRESSION = ("id", "reason", "owner", "until")
@@ -26,12 +28,16 @@ _ASSIGNMENT = ("id", "person")
 _SECTIONS = ("suppressions", "assignments")
 
 
-def read_reviews(path: Path) -> FindingReviews:
+def read_reviews(path: Path, now: int) -> FindingReviews:
     """Read a reviewed file.
+
+    Args:
+        now: UTC nanoseconds.
 
     Raises:
         UsageError: The file cannot be read, is no YAML or JSON document, or has an
-            entry that lacks a member, has an unknown one or a bad date.
+            entry that lacks a member, has an unknown one, or a day that is invalid or more
+            than a year away.
     """
     place = str(path)
     try:
@@ -51,7 +57,7 @@ def read_reviews(path: Path) -> FindingReviews:
             _raise_invalid_file(place, name, "unknown section", " or ".join(_SECTIONS))
     return FindingReviews(
         {
-            entry["id"]: _build_suppression(place, entry)
+            entry["id"]: _build_suppression(place, entry, now)
             for entry in _read_entries(root, place, "suppressions", _SUPPRESSION)
         },
         {
@@ -83,8 +89,12 @@ def _read_entries(
         yield entry
 
 
-def _build_suppression(place: str, entry: dict[str, str]) -> Suppression:
-    """Build a suppression; its last day is counted to its end, in UTC."""
+def _build_suppression(place: str, entry: dict[str, str], now: int) -> Suppression:
+    """Build a suppression; its last day is counted to its end, in UTC.
+
+    Raises:
+        UsageError: The day is invalid, or later than a signed acceptance may end.
+    """
     try:
         day = date.fromisoformat(entry["until"])
     except ValueError:
@@ -92,12 +102,15 @@ def _build_suppression(place: str, entry: dict[str, str]) -> Suppression:
             place, "until", f"invalid day {entry['until'][:40]!r}", "YYYY-MM-DD"
         )
         raise
-    end = datetime.combine(day, time.max, UTC)
+    end = int(datetime.combine(day, time.max, UTC).timestamp()) * 1_000_000_000
+    if end > now + MAX_SUPPRESSION:
+        most = f"a day within {MAX_SUPPRESSION // DAY_NS} days"
+        _raise_invalid_file(place, f"until: {day}", "acceptance without an end", most)
     return Suppression(
         entry["reason"],
         build_person_id(entry["owner"].removeprefix("person:")),
         entry["until"],
-        int(end.timestamp()) * 1_000_000_000,
+        end,
     )
 
 

@@ -134,7 +134,7 @@ def export_inventory(
         EnvironmentFailure: A file cannot be written.
         UsageError: The reviewed file is invalid.
     """
-    reviews = read_reviews(Path(suppressions)) if suppressions else NO_REVIEWS
+    reviews = read_reviews(Path(suppressions), now) if suppressions else NO_REVIEWS
     inventory = assess_owners_at_time(inventory, now)
     credentials = inventory.credentials.values()
     lists = _ExportedLists(

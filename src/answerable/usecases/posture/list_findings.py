@@ -42,7 +42,7 @@ def list_findings(
         owner: Only findings that this person owns or that are assigned to the person.
         platform: Only findings of this platform.
         fail_on: The document has failed if an open finding is as severe.
-        new_since: Only findings that this snapshot does not have.
+        new_since: Only findings that this snapshot does not have; `NAME` or `@NAME`.
         suppressions: Reviewed file; empty for none.
         argument_limits: Limits by policies of the gateway; None if its configuration
             was not read.
@@ -51,7 +51,7 @@ def list_findings(
         UsageError: The snapshot does not exist, the reviewed file is invalid, no
             rule is about the platform, or the person is not known.
     """
-    reviews = read_reviews(Path(suppressions)) if suppressions else NO_REVIEWS
+    reviews = read_reviews(Path(suppressions), now) if suppressions else NO_REVIEWS
     found = compute_findings(
         inventory,
         now=now,
@@ -68,7 +68,7 @@ def list_findings(
         )
     known: set[str] = set()
     if new_since:
-        before = load_inventory(store, new_since)
+        before = load_inventory(store, new_since.removeprefix("@"))
         known = {
             each.id
             for each in compute_findings(

@@ -17,6 +17,7 @@ from answerable.model.ids import build_person_id
 from answerable.model.inventory import Inventory
 from answerable.model.time_units import DAY_NS
 from answerable.posture.facts import ArgumentLimit
+from answerable.posture.reviews import FindingReviews
 from answerable.posture.rule import Finding
 from answerable.services.posture.finding_documents import (
     FindingItems,
@@ -87,7 +88,7 @@ def review_finding(
             was not read.
 
     Raises:
-        UsageError: The snapshot has no such finding.
+        UsageError: The snapshot has no such finding, or there is nothing to end.
         VerificationError: The key is not valid now. Nothing is recorded.
     """
     key = owner_keys.require_enrolled_key(store, signer.id)
@@ -95,6 +96,7 @@ def review_finding(
         inventory, now=now, store=store, argument_limits=argument_limits
     )
     result = _find_result(found, draft.finding)
+    _require_effect(draft, read_signed_reviews(store, now))
     assignee = draft.assignee.removeprefix("person:")
     if draft.action is ReviewAction.ASSIGN and assignee:
         draft = replace(draft, assignee=build_person_id(assignee))
@@ -102,6 +104,25 @@ def review_finding(
     FindingReviewReader.sign(store, content, signer, now)
     context = replace(found.context, reviews=read_signed_reviews(store, now))
     return build_findings_document(inventory, FindingItems((result,), context), now=now)
+
+
+def _require_effect(draft: FindingReview, signed: FindingReviews) -> None:
+    """Check that a review which ends something has something to end.
+
+    Raises:
+        UsageError: No signed acceptance or assignment of the finding is in force.
+    """
+    if draft.action is ReviewAction.REOPEN and draft.finding not in signed.suppressions:
+        raise UsageError(
+            f"{draft.finding} has no signed acceptance in force",
+            "remove an acceptance by a reviewed file from that file",
+        )
+    ends = draft.action is ReviewAction.ASSIGN and not draft.assignee
+    if ends and draft.finding not in signed.assigned:
+        raise UsageError(
+            f"{draft.finding} has no signed assignment",
+            "name a person to assign it: findings assign ID PERSON",
+        )
 
 
 def _find_result(found: FindingItems, text: str) -> Finding:

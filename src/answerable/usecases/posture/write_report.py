@@ -47,7 +47,7 @@ def iterate_report_lines(
         argument_limits: Limits by policies of the gateway; None if its configuration
             was not read.
     """
-    reviews = read_reviews(Path(suppressions)) if suppressions else NO_REVIEWS
+    reviews = read_reviews(Path(suppressions), now) if suppressions else NO_REVIEWS
     report = build_report(
         store, inventory, now=now, reviews=reviews, argument_limits=argument_limits
     )
