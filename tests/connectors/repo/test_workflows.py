@@ -35,8 +35,8 @@ def test_a_job_that_runs_an_agent_is_an_unattended_agent(synced: Sync) -> None:
         "outsider-events": "issue_comment",
         "permissions": "contents: read, id-token: write",
         "unpinned-actions": "actions/checkout@v5, "
-        "unpinned-packages": "none",
         "aws-actions/configure-aws-credentials@v5, anthropics/claude-code-action@v1",
+        "unpinned-packages": "none",
     }
 
 
