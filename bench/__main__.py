@@ -58,6 +58,13 @@ def summarise_ingest(
     yield BenchFigure(f"segment, {size}", "B/event", values("rows"), command)
     yield BenchFigure(f"leaves, {size}", "B/event", values("leaves"), command)
     yield BenchFigure(f"whole store, {size}", "B/event", values("whole"), command)
+    yield BenchFigure(
+        f"most disk during ingest over the whole store, {size}",
+        "x",
+        values("disk"),
+        command,
+        at_most(1.5, "<= 1.5x") if events >= SMALL else None,
+    )
 
 
 def measure_small(

@@ -2,19 +2,25 @@
 
 import json
 import shutil
+import stat
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from bench.cloudtrail import WrittenTrail, write_trail
 from bench.command_run import answerable_command, run_command
 from bench.figures import BenchFigure, at_most
 
+_SAMPLE_SECONDS = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class IngestSample:
-    """One run: seconds, peak MiB, and bytes per event at rest."""
+    """One run: seconds, peak MiB, bytes per event at rest, and most disk over that."""
 
     seconds: float
     cpu: float
@@ -22,6 +28,7 @@ class IngestSample:
     rows: float
     leaves: float
     whole: float
+    disk: float
 
 
 def prepare_trail(folder: Path, events: int, seed: int) -> WrittenTrail:
@@ -39,10 +46,12 @@ def measure_ingest(folder: Path, events: int) -> IngestSample:
     """
     store = folder / f"store-{events}"
     shutil.rmtree(store, ignore_errors=True)
-    took = answerable_command(
-        "--store", str(store), "-o", "json", "ingest",
-        f"cloudtrail:{folder / f'trail-{events}'}",
-    )  # fmt: skip
+    with _DiskSampler(store) as sampler:
+        took = answerable_command(
+            "--store", str(store), "-o", "json", "ingest",
+            f"cloudtrail:{folder / f'trail-{events}'}",
+        )  # fmt: skip
+    whole = _folder_size(store, "")
     (item,) = json.loads(took.out)["items"]
     counts = {name: item[name] for name in ("read", "stored", "quarantined")}
     if counts != {"read": events, "stored": events, "quarantined": 0}:
@@ -53,7 +62,8 @@ def measure_ingest(folder: Path, events: int) -> IngestSample:
         took.peak,
         _folder_size(store / "segments", ".parquet") / events,
         _folder_size(store / "segments", ".leaves") / events,
-        _folder_size(store, "") / events,
+        whole / events,
+        max(sampler.most, whole) / whole,
     )
 
 
@@ -91,6 +101,34 @@ def summarise_floor(
     )
 
 
+class _DiskSampler:
+    """Thread that samples the size of a folder while a command runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.most = 0
+        self._folder = folder
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._ended.wait(_SAMPLE_SECONDS):
+            with suppress(OSError):  # a folder may vanish meanwhile
+                self.most = max(self.most, _folder_size(self._folder, ""))
+
+
 def _folder_size(folder: Path, ending: str) -> int:
-    files = (path for path in folder.rglob(f"*{ending}") if path.is_file())
-    return sum(path.stat().st_size for path in files)
+    """Sum the sizes of files; one may vanish meanwhile."""
+    size = 0
+    for path in folder.rglob(f"*{ending}"):
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            size += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return size
