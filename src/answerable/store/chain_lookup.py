@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.event import EventOutcome
@@ -39,6 +39,10 @@ _COLUMNS = (
     "coalesce(epoch_ns(credential_to), 0)",
     "delegation_id",
 )
+# Places of the columns in a row.
+_TIMES = len(_KEY_COLUMNS)
+_FIRST_HOP = _TIMES + 2
+_PATHS = _FIRST_HOP + len(_HOP_COLUMNS)
 _SAME_KEY = " AND ".join(f"c.{name} = k.{name}" for name in _KEY_COLUMNS)
 # Values of a chain that a name is compared with, by the field of a query. Texts are
 # compared in columns, and in lists of a chain.
@@ -217,41 +221,48 @@ def _read_chains(
     )
     rows = store.run_query(query, parameters, {"chains": file, **tables}, NO_SEGMENTS)
     found: dict[SourcedChainKey, list[LineageChain]] = {}
+    hops: dict[tuple[object, ...], Hop] = {}
     for row in rows:
-        key, chain = _decode_chain(row)
+        key, chain = _decode_chain(row, hops)
         found.setdefault(key, []).append(chain)
     return [ChainTimeline(key, tuple(chains)) for key, chains in found.items()]
 
 
-def _decode_chain(row: Sequence[object]) -> tuple[SourcedChainKey, LineageChain]:
-    """Decode a row with the columns of a chain."""
-    source, believed, *rest = row
-    key = ChainKey(*cast("list[str]", rest[: len(_KEY)]))
-    since, until, *rest = rest[len(_KEY) :]
-    parts = len(_HOP_PARTS)
-    hops = {
-        name: Hop(
-            cast("str", rest[n * parts]),
-            HopStatus(cast("str", rest[n * parts + 1])),
-            cast("str", rest[n * parts + 2]),
-        )
-        for n, name in enumerate(HOPS)
-    }
-    agents, identities, credentials, start, end, delegation = rest[len(HOPS) * parts :]
+def _decode_chain(
+    row: tuple[Any, ...], hops: dict[tuple[object, ...], Hop]
+) -> tuple[SourcedChainKey, LineageChain]:
+    """Decode a row with the columns of a chain.
+
+    Args:
+        row: The row.
+        hops: Hops of other rows by their columns: most chains share them.
+    """
+    source, believed, *names = row[:_TIMES]
+    key = ChainKey(*names)
+    found: list[Hop] = []
+    for at in range(_FIRST_HOP, _PATHS, len(_HOP_PARTS)):
+        parts = row[at : at + len(_HOP_PARTS)]
+        hop = hops.get(parts)
+        if hop is None:
+            value, status, known_by = parts
+            hop = hops[parts] = Hop(value, HopStatus(status), known_by)
+        found.append(hop)
+    by_name = dict(zip(HOPS, found, strict=True))
+    agents, identities, credentials, start, end, delegation = row[_PATHS:]
     chain = LineageChain(
         key=key,
-        valid_from=cast("int", since),
-        valid_to=cast("int", until),
-        person=hops["person"],
-        agent=hops["agent"],
-        agent_path=tuple(cast("list[str]", agents)),
-        tool=hops["tool"],
-        identity=hops["identity"],
-        identity_owner=hops["identity_owner"],
-        identity_path=tuple(cast("list[str]", identities)),
-        credential_path=tuple(cast("list[str]", credentials)),
-        credential_from=cast("int", start),
-        credential_to=cast("int", end),
-        delegation_id=cast("str", delegation),
+        valid_from=row[_TIMES],
+        valid_to=row[_TIMES + 1],
+        person=by_name["person"],
+        agent=by_name["agent"],
+        agent_path=tuple(agents),
+        tool=by_name["tool"],
+        identity=by_name["identity"],
+        identity_owner=by_name["identity_owner"],
+        identity_path=tuple(identities),
+        credential_path=tuple(credentials),
+        credential_from=start,
+        credential_to=end,
+        delegation_id=delegation,
     )
-    return SourcedChainKey(key, cast("str", source), bool(believed)), chain
+    return SourcedChainKey(key, source, bool(believed)), chain

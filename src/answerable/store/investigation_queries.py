@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from answerable.model.event import AuditEvent
@@ -21,11 +22,11 @@ from answerable.store.query_tables import NamedTable
 from answerable.store.search_index import PLACE_COLUMNS, EventPlace
 from answerable.store.segment_scope import (
     TESTED_COLUMNS,
+    SearchWindow,
     SegmentScope,
 )
 
 if TYPE_CHECKING:
-    from answerable.store.segment_scope import SearchWindow
     from answerable.store.store import EvidenceStore
 
 _RESOURCE_COLUMNS = ("created", "deleted", "issued_to", "resource")
@@ -39,7 +40,7 @@ _NEWEST_FIRST = "event_time DESC, event_id DESC"
 _MAX_COUNTED_WINDOW = 1_500_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EventAlternative:
     """Alternative of an investigation filter.
 
@@ -53,6 +54,11 @@ class EventAlternative:
     keys: Sequence[JointInterval] | None = None
     words: Sequence[str] = ()
     about: str = ""
+
+    @cached_property
+    def key_table(self) -> NamedTable:
+        """Build the table of the keys; several queries of a search use it."""
+        return build_chain_interval_table(self.keys or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +138,23 @@ def find_and_count_newest_events(
     for window in store.queries.list_newest_windows(scope):
         part = _restrict_to_window(investigation, window)
         small = window.events is not None and window.events <= _MAX_COUNTED_WINDOW
-        if len(found) >= limit:
-            total = (
-                total if total is None else total + count_events_matching(store, part)
-            )
-        elif total is not None and small:
+        if total is not None and small:
             places, events = _find_and_count_places(store, part, limit)
-            found.update(places)
             total += events
         else:
-            found.update(_find_newest_places(store, part, limit))
-            total = None
-        if len(found) >= limit and total is None:
+            places, total = _find_newest_places(store, part, limit), None
+        found.update(places)
+        if len(found) >= limit:
+            rest = SearchWindow(scope.since, window.since)
+            if total is not None and window.since > scope.since:
+                older = _restrict_to_window(investigation, rest)
+                total += count_events_matching(store, older)
             break
     return NewestEvents(_read_newest_events(store, found, limit), total)
 
 
 def _restrict_to_window(
-    investigation: InvestigationFilter, window: "SearchWindow"
+    investigation: InvestigationFilter, window: SearchWindow
 ) -> InvestigationFilter:
     """Restrict an investigation to a time window."""
     span = replace(investigation.filter, since=window.since, until=window.until)
@@ -384,7 +389,7 @@ def _build_alternative_sql(
         where.append(f"({' OR '.join(texts)})")
         parameters += [pattern] * len(texts)
     if alternative.keys is not None:
-        tables[name] = build_chain_interval_table(alternative.keys)
+        tables[name] = alternative.key_table
         bounds, values = build_implied_bounds_sql(alternative.keys)
         where += bounds
         parameters += values

@@ -6,7 +6,6 @@ times, digests, ids, and limits of lengths.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -49,8 +48,7 @@ Time = str | int | float | None
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
-@dataclass(slots=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, gc=False):
     """Content of one record, in the words of an audit event.
 
     Attributes:
@@ -83,7 +81,7 @@ class LogEntry:
     agent: str = ""
     tool: str = ""
     delegated_by: Sequence[str] = ()
-    facts: Mapping[str, str | None] = field(default_factory=dict)
+    facts: Mapping[str, str | None] = msgspec.field(default_factory=dict)
 
 
 def build_record_parser(
@@ -203,7 +201,9 @@ def build_event(
         named += delegation.values()
     facts.sort()  # the names of a connector are in this order already
     touched = entry.resources
-    if len(touched) > 1 or (touched and len(touched[0]) > MAX_ID_LENGTH):
+    if touched and (
+        len(touched) > _MAX_RESOURCES or len("".join(touched)) > MAX_ID_LENGTH
+    ):
         touched = [each[:MAX_ID_LENGTH] for each in touched[:_MAX_RESOURCES]]
     named += (credential, entry.person)
     # The total is computed faster, and nearly always suffices.

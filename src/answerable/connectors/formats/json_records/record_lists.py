@@ -35,9 +35,13 @@ class RecordLists:
             + rb')"\s*:\s*\[)[\s\S]*'
         )
 
+    def may_be_in(self, text: bytes) -> bool:
+        """Return False only if no value in a text wraps a list."""
+        return any(mark in text for mark in self._marks)
+
     def find_start(self, head: bytes) -> int:
         """Return the offset after the opening bracket of a wrapped list, 0 for none."""
-        if not any(mark in head for mark in self._marks):
+        if not self.may_be_in(head):
             return 0
         wrapper = self._wrapper.fullmatch(head)
         return wrapper.end(1) if wrapper else 0
@@ -51,7 +55,7 @@ class RecordLists:
             value: Complete JSON value.
             search_members: True to search for the list behind other members, too.
         """
-        named = search_members and any(mark in value for mark in self._marks)
+        named = search_members and self.may_be_in(value)
         if not named and not self.find_start(value[:LOOKAHEAD_BYTES]):
             return None
         try:

@@ -207,11 +207,12 @@ class RecordSplitter:
                 return False
             self._mode = _SplitterMode.TOP  # a line too long to wait for
             return True
-        offset = self._base + self._at
-        for line in bytes(self._buffer[self._at : last]).split(b"\n"):
-            bare = line.strip()
-            if bare:
-                self._emit_records(pieces, offset, bare)
+        lines, offset = bytes(self._buffer[self._at : last]), self._base + self._at
+        wraps = self._lists.may_be_in(lines)
+        emit = self._emit_records if wraps else self._emit_record
+        for line in lines.split(b"\n"):
+            if bare := line.strip():
+                emit(pieces, offset, bare)
             offset += len(line) + 1
         self._at = min(last + 1, len(self._buffer))
         return self._at < len(self._buffer) and self._mode is not _SplitterMode.DEAD
@@ -264,8 +265,7 @@ class RecordSplitter:
 
     def _skip_rest_of_value(self, pieces: list[RecordPiece], final: bool) -> bool:
         """Skip the rest of a value too large, or of a finished wrapper."""
-        scan = self._scan or JsonScanner(self._at)
-        self._scan = scan
+        scan = self._scan = self._scan or JsonScanner(self._at)
         end = scan.find_end(self._buffer)
         self._at = scan.position if end < 0 else end
         if end < 0:
@@ -313,8 +313,7 @@ class RecordSplitter:
         final: bool,
     ) -> int:
         """Return the end of the value, -1 if incomplete or too large."""
-        scan = self._scan or JsonScanner(self._at)
-        self._scan = scan
+        scan = self._scan = self._scan or JsonScanner(self._at)
         end = scan.find_end(self._buffer)
         if end >= 0:
             self._scan = None
