@@ -1,5 +1,7 @@
 """`baseline check --deployed`: what is in force against what was signed."""
 
+from dataclasses import replace
+
 import pytest
 
 from answerable.baseline.profile_document import encode_profile, profile_document_digest
@@ -14,6 +16,7 @@ from answerable.model.baseline import (
     ObservationCounts,
 )
 from answerable.model.behaviour import EntityKind
+from answerable.model.ids import PolicyId
 from answerable.services.statements.signed_baselines import ActiveBaseline
 from answerable.usecases.baseline import check_deployed as flow
 from tests.reach.account_builder import SEEN_AT, AccountBuilder, role, statement
@@ -128,3 +131,17 @@ def test_an_identity_that_edits_its_own_policies_hides_no_drift(monkeypatch) -> 
     less = check(write)
     found = {(each["drift"], each["action"]) for each in less.items}
     assert found == {("missing", "s3:GetObject")}
+
+
+def test_a_policy_that_was_not_collected_is_not_known(signed) -> None:
+    account = AccountBuilder()
+    account.identity(ROLE)
+    wide = statement("s", action="s3:*", resource="arn:aws:s3:::in/*")
+    account.policy(ROLE, "identity", wide)
+    attached = replace(account.attachments[-1], policy=PolicyId("arn:aws:iam::1:x"))
+    account.attachments.append(attached)
+    found = flow.check_deployed(None, account.inventory(), "", now=NOW)
+    (item,) = found.items
+    assert item["drift"] == "not-known"
+    assert item["resource"] == "its policy arn:aws:iam::1:x was not collected"
+    assert found.undecided

@@ -249,3 +249,22 @@ def test_an_identity_that_no_log_names_is_refused(tmp_path, capsys, derive) -> N
     for name in ("", "nobody", "arn:\x07"):
         assert main([*named, name]) == 2
         assert "unknown identity" in capsys.readouterr().err
+
+
+def test_a_policy_that_was_not_collected_leaves_the_subset_open(
+    derive, tmp_path, capsys
+) -> None:
+    """It may deny what another policy allows, so the proof neither holds nor fails."""
+    narrow = [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": OBJECT}]
+    derive([build_record(1, "s3:PutObject", OBJECT)], narrow)
+    account = json.loads((tmp_path / "account.json").read_text())
+    unknown = {"PolicyName": "x", "PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/x"}
+    account["RoleDetailList"][0]["AttachedManagedPolicies"] = [unknown]
+    (tmp_path / "account.json").write_text(json.dumps(account))
+    store = ["--store", str(tmp_path / "store")]
+    assert main([*store, "scan", f"aws:{tmp_path / 'account.json'}"]) == 0
+    capsys.readouterr()
+    assert main([*store, "least-privilege", ROLE, "-o", "json"]) == 3
+    (item,) = json.loads(capsys.readouterr().out)["items"]
+    assert proofs(item)["subset-of-today"] == "not-known"
+    assert (item["granted"], item["reachable"]) == (None, None)

@@ -14,6 +14,7 @@ from answerable.services.baseline.observed_actions import (
     read_observed_actions,
 )
 from answerable.services.reach.replaced_policies import (
+    HOLDS,
     NOT_KNOWN,
     OwnPolicies,
     ReachProof,
@@ -98,6 +99,17 @@ def derive_policy(
     return found
 
 
+def _prove_subset(after: ReplacedPolicies, today: OwnPolicies) -> ReachProof:
+    """Prove that no permission is new; a policy that was not collected may have it."""
+    proof = after.prove_subset()
+    if proof.verdict == HOLDS or not today.missing:
+        return proof
+    return ReachProof(
+        NOT_KNOWN,
+        tuple(f"its policy {each} was not collected" for each in today.missing),
+    )
+
+
 def _compare_with_today(
     inventory: Inventory,
     identity: str,
@@ -122,11 +134,14 @@ def _compare_with_today(
     )
     known = [a for a in observed.actions if observed.catalogue.find_action(a.action)]
     found.proofs = {
-        SUBSET: after.prove_subset(),
+        SUBSET: _prove_subset(after, today),
         OBSERVED: after.prove_observed(known),
     }
     catalogue = load_catalogue()
-    found.granted = after.list_allowed_actions(catalogue, after=False, direct=True)
-    found.reachable = after.list_allowed_actions(catalogue, after=False, direct=False)
+    if not today.missing:
+        found.granted, found.reachable = (
+            after.list_allowed_actions(catalogue, after=False, direct=direct)
+            for direct in (True, False)
+        )
     found.kept = after.list_allowed_actions(catalogue, after=True, direct=True)
     found.missing = [f"identity-policies ({each})" for each in today.missing]

@@ -137,18 +137,26 @@ def _compare_aws(
     """Compare the policies of a role or user with the signed profile, by evaluation.
 
     Its direct permissions are compared before its reach: with a permission to edit its
-    own policies, it reaches everything on both sides.
+    own policies, it reaches everything on both sides. A policy that was not collected
+    may allow or deny anything.
     """
     identity = signed.subject.identity
     exported = export_profiles(
         [signed.profile], ExportTarget.AWS_POLICY, is_signed=True
     )
-    if read_own_policies(context.inventory, identity) is None:
+    own = read_own_policies(context.inventory, identity)
+    if own is None:
         yield NOT_KNOWN, "", "its policies were not collected (answerable scan aws:)"
         return
     if not exported.documents:
         yield NOT_KNOWN, "", "; ".join(exported.refusals)
         return
+    for policy in own.missing:
+        yield NOT_KNOWN, "", f"its policy {policy} was not collected"
+    if own.missing:
+        return
+    if own.unread:
+        yield NOT_KNOWN, "", "a statement of its policies was not understood"
     replaced = ReplacedPolicies.build(
         context.inventory,
         identity,
@@ -156,15 +164,17 @@ def _compare_aws(
         (),
         context.now,
     )
-    found: dict[PermissionDrift, None] = {}
     for direct in (True, False):
+        found: dict[PermissionDrift, None] = {}
         changes, _ = replaced.list_changes(direct=direct)
         for change in changes:
             action = str(change["action"])
             known = load_catalogue({action.partition(":")[0]}).find_action(action)
             drift = _DRIFT_OF_CHANGE[change["change"]]
             found[drift, str(known or action), change["resource"]] = None
-    yield from found
+        yield from found
+        if any(drift != NOT_KNOWN for drift, _, _ in found):
+            return  # what it reaches follows from these
 
 
 def _compare_gateway(
