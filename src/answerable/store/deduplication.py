@@ -107,10 +107,12 @@ class KnownEventIds:
         self._own.add(journal)
         tail = self._tails.setdefault(journal, {})
         for event in events:
-            self._days[event.event_time // DAY_NS].add(event.event_id)
-            held = tail.setdefault(event.event_id, event.raw_sha256)
-            if held is not event.raw_sha256:
-                tail[event.event_id] = held + event.raw_sha256
+            number = event.event_id
+            self._days[event.event_time // DAY_NS].add(number)
+            if number not in tail:
+                tail[number] = event.raw_sha256
+            else:
+                tail[number] += event.raw_sha256
 
     def _load_newly_sealed_ids(self) -> None:
         """Load ids that other processes sealed, and forget sealed journals."""

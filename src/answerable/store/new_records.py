@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import cast
 
 from answerable.evidence.merkle import leaf_hash
 from answerable.evidence.record_encoding import SALT_BYTES, encode_canonical_record
@@ -20,6 +21,9 @@ def encode_new_records(
     Raises:
         UsageError: An event cannot be encoded.
     """
+    if all(type(event) is EncodedEvent for event in events):
+        encoded = cast("Sequence[EncodedEvent]", events)
+        return [each.record for each in encoded], [each.leaf for each in encoded]
     records: list[bytes] = []
     leaves: list[bytes] = []
     salts = os.urandom(SALT_BYTES * len(events))

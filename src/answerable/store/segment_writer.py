@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from answerable.store.segment_statistics import SegmentStatistics
 
 MAX_SEGMENT_ROWS = 50_000
+_NS_PER_MS = 1_000_000  # nanoseconds: what an id keeps of its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,21 @@ def _find_rows_sealed_elsewhere(
     records: Sequence[SealFields],
     other_segments: Sequence[SegmentManifest],
 ) -> set[int]:
-    """Find the rows that segments of other journals contain already."""
+    """Find the rows that segments of other journals contain already.
+
+    An event id begins with its time in milliseconds, so only the rows in the time of
+    such a segment are looked up.
+    """
+    if not other_segments:
+        return set()
+    times = [int(brief.event_time) // _NS_PER_MS for brief in records]
+    first, last = min(times), max(times)
+    spans = [
+        (int(m.min_time) // _NS_PER_MS, int(m.max_time) // _NS_PER_MS, m)
+        for m in other_segments
+    ]
+    spans = [span for span in spans if span[0] <= last and first <= span[1]]
+    other_segments = [m for _, _, m in spans]
     layout.require_segments(other_segments)
     other_segments = [
         m for m in other_segments if layout.has_segment_file(m.day, m.segment)
@@ -184,8 +199,11 @@ def _find_rows_sealed_elsewhere(
             "event_id": bytes.fromhex(brief.event_id),
             "raw_sha256": bytes.fromhex(brief.raw_sha256),
         }
-        for number, brief in enumerate(records)
+        for number, (brief, time) in enumerate(zip(records, times, strict=True))
+        if any(start <= time <= end for start, end, _ in spans)
     ]
+    if not rows:
+        return set()
     register_table(engine, "briefs", NamedTable(columns, rows))
     found = engine.run(
         "SELECT n FROM briefs SEMI JOIN "  # noqa: S608 - our own names
