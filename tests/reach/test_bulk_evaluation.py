@@ -18,10 +18,10 @@ from answerable.reach.aws.bulk import (
 from answerable.reach.aws.bulk.bitset import (
     ArnIndex,
     BitsetBounds,
+    VerdictBits,
     build_bitset,
     list_positions,
 )
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.account_compiler import compile_accounts

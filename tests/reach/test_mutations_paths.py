@@ -8,8 +8,7 @@ import pytest
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk import caller_policies
-from answerable.reach.aws.bulk.bitset import BitsetBounds
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
+from answerable.reach.aws.bulk.bitset import BitsetBounds, VerdictBits
 from answerable.reach.aws.bulk.existing_resources import (
     ExistingResources,
     MatchedResources,

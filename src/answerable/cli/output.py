@@ -4,20 +4,20 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.broken_streams import discard_output
 from answerable.cli.errors import FAILED, FINE, PARTIAL, most_severe_exit_code
-from answerable.cli.render.colour import colour_line
-from answerable.cli.render.coverage import list_incomplete_sources
-from answerable.cli.render.screen import Screen, detect_screen
 from answerable.cli.settings import EXPORT_FORMATS, Settings
 from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.column_selection import ColumnSelection, sort_items
 from answerable.presentation.command_hints import add_store_option, add_store_to_text
 from answerable.presentation.serialization import to_csv, to_json, to_ndjson
 from answerable.presentation.text import sanitize
+
+if TYPE_CHECKING:  # what is printed as a table imports these
+    from answerable.cli.render.screen import Screen
 
 
 def print_and_exit(
@@ -34,6 +34,8 @@ def print_and_exit(
     try:
         print_document(document, settings, view, note)
     except BrokenPipeError:  # a reader that stops early does not change the exit code
+        from answerable.cli.broken_streams import discard_output
+
         discard_output(sys.stdout)
     click.get_current_context().exit(get_document_exit_code(document, settings))
 
@@ -59,6 +61,8 @@ def print_document(
     sys.stdout.flush()
     if settings.quiet:
         return
+    from answerable.cli.render.coverage import list_incomplete_sources
+
     notes = [each for each in (note, document.note) if each]
     notes += list_incomplete_sources(
         document.coverage, settings.allow_partial or bool(document.undecided)
@@ -89,6 +93,7 @@ def _format_lines(document: Document, settings: Settings, view: str) -> Iterable
     if names:
         selection.list_table_columns(document)  # refuses a wrong name of an empty list
     from answerable.cli.render.documents import render_document
+    from answerable.cli.render.screen import detect_screen
 
     screen = detect_screen(sys.stdout, wide=settings.wide)
     lines = render_document(
@@ -115,8 +120,10 @@ def _export_document(document: Document, form: str) -> Iterable[str]:
     return export_findings(document, form, time.time_ns())
 
 
-def _wrap_and_colour_lines(lines: Iterable[str], screen: Screen) -> Iterator[str]:
+def _wrap_and_colour_lines(lines: Iterable[str], screen: "Screen") -> Iterator[str]:
     """Wrap lines to the terminal width, and colour them if it has colours."""
+    from answerable.cli.render.colour import colour_line
+
     for line in lines:
         for piece in screen.wrap(sanitize(line)):
             yield colour_line(piece) if screen.colour else piece

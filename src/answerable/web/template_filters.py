@@ -12,7 +12,7 @@ from answerable.model.ids import IdentityId
 from answerable.model.time_units import SECOND_NS
 from answerable.presentation import cell_text, coverage_text, relative_time, text
 from answerable.presentation.decision_reasons import REASONS
-from answerable.reach.aws.paths.identity_creation import is_not_yet_created
+from answerable.reach.aws.paths.identity_edges import is_not_yet_created
 
 _PAGES = (
     ("agent:", "/agent"),

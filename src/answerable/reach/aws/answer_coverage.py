@@ -11,11 +11,11 @@ from answerable.model.role_assignment import PERMISSION_SET, SSO_GROUP
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_element import (
     get_arn_account,
+    get_arn_pattern_part,
     get_principal_account,
 )
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.resources import RequestedResource, get_policy_holder
-from answerable.reach.aws.compiled.saml_providers import SAML_PROVIDER
 from answerable.reach.aws.compiled.service_facts import (
     NO_PERMISSION_ACTIONS,
     TRUST_POLICY_ACTIONS,
@@ -23,21 +23,11 @@ from answerable.reach.aws.compiled.service_facts import (
     supports_resource_policies,
 )
 from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD, PolicyGap
-from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
 from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
-from answerable.reach.aws.paths.identity_creation import (
-    compile_uncreated_principal,
-    is_not_yet_created,
-)
+from answerable.reach.aws.paths.identity_edges import is_not_yet_created
 from answerable.reach.aws.patterns.glob_matching import decode_glob
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.aws.unmodelled_steps import (
-    RUNNING_CODE,
-    get_arn_pattern_part,
-    list_regions_where_rule_is_callable,
-    list_unmodelled_path_steps,
-)
 from answerable.reach.collection_coverage import ANY_PLACE, CollectedData
 from answerable.reach.condition_formula import Verdict, get_verdict
 
@@ -82,8 +72,10 @@ def _list_missing_data_words(
     if held is not Verdict.NEVER:
         yield from _list_missing_limits(accounts, collected, action, resource, reply)
     elif not direct:
+        from answerable.reach.aws import unmodelled_steps
+
         yield from _list_uncollected_code(accounts, collected, reply)
-        yield from list_unmodelled_path_steps(
+        yield from unmodelled_steps.list_unmodelled_path_steps(
             accounts, collected, list_acting_principals(accounts, reply)
         )
         yield from _list_unscanned_accounts(accounts, resource, reply)
@@ -152,7 +144,9 @@ def list_acting_principals(
     found: dict[str, CompiledPrincipal] = {}
     for name in map(IdentityId, names):
         if is_not_yet_created(name):
-            found[name] = compile_uncreated_principal(accounts, name)
+            from answerable.reach.aws.paths import identity_creation
+
+            found[name] = identity_creation.compile_uncreated_principal(accounts, name)
         elif name in accounts.principals:
             principal = accounts.principals[name]
             if principal.identity.kind not in (PERMISSION_SET, SSO_GROUP):
@@ -164,20 +158,26 @@ def _list_uncollected_code(
     accounts: CompiledAccounts, collected: CollectedData, reply: ReachAnswer
 ) -> Iterator[str]:
     """List running code that was not collected and an actor could take over."""
+    from answerable.reach.aws import unmodelled_steps
+    from answerable.reach.aws.compiled.saml_providers import SAML_PROVIDER
+    from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
+
     acting = list_acting_principals(accounts, reply)
     places = {
         (actor.identity.account, region)
         for actor in acting
         for rule in TAKEOVER_RULES
         if rule.kind != SAML_PROVIDER  # found in trust policies
-        for region in list_regions_where_rule_is_callable(actor, rule)
+        for region in unmodelled_steps.list_regions_where_rule_is_callable(actor, rule)
     }
     if not acting:
         places = {
             (account, ANY_PLACE) for account in _find_caller_accounts(accounts, reply)
         }
     for account, region in places:
-        yield collected.name_missing_data(RUNNING_CODE, account, region)
+        yield collected.name_missing_data(
+            unmodelled_steps.RUNNING_CODE, account, region
+        )
 
 
 def _list_unscanned_accounts(

@@ -5,16 +5,16 @@ from functools import partial
 
 from answerable.model.documents.shared_shapes import AllowedPartItem, ReachItem
 from answerable.reach import answer_items
-from answerable.reach.aws.condition_keys.key_classification import (
-    GITHUB_ISSUER,
-    classify_condition_key,
-)
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.condition_formula import ConditionAtom, get_verdict
 
 
 def _classify_condition_key(atom: ConditionAtom) -> tuple[str, str]:
     """Return the author of a condition key's value, and who can satisfy it."""
+    from answerable.reach.aws.condition_keys.key_classification import (
+        classify_condition_key,
+    )
+
     found = classify_condition_key(atom.key)
     return found.asserted_by.value, _describe_token_subject(atom) or found.who
 
@@ -79,6 +79,8 @@ def _build_allowed_part_item(part: ReachAnswer) -> AllowedPartItem:
 
 def _describe_token_subject(atom: ConditionAtom) -> str:
     """Describe who can satisfy a condition on the subject of a GitHub token."""
+    from answerable.reach.aws.condition_keys.key_classification import GITHUB_ISSUER
+
     key = atom.key.lower()
     if not (key.startswith(GITHUB_ISSUER) and key.endswith(":sub")) or atom.negated:
         return ""

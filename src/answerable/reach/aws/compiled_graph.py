@@ -22,9 +22,6 @@ from answerable.model.inventory import (
 from answerable.model.policy import Policy, PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.action_validation import LoadCatalogue
-from answerable.reach.aws.bulk import closure_tables
-from answerable.reach.aws.bulk.closure import get_graph_closure
-from answerable.reach.aws.bulk.key_partition import list_condition_keys
 from answerable.reach.aws.compiled import account_tables
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
@@ -149,6 +146,8 @@ def _load_stored_path_steps(
     graph: IdentityGraph, derived: DerivedState, name: str
 ) -> object:
     """Load the stored paths between identities; None if they must be computed."""
+    from answerable.reach.aws.bulk import closure_tables
+
     tables = derived.load(name)
     if tables is None:
         derived.progress(2, DERIVATION_STAGES, "following paths of all identities")
@@ -158,6 +157,9 @@ def _load_stored_path_steps(
 
 def _store_path_steps(graph: IdentityGraph, derived: DerivedState, name: str) -> None:
     """Store the computed paths between identities."""
+    from answerable.reach.aws.bulk import closure_tables
+    from answerable.reach.aws.bulk.closure import get_graph_closure
+
     derived.progress(3, DERIVATION_STAGES, "storing paths")
     derived.save(name, closure_tables.encode_closure_tables(get_graph_closure(graph)))
 
@@ -225,6 +227,7 @@ def _build_snapshot_summary(
     inventory: Inventory, graph: IdentityGraph
 ) -> SnapshotSummary:
     """Collect services, condition keys and unknown identities of a snapshot."""
+    from answerable.reach.aws.bulk.key_partition import list_condition_keys
     from answerable.reach.aws.condition_keys.self_tagging import (
         list_tag_dependent_policies,
         list_tag_dependent_statements,

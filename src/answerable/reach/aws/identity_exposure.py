@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
+from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.evaluation.trust_policies import TrustEntry
 from answerable.reach.aws.external_caller_queries import build_role_entry_hop

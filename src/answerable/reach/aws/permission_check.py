@@ -10,11 +10,6 @@ from answerable.reach.aws.answer_coverage import depends_on_unread_statements
 from answerable.reach.aws.answer_items import build_call_answer_item
 from answerable.reach.aws.call_parsing import is_pattern_question
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
-from answerable.reach.aws.condition_keys.self_tagging import (
-    answer_with_self_set_tags,
-    list_tag_granted_resources,
-)
-from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
 from answerable.reach.aws.policy_layers import list_policy_layer_states
 from answerable.reach.aws.query_context import (
     QueryContext,
@@ -56,9 +51,11 @@ def evaluate_call(query: QueryContext, question: Question) -> Answer:
     missing: set[str] = set()
     for one in [reply] if certain else known:
         missing |= list_missing_data_for_answer(query, one, action, resource)
-    item = TagExplainer(query.graph).add_tag_setters_to_answer(
-        reply, build_call_answer_item(reply, action, resource)
-    )
+    item = build_call_answer_item(reply, action, resource)
+    if item["conditions"]:
+        from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
+
+        item = TagExplainer(query.graph).add_tag_setters_to_answer(reply, item)
     item["assuming"] = list_assumed_policy_kinds_of_answer(query, reply, missing)
     item["layers"] = list_policy_layer_states(query, reply, action, resource, missing)
     quotes = StatementQuotes(
@@ -147,15 +144,16 @@ def _answer_part_if_tags_allow(
         or subject not in query.compiled_accounts.principals
     ):
         return answer
+    from answerable.reach.aws.condition_keys import self_tagging
     from answerable.reach.aws.resource_pattern_union import list_example_arns
 
     account = query.compiled_accounts.principals[subject].identity.account
-    granted = list_tag_granted_resources(query.graph, action)
+    granted = self_tagging.list_tag_granted_resources(query.graph, action)
     written = list_example_arns(
         query.compiled_accounts, action, resource, account, granted
     )
     for one in islice(written, _MOST_EXAMPLES):
-        found = answer_with_self_set_tags(
+        found = self_tagging.answer_with_self_set_tags(
             query.graph, subject, action, one, direct=query.direct
         )
         if found is not None:
@@ -183,6 +181,10 @@ def _evaluate_call_for_identity(
     )
     if get_verdict(reply.formula) != "never":
         return reply
+    from answerable.reach.aws.condition_keys.self_tagging import (
+        answer_with_self_set_tags,
+    )
+
     return (
         answer_with_self_set_tags(graph, subject, action, resource, direct=direct)
         or reply

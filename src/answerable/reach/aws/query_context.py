@@ -12,7 +12,6 @@ from answerable.reach.aws.answer_coverage import (
     list_acting_principals,
     list_not_collected,
 )
-from answerable.reach.aws.bulk.closure import GraphClosure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled_graph import (
     AwsHost,
@@ -152,6 +151,7 @@ class CompiledSnapshot:
         Args:
             before: The snapshot that this graph was compiled from.
         """
+        from answerable.reach.aws.bulk.closure import GraphClosure
         from answerable.reach.aws.bulk.incremental_update import (
             update_closure_incrementally,
         )

@@ -10,8 +10,7 @@ from dataclasses import replace
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws import subject_queries as queries
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
+from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS

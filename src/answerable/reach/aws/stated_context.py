@@ -12,15 +12,6 @@ from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled.principal_element import parse_session_arn
 from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
 from answerable.reach.aws.compiled.principals import is_role
-from answerable.reach.aws.condition_keys.key_classification import (
-    KeyKind,
-    classify_condition_key,
-    list_classified_keys,
-)
-from answerable.reach.aws.condition_keys.value_types import (
-    check_condition_key_value,
-    get_condition_key_value_type,
-)
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.platform import Question
 
@@ -57,18 +48,31 @@ def parse_stated_keys_and_policies(
         UsageError: A key is unknown and close to a known one; or a value has the wrong
             type.
     """
-    operators = _collect_condition_keys_of_policies(facts) if question.context else {}
-    for key, values in question.context.items():
-        _require_known_condition_key(key, operators)
-        kind = get_condition_key_value_type(key, operators.get(key.lower(), ()))
-        for value in values:
-            check_condition_key_value(key, value, kind)
+    if question.context:
+        _check_stated_keys(facts, question.context)
     keys = {key.lower(): values for key, values in question.context.items()}
     return StatedContext(
         ContextKeys(keys) if keys else NO_KEYS,
         question.session_policy,
         question.endpoint_policy,
     )
+
+
+def _check_stated_keys(
+    facts: SightedFacts, context: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Check the name and the type of each stated condition key."""
+    from answerable.reach.aws.condition_keys.value_types import (
+        check_condition_key_value,
+        get_condition_key_value_type,
+    )
+
+    operators = _collect_condition_keys_of_policies(facts)
+    for key, values in context.items():
+        _require_known_condition_key(key, operators)
+        kind = get_condition_key_value_type(key, operators.get(key.lower(), ()))
+        for value in values:
+            check_condition_key_value(key, value, kind)
 
 
 def resolve_role_session(
@@ -115,6 +119,12 @@ def _is_role_named(identity: Identity, account: str, name: str) -> bool:
 
 def _require_known_condition_key(key: str, known_keys: Container[str]) -> None:
     """Refuse a condition key that looks like a misspelling of a known one."""
+    from answerable.reach.aws.condition_keys.key_classification import (
+        KeyKind,
+        classify_condition_key,
+        list_classified_keys,
+    )
+
     if (
         classify_condition_key(key).kind is not KeyKind.UNKNOWN
         or key.lower() in known_keys

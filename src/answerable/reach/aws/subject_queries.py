@@ -4,11 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import list_positions
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
+from answerable.reach.aws.bulk.bitset import VerdictBits, list_positions
 from answerable.reach.aws.compiled.external_callers import ExternalCaller, parse_caller
 from answerable.reach.aws.compiled.statements import PolicyGap
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
@@ -16,10 +15,6 @@ from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.evaluation.single_request import (
     evaluate_action,
     evaluate_external_caller_action,
-)
-from answerable.reach.aws.external_caller_queries import (
-    build_role_entry_hop,
-    list_roles_trusting_caller,
 )
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -29,7 +24,6 @@ from answerable.reach.aws.paths.path_search import (
     list_reachable_identities,
     search_backward_from_targets,
 )
-from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
@@ -38,6 +32,11 @@ from answerable.reach.condition_formula import (
     conjoin_hops,
 )
 from answerable.reach.platform import DeterminingStatement, PathHop
+
+# A call that needs no path imports neither the closure nor lists of permissions.
+if TYPE_CHECKING:
+    from answerable.reach.aws.bulk.closure import GraphClosure
+    from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 
 
 class PatternExtent(StrEnum):
@@ -74,7 +73,7 @@ class ReachAnswer:
     admin: bool
     path: tuple[PathHop, ...]
     gaps: tuple[PolicyGap, ...]
-    row: PermissionRow | None = None
+    row: "PermissionRow | None" = None
     covers: PatternExtent | None = None
     parts: tuple["ReachAnswer", ...] = ()
     own: Formula | None = None
@@ -105,6 +104,8 @@ def answer_subject(
     )
     if direct or best.formula == TRUE:
         return best
+    from answerable.reach.aws.bulk.closure import get_graph_closure
+
     whole = get_graph_closure(graph)
     number = whole.get_or_assign_node_number(node)
     targets = targets or _find_targets_in_reach(whole, number, action, resource)
@@ -131,7 +132,7 @@ def answer_subject(
 
 
 def _find_targets_in_reach(
-    closure: GraphClosure, number: int, action: str, resource: str
+    closure: "GraphClosure", number: int, action: str, resource: str
 ) -> VerdictBits:
     """Return actors that may make a call, at least all that a node can become.
 
@@ -178,8 +179,14 @@ def _list_identities_of_external_caller(
     graph: IdentityGraph, subject: str
 ) -> tuple[IdentityId, ...]:
     """List the identities that an outside caller can become through trust policies."""
+    from answerable.reach.aws import external_caller_queries
+
     caller = parse_caller(subject, graph.accounts.accounts)
-    entries = list_roles_trusting_caller(graph, caller) if caller else ()
+    entries = (
+        external_caller_queries.list_roles_trusting_caller(graph, caller)
+        if caller
+        else ()
+    )
     roles = [role for role, _ in entries]
     beyond = (
         list_reachable_identities(graph, graph.get_start_node(role)) for role in roles
@@ -200,7 +207,10 @@ def _iterate_answers_for_external_caller(
     )
     if direct:
         return
-    entries = list(list_roles_trusting_caller(graph, caller))
+    from answerable.reach.aws import external_caller_queries
+    from answerable.reach.aws.bulk.closure import get_graph_closure
+
+    entries = list(external_caller_queries.list_roles_trusting_caller(graph, caller))
     if not entries:
         return
     callers = get_graph_closure(graph).find_direct_callers(action, resource)
@@ -208,7 +218,8 @@ def _iterate_answers_for_external_caller(
     for role, entry in entries:
         way = found.find_path_to_target(IdentityNode(role))
         if way is not None:
-            hops = (replace(build_role_entry_hop(entry, role), origin=subject),)
+            hop = external_caller_queries.build_role_entry_hop(entry, role)
+            hops = (replace(hop, origin=subject),)
             answer = evaluate_action(
                 accounts, graph.get_principal(way.target), action, resource
             )
@@ -265,7 +276,7 @@ def _list_unread_on_path(path: ReachPath) -> tuple[PolicyGap, ...]:
 
 
 def iterate_subject_rows(
-    graph: IdentityGraph, subject: IdentityId, row_filter: RowFilter, *, direct: bool
+    graph: IdentityGraph, subject: IdentityId, row_filter: "RowFilter", *, direct: bool
 ) -> Iterator[ReachAnswer]:
     """List a subject's permission rows, then those of identities it can become.
 
@@ -301,7 +312,7 @@ def build_answer_for_row(
     graph: IdentityGraph,
     subject: IdentityId,
     path: ReachPath,
-    row: PermissionRow,
+    row: "PermissionRow",
     listed: set[tuple[object, ...]],
 ) -> ReachAnswer | None:
     """Build the answer for a permission row at the end of a path, once."""
@@ -326,7 +337,7 @@ def build_answer_for_row(
 
 
 def _iterate_external_rows(
-    graph: IdentityGraph, subject: str, row_filter: RowFilter, *, direct: bool
+    graph: IdentityGraph, subject: str, row_filter: "RowFilter", *, direct: bool
 ) -> Iterator[ReachAnswer]:
     """List rows of an outside caller: its own, then those of roles it may enter."""
     caller = parse_caller(subject, graph.accounts.accounts)
@@ -339,8 +350,15 @@ def _iterate_external_rows(
     for row in list_rows_granted_to_caller(graph.accounts, caller, row_filter):
         answer = Evaluation(row.formula, row.determining, row.gaps)
         yield replace(build_caller_answer(caller, answer), row=row)
-    for role, entry in () if direct else list_roles_trusting_caller(graph, caller):
-        hop = replace(build_role_entry_hop(entry, role), origin=subject)
+    if direct:
+        return
+    from answerable.reach.aws import external_caller_queries
+
+    for role, entry in external_caller_queries.list_roles_trusting_caller(
+        graph, caller
+    ):
+        hop = external_caller_queries.build_role_entry_hop(entry, role)
+        hop = replace(hop, origin=subject)
         for reply in iterate_subject_rows(graph, role, row_filter, direct=False):
             formula = conjoin_hops(hop.formula, reply.formula)
             path = (hop, *reply.path)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_element import get_arn_pattern_part
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.escalation_rules.registry import (
     PASS_ROLE_RULES,
@@ -101,11 +102,3 @@ def list_regions_where_rule_is_callable(
         for grant in allows[0]:
             for pattern in grant.clause.resources or (ANY_PLACE,):
                 yield get_arn_pattern_part(decode_glob(pattern), _REGION)
-
-
-def get_arn_pattern_part(pattern: str, position: int) -> str:
-    """Return a part of an ARN pattern; `ANY_PLACE` if it is a wildcard."""
-    parts = pattern.split(":", 5)
-    if len(parts) < 6 or any(sign in parts[position] for sign in "*?$"):
-        return ANY_PLACE
-    return parts[position]

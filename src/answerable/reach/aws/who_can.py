@@ -21,8 +21,7 @@ from answerable.reach.aws.outside_callers import (
     prepend_role_entry,
     sort_outside_callers,
 )
-from answerable.reach.aws.paths.identity_creation import is_not_yet_created
-from answerable.reach.aws.paths.identity_edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityNode, is_not_yet_created
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import (
     ReachPath,

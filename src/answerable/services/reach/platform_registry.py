@@ -4,11 +4,11 @@ The first platform takes calls that no other owns.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.inventory import Inventory
-from answerable.presentation.policy_condition_text import shorten_policy_name
 from answerable.reach.aws.compiled_graph import AwsHost
 from answerable.reach.aws.platform import AwsPlatform
 from answerable.reach.cross_platform_steps import CrossPlatformStepSource
@@ -34,19 +34,33 @@ from answerable.reach.platform import (
     Question,
 )
 from answerable.reach.postgres.platform import PostgresPlatform
-from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.services.reach.stated_request_context import read_added_policy
 
 if TYPE_CHECKING:
     from answerable.reach.gcp.role_catalogue import PredefinedRoles
     from answerable.reach.token_trust import TokenTrusts
 
+
+def _pause_garbage_collection() -> AbstractContextManager[None]:
+    """Pause the garbage collector, while a snapshot is compiled."""
+    from answerable.services.python_gc_pause import pause_garbage_collection
+
+    return pause_garbage_collection()
+
+
+def _shorten_policy_name(policy: str) -> str:
+    """Shorten the name of a policy as answers print it."""
+    from answerable.presentation.policy_condition_text import shorten_policy_name
+
+    return shorten_policy_name(policy)
+
+
 AWS = AwsPlatform(
     AwsHost(
         load_catalogue=load_catalogue,
-        pause_collection=pause_garbage_collection,
+        pause_collection=_pause_garbage_collection,
         read_policy=read_added_policy,
-        shorten_policy_name=shorten_policy_name,
+        shorten_policy_name=_shorten_policy_name,
     )
 )
 

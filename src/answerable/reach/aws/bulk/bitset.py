@@ -59,6 +59,33 @@ class BitsetBounds(NamedTuple):
 EMPTY_BOUNDS = BitsetBounds(0, 0)
 
 
+class VerdictBits(NamedTuple):
+    """Resources on which a call is allowed, as bitsets.
+
+    Attributes:
+        sure: Always.
+        some: Always, or under conditions that can hold.
+        doubt: Undecided; the conditions must be evaluated together.
+    """
+
+    sure: int
+    some: int
+    doubt: int = 0
+
+    def __or__(self, other: "VerdictBits") -> "VerdictBits":
+        """Union."""
+        return VerdictBits(
+            self.sure | other.sure, self.some | other.some, self.doubt | other.doubt
+        )
+
+    def restrict_to(self, bits: int) -> "VerdictBits":
+        """Return the decided verdict bits of some resources only."""
+        return VerdictBits(self.sure & bits, self.some & bits)
+
+
+NO_VERDICTS = VerdictBits(0, 0)
+
+
 def list_positions(bits: int) -> list[int]:
     """List the members of a bitset, in order."""
     if bits.bit_count() <= _FEW:

@@ -6,13 +6,17 @@ The rules are those of `evaluate_principal` and `policy_layers`, with their sour
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
-from answerable.reach.aws.bulk.caller_policies import (
+from answerable.reach.aws.bulk.bitset import (
+    EMPTY_BOUNDS,
     NO_VERDICTS,
+    BitsetBounds,
+    VerdictBits,
+    list_positions,
+)
+from answerable.reach.aws.bulk.caller_policies import (
     BulkCall,
     CallerBits,
     CallerSide,
-    VerdictBits,
     subtract_denies,
 )
 from answerable.reach.aws.bulk.resource_policies import (

@@ -9,7 +9,12 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from answerable.model.policy import PolicyEffect, PolicyLayer
-from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
+from answerable.reach.aws.bulk.bitset import (
+    EMPTY_BOUNDS,
+    BitsetBounds,
+    VerdictBits,
+    list_positions,
+)
 from answerable.reach.aws.bulk.key_partition import list_open_statement_conditions
 from answerable.reach.aws.bulk.statement_effects import (
     CallResources,
@@ -55,33 +60,6 @@ class CallerBits(NamedTuple):
     denied: BitsetBounds
     unread: bool
     odd: int
-
-
-class VerdictBits(NamedTuple):
-    """Resources on which a call is allowed, as bitsets.
-
-    Attributes:
-        sure: Always.
-        some: Always, or under conditions that can hold.
-        doubt: Undecided; the conditions must be evaluated together.
-    """
-
-    sure: int
-    some: int
-    doubt: int = 0
-
-    def __or__(self, other: "VerdictBits") -> "VerdictBits":
-        """Union."""
-        return VerdictBits(
-            self.sure | other.sure, self.some | other.some, self.doubt | other.doubt
-        )
-
-    def restrict_to(self, bits: int) -> "VerdictBits":
-        """Return the decided verdict bits of some resources only."""
-        return VerdictBits(self.sure & bits, self.some & bits)
-
-
-NO_VERDICTS = VerdictBits(0, 0)
 
 
 def subtract_denies(

@@ -11,9 +11,12 @@ from itertools import compress
 from operator import is_not
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
-from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
+from answerable.reach.aws.bulk.bitset import (
+    NO_VERDICTS,
+    VerdictBits,
+    build_bitset,
+    list_positions,
+)
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.bulk.transitive_closure import (
     TransitiveClosure,
@@ -25,8 +28,7 @@ from answerable.reach.aws.evaluation.single_request import (
     evaluate_action,
     is_owner_only_call,
 )
-from answerable.reach.aws.paths.identity_creation import is_not_yet_created
-from answerable.reach.aws.paths.identity_edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityNode, is_not_yet_created
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.condition_formula import TRUE, Verdict
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from answerable.reach.aws.bulk.equal_nodes import NodeComparison
     from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
     from answerable.reach.aws.bulk.policy_diff import AttachmentsByPolicy
+    from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
     from answerable.reach.aws.bulk.step_table import StepTable
 
 
@@ -54,7 +57,7 @@ class ActorSource(Protocol):
         """Number of the compiled principal of each graph node."""
 
     @property
-    def naming(self) -> PrincipalMatcher:
+    def naming(self) -> "PrincipalMatcher":
         """Matcher of Principal elements against the principals."""
 
     @property
@@ -215,11 +218,8 @@ class GraphClosure:
 
     def list_targets_one_step_away(self, number: int, targets: int) -> list[int]:
         """List the target nodes one step from a node, role assumptions first."""
-        return [
-            to
-            for part in self._split_by_edge_kind(number, targets)
-            for to in list_positions(part)
-        ]
+        parts = self._split_by_edge_kind(number, targets)
+        return [to for part in parts for to in list_positions(part)]
 
     def choose_target_one_step_away(self, number: int, targets: int) -> int:
         """Return the first target node that `list_targets_one_step_away` lists."""

@@ -12,13 +12,12 @@ import msgspec
 
 from answerable.model.inventory import DerivedTables
 from answerable.reach.aws.bulk import actor_tables, stored_principals
-from answerable.reach.aws.bulk.bitset import build_bitset
+from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset
 from answerable.reach.aws.bulk.bitset_encoding import decode_bitset, encode_bitset
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import ActorSteps, GraphClosure
 from answerable.reach.aws.bulk.stored_principals import StoredActors
 from answerable.reach.aws.bulk.transitive_closure import TransitiveClosure
-from answerable.reach.aws.paths.identity_creation import is_not_yet_created
+from answerable.reach.aws.paths.identity_edges import is_not_yet_created
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.lazy_tables import (
     LazySequence,

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.bitset import (
+    NO_VERDICTS,
+    VerdictBits,
+    build_bitset,
+    list_positions,
+)
 from answerable.reach.aws.bulk.existing_resources import ExistingResources
 from answerable.reach.aws.bulk.graph_compiler import CompiledGraph, PassRolePermissions
 from answerable.reach.aws.escalation_rules.registry import TakeoverRule

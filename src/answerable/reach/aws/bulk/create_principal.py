@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import product
 
-from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.bitset import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.equivalence_classes import (
     ALWAYS_ALLOWED,
     ALWAYS_DENIED,

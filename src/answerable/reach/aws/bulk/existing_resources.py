@@ -7,8 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from answerable.model.resource import Resource
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.bitset import (
+    NO_VERDICTS,
+    VerdictBits,
+    build_bitset,
+    list_positions,
+)
 from answerable.reach.aws.bulk.equivalence_classes import (
     ALWAYS_ALLOWED,
     ALWAYS_DENIED,

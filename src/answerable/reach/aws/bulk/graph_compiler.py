@@ -10,9 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId, PolicyId
-from answerable.reach.aws.bulk.bitset import ArnIndex, build_bitset
+from answerable.reach.aws.bulk.bitset import (
+    NO_VERDICTS,
+    ArnIndex,
+    VerdictBits,
+    build_bitset,
+)
 from answerable.reach.aws.bulk.bulk_evaluation import BulkEvaluation
-from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, BulkCall, VerdictBits
+from answerable.reach.aws.bulk.caller_policies import BulkCall
 from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
 from answerable.reach.aws.bulk.resource_space import (
     ResourceSpace,
@@ -20,10 +25,8 @@ from answerable.reach.aws.bulk.resource_space import (
     without_resource_policies,
 )
 from answerable.reach.aws.bulk.statement_index import StatementIndex
-from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import (
     CompiledPrincipal,
-    get_aws_partition,
     is_customer_managed_policy,
     is_iam_entity,
 )
@@ -43,7 +46,7 @@ from answerable.reach.aws.evaluation.context_keys import (
     select_session_keys,
 )
 from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
-from answerable.reach.aws.paths.identity_creation import build_uncreated_identity_id
+from answerable.reach.aws.paths.identity_creation import list_creatable_nodes
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.pass_role import PASS_ROLE
@@ -265,19 +268,6 @@ def add_nodes(compiled_graph: CompiledGraph, nodes: Sequence[IdentityNode]) -> r
         compiled_graph.nodes.append(node)
         compiled_graph.numbers[node] = number
     return added
-
-
-def list_creatable_nodes(compiled_accounts: CompiledAccounts) -> list[IdentityNode]:
-    """List a node for each role or user that could be created in an account."""
-    accounts = {
-        (one.identity.account, get_aws_partition(one.id))
-        for one in compiled_accounts.principals.values()
-    }
-    return sorted(
-        IdentityNode(build_uncreated_identity_id(account, on, partition), "*")
-        for account, partition in accounts
-        for on in (EditTarget.ROLE, EditTarget.USER)
-    )
 
 
 @dataclass(eq=False, slots=True)

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
+from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
 from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 

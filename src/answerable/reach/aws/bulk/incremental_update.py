@@ -18,8 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
+from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.bulk.graph_compiler import (
     CompiledGraph,

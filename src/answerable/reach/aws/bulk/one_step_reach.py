@@ -3,8 +3,13 @@
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from answerable.reach.aws.bulk.bitset import build_bitset, build_range, list_positions
-from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.bitset import (
+    NO_VERDICTS,
+    VerdictBits,
+    build_bitset,
+    build_range,
+    list_positions,
+)
 from answerable.reach.aws.bulk.code_takeover import TakeoverSteps
 from answerable.reach.aws.bulk.create_principal import IdentityCreation
 from answerable.reach.aws.bulk.equivalence_classes import EquivalenceClasses

@@ -14,8 +14,10 @@ from answerable.reach.aws.bulk.rcp_update import (
 )
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
-from answerable.reach.aws.compiled.policy_compiler import are_unconditional_allows
-from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.principals import (
+    CompiledPrincipal,
+    are_unconditional_allows,
+)
 from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.compiled.trust_index import (
     list_trusted_identity_providers,

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from answerable.reach.aws.bulk.bitset import list_positions
-from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.bitset import NO_VERDICTS, VerdictBits, list_positions
 from answerable.reach.aws.bulk.existing_resources import ExistingResources
 from answerable.reach.aws.bulk.graph_compiler import CompiledGraph, add_nodes
 from answerable.reach.aws.bulk.group_nodes import (

@@ -1,6 +1,8 @@
 """Read the principals of a stored permission graph from its tables, when needed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import DerivedTables
@@ -17,7 +19,6 @@ from answerable.reach.aws.bulk.actor_tables import (
 from answerable.reach.aws.bulk.bitset import ArnIndex, build_range
 from answerable.reach.aws.bulk.bitset_encoding import decode_bitset
 from answerable.reach.aws.bulk.key_partition import KeyPartition, PartitionCell
-from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
 from answerable.reach.aws.bulk.statement_holder_table import ActorsByEffect, HolderTable
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
@@ -33,6 +34,9 @@ from answerable.reach.lazy_tables import (
     decode_unsigned_numbers,
     encode_number_key,
 )
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
 
 
 class StoredNodes(LazySequence[IdentityNode]):
@@ -60,6 +64,8 @@ class StoredActors:
 
     def __init__(self, graph: IdentityGraph, tables: DerivedTables, size: int) -> None:
         """Open the tables."""
+        self._tables = tables
+        self._stated_keys = graph.accounts.given
         head = tables.section("actors", ActorsHeader)[""]
         self.plain, self.widened = head.plain, head.widened
         self.nodes = StoredNodes(tables, size)
@@ -67,9 +73,16 @@ class StoredActors:
         self.index: StatementIndex = _StoredStatementIndex(
             graph, tables, head, self.nodes
         )
-        self.naming = PrincipalMatcher.from_index(
+
+    @cached_property
+    def naming(self) -> "PrincipalMatcher":
+        """Matcher of Principal elements against the principals."""
+        from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
+
+        tables = self._tables
+        return PrincipalMatcher.from_index(
             self.index,
-            graph.accounts.given,
+            self._stated_keys,
             accounts=LazyMapping(tables.section("accounts", bytes), _decode_bitset_row),
             by_id=LazyMapping(tables.section("names", bytes), _decode_number_row),
             by_role=_RoleNumbers(tables.section("roles", bytes)),

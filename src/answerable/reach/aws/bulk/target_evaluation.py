@@ -7,9 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from answerable.model.policy import PolicyEffect, PolicyLayer
-from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
+from answerable.reach.aws.bulk.bitset import (
+    EMPTY_BOUNDS,
+    BitsetBounds,
+    VerdictBits,
+    list_positions,
+)
 from answerable.reach.aws.bulk.bulk_evaluation import resolve_undecided_verdicts
-from answerable.reach.aws.bulk.caller_policies import VerdictBits, subtract_denies
+from answerable.reach.aws.bulk.caller_policies import subtract_denies
 from answerable.reach.aws.bulk.key_partition import list_open_statement_conditions
 from answerable.reach.aws.bulk.resource_policies import (
     BYPASSES_BOUNDARY,

@@ -15,20 +15,18 @@ from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.inventory import DerivedTables
 from answerable.model.policy import ConditionClause, PolicyLayer
 from answerable.model.resource import PublicAccessBlock, Resource
-from answerable.reach.aws.compiled import statement_holder_tables
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.limiting_policies import (
     LimitingLayer,
     RcpDenies,
     is_service_linked,
 )
-from answerable.reach.aws.compiled.policy_compiler import are_unconditional_allows
 from answerable.reach.aws.compiled.principals import (
     FULL_ACCESS_STATEMENT,
     CompiledPrincipal,
+    are_unconditional_allows,
     collect_principal_condition_keys,
 )
-from answerable.reach.aws.compiled.statement_holder_tables import StoredHolderIndex
 from answerable.reach.aws.compiled.statements import (
     CompiledStatement,
     PolicyGap,
@@ -159,6 +157,8 @@ def encode_account_tables(accounts: CompiledAccounts) -> Tables:
     clauses = (
         (encode_number_key(c.number), _encode_statement(c)) for c in accounts.clauses
     )
+    from answerable.reach.aws.compiled import statement_holder_tables
+
     return {
         "estate": [("", head)],
         "clauses": clauses,
@@ -290,7 +290,7 @@ def restore_accounts_from_tables(
         public_access={block.target: block for block in head.public_access},
         _accounts=frozenset(head.inhabited),
         _open_roles=head.open_roles,
-        _holding=StoredHolderIndex(tables, read.clauses, FULL_ACCESS_STATEMENT),
+        stored_holders=tables,
     )
 
 

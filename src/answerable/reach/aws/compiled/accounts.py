@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
+from answerable.model.inventory import DerivedTables
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.reach.aws.compiled.aws_protected_objects import find_aws_protection
 from answerable.reach.aws.compiled.limiting_policies import (
@@ -16,14 +17,16 @@ from answerable.reach.aws.compiled.limiting_policies import (
     RcpDenies,
 )
 from answerable.reach.aws.compiled.principal_element import get_principal_account
-from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.principals import (
+    FULL_ACCESS_STATEMENT,
+    CompiledPrincipal,
+)
 from answerable.reach.aws.compiled.resources import (
     NO_ACCESS_POINT_KEYS,
     RequestedResource,
     ResourceLookup,
     look_up_requested_resource,
 )
-from answerable.reach.aws.compiled.saml_providers import pair_saml_providers_with_roles
 from answerable.reach.aws.compiled.service_facts import supports_rcps
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
 from answerable.reach.aws.evaluation.context_keys import (
@@ -108,6 +111,7 @@ class CompiledAccounts:
     _deniers: Mapping[str, tuple[DenyingPolicies, ...]] | None = None
     _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
+    stored_holders: DerivedTables | None = None
     _holding: "StatementHolderIndex | None" = None
 
     def with_stated_keys(self, stated_keys: ContextKeys) -> "CompiledAccounts":
@@ -263,11 +267,19 @@ class CompiledAccounts:
     @property
     def holder_index(self) -> "StatementHolderIndex":
         """Index of identities by the statements they hold."""
-        from answerable.reach.aws.compiled.statement_holder_index import (
-            StatementHolderIndex,
-        )
+        if self._holding is None and self.stored_holders is not None:
+            from answerable.reach.aws.compiled.statement_holder_tables import (
+                StoredHolderIndex,
+            )
 
+            self._holding = StoredHolderIndex(
+                self.stored_holders, self.clauses, FULL_ACCESS_STATEMENT
+            )
         if self._holding is None:
+            from answerable.reach.aws.compiled.statement_holder_index import (
+                StatementHolderIndex,
+            )
+
             self._holding = StatementHolderIndex(self.principals)
         return self._holding
 
@@ -330,6 +342,10 @@ class CompiledAccounts:
     def saml_provider_targets(self) -> Mapping[ResourceId, Resource]:
         """Pairs of a SAML provider and a role that trusts it, as takeover targets."""
         if self._providers is None:
+            from answerable.reach.aws.compiled.saml_providers import (
+                pair_saml_providers_with_roles,
+            )
+
             self._providers = pair_saml_providers_with_roles(
                 self.by_provider, self.trusts
             )

@@ -7,11 +7,11 @@ evaluation".
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from answerable.model.identity import Identity
 from answerable.model.ids import PolicyId
 from answerable.model.policy import PolicyEffect, PolicyLayer
-from answerable.reach.aws.compiled.attachments import AttachedPolicies
 from answerable.reach.aws.compiled.statements import (
     UNCOLLECTED,
     PolicyGap,
@@ -19,6 +19,9 @@ from answerable.reach.aws.compiled.statements import (
     select_statements,
 )
 from answerable.reach.aws.patterns import action_resource_matrix
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.compiled.attachments import AttachedPolicies
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class RcpDenies:
         return select_statements(self.denies, self._by_action, action)
 
 
-GetAttached = Callable[[str, PolicyLayer], AttachedPolicies | None]
+GetAttached = Callable[[str, PolicyLayer], "AttachedPolicies | None"]
 
 
 def compile_scp_levels(
@@ -135,7 +138,9 @@ def compile_scp_levels(
     return tuple(compiled_levels[target] for target, _ in found)
 
 
-def _compile_scp_level(target: str, attached: AttachedPolicies | None) -> LimitingLayer:
+def _compile_scp_level(
+    target: str, attached: "AttachedPolicies | None"
+) -> LimitingLayer:
     """Compile the SCPs of one level; a level without any is a gap."""
     if attached:
         return LimitingLayer(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import PolicyId, ResourceId
-from answerable.model.policy import Policy, PolicyEffect, PolicyLayer
+from answerable.model.policy import Policy, PolicyLayer
 from answerable.model.resource import Resource
 from answerable.reach.aws.compiled.attachments import (
     AttachedPolicies,
@@ -20,6 +20,7 @@ from answerable.reach.aws.compiled.limiting_policies import (
 from answerable.reach.aws.compiled.principals import (
     FULL_ACCESS_STATEMENT,
     CompiledPrincipal,
+    are_unconditional_allows,
     collect_principal_condition_keys,
     is_customer_managed_policy,
     is_root_user,
@@ -184,11 +185,4 @@ def compile_trust_policy(
         and are_unconditional_allows(held.grants),
         rcps=None if linked else rcps.get(identity.account),
         seen=found is not None,
-    )
-
-
-def are_unconditional_allows(statements: Iterable[PolicyStatement]) -> bool:
-    """Return whether all statements are allows without conditions."""
-    return all(
-        g.clause.static and g.clause.effect is PolicyEffect.ALLOW for g in statements
     )

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from answerable.reach.collection_coverage import ANY_PLACE
+
 WILDCARD_PRINCIPAL = (
     "answerable:wildcard-principal"  # of a grant to `*` past a boundary
 )
@@ -99,3 +101,11 @@ def get_arn_account(arn: str) -> str:
 def get_account_of_arn_parts(parts: Sequence[str]) -> str:
     """Return the account among the parts of a split ARN, or an empty text."""
     return parts[4] if len(parts) == 6 and is_account_number(parts[4]) else ""
+
+
+def get_arn_pattern_part(pattern: str, position: int) -> str:
+    """Return a part of an ARN pattern; `ANY_PLACE` if it is a wildcard."""
+    parts = pattern.split(":", 5)
+    if len(parts) < 6 or any(sign in parts[position] for sign in "*?$"):
+        return ANY_PLACE
+    return parts[position]

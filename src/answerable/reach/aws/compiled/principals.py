@@ -1,6 +1,6 @@
 """Compile an identity with every policy that applies to it, and select statements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.identity import Account, Identity
@@ -296,3 +296,10 @@ def encode_tags_as_condition_keys(
 ) -> dict[str, tuple[str, ...]]:
     """Encode tags as condition keys in lower case."""
     return {prefix + key.lower(): (value,) for key, value in tags}
+
+
+def are_unconditional_allows(statements: Iterable[PolicyStatement]) -> bool:
+    """Return whether all statements are allows without conditions."""
+    return all(
+        g.clause.static and g.clause.effect is PolicyEffect.ALLOW for g in statements
+    )

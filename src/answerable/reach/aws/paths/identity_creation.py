@@ -41,6 +41,7 @@ from answerable.reach.aws.paths.identity_edges import (
     build_identity_edge,
     does_filter_include_identity,
     has_unconditional_edge,
+    mark_arn_as_not_yet_created,
 )
 from answerable.reach.aws.paths.pass_role import PASS_ROLE
 from answerable.reach.aws.paths.witness_resources import (
@@ -50,7 +51,6 @@ from answerable.reach.aws.paths.witness_resources import (
 )
 from answerable.reach.condition_formula import FALSE, TRUE, build_atom
 
-NOT_YET_CREATED = "to be made"
 _KINDS = {EditTarget.ROLE: "role", EditTarget.USER: "user"}
 _CREATOR_CHOSEN_KEYS = ("aws:principalarn", "aws:userid")  # follow from the chosen name
 
@@ -63,14 +63,17 @@ def build_uncreated_identity_id(
     return IdentityId(mark_arn_as_not_yet_created(arn))
 
 
-def mark_arn_as_not_yet_created(arn: str) -> str:
-    """Mark an ARN as that of an identity which does not exist yet."""
-    return f"{arn} ({NOT_YET_CREATED})"
-
-
-def is_not_yet_created(identity: IdentityId) -> bool:
-    """Return whether an identity is such a placeholder and does not exist yet."""
-    return identity.endswith(f"({NOT_YET_CREATED})")
+def list_creatable_nodes(compiled_accounts: CompiledAccounts) -> list[IdentityNode]:
+    """List a node for each role or user that could be created in an account."""
+    accounts = {
+        (one.identity.account, get_aws_partition(one.id))
+        for one in compiled_accounts.principals.values()
+    }
+    return sorted(
+        IdentityNode(build_uncreated_identity_id(account, on, partition), "*")
+        for account, partition in accounts
+        for on in (EditTarget.ROLE, EditTarget.USER)
+    )
 
 
 def compile_uncreated_principal(

@@ -16,6 +16,19 @@ IdentityFilter = (
 )  # identities that are asked about; None for all
 
 
+NOT_YET_CREATED = "to be made"
+
+
+def mark_arn_as_not_yet_created(arn: str) -> str:
+    """Mark an ARN as that of an identity which does not exist yet."""
+    return f"{arn} ({NOT_YET_CREATED})"
+
+
+def is_not_yet_created(identity: IdentityId) -> bool:
+    """Return whether an identity is such a placeholder and does not exist yet."""
+    return identity.endswith(f"({NOT_YET_CREATED})")
+
+
 class IdentityNode(NamedTuple):
     """Identity with the permissions it gained on a path: none, `*`, or a group.
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.policy import PolicyLayer
@@ -16,7 +17,6 @@ from answerable.reach.aws.compiled.principals import (
     is_customer_managed_policy,
 )
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
-from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES, TakeoverRule
 from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.evaluation.request import describe_statement
@@ -30,26 +30,19 @@ from answerable.reach.aws.paths.administrator import (
     is_administrator,
     select_allows_on_every_resource,
 )
-from answerable.reach.aws.paths.code_takeover import list_code_takeover_edges
-from answerable.reach.aws.paths.iam_edits import (
-    list_administrator_edges,
-    list_iam_edit_edges,
-)
-from answerable.reach.aws.paths.identity_creation import (
-    compile_uncreated_principal,
-    is_not_yet_created,
-    list_creation_edges,
-)
 from answerable.reach.aws.paths.identity_edges import (
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
     build_identity_edge,
     has_unconditional_edge,
+    is_not_yet_created,
     keep_best_edge,
 )
-from answerable.reach.aws.paths.pass_role import list_pass_role_edges
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN, matches_arn, split_arn
+
+if TYPE_CHECKING:  # rules of paths are imported where a path is followed
+    from answerable.reach.aws.escalation_rules.registry import TakeoverRule
 
 
 @dataclass(eq=False, slots=True)
@@ -77,8 +70,8 @@ class IdentityGraph:
     )
     _admin: dict[IdentityNode, bool] = field(default_factory=dict)
     _entries: dict[IdentityId, tuple[TrustEntry, ...]] = field(default_factory=dict)
-    _lent: dict[TakeoverRule, tuple[ResourceId, ...]] = field(default_factory=dict)
-    _code: dict[tuple[TakeoverRule, str], dict[IdentityId, list[ResourceId]]] = field(
+    _lent: "dict[TakeoverRule, tuple[ResourceId, ...]]" = field(default_factory=dict)
+    _code: "dict[tuple[TakeoverRule, str], dict[IdentityId, list[ResourceId]]]" = field(
         default_factory=dict
     )
     _resources: dict[tuple[str, str], list[ResourceId]] | None = None
@@ -150,6 +143,8 @@ class IdentityGraph:
         self, node: IdentityNode, roles: frozenset[IdentityId]
     ) -> list[IdentityEdge]:
         """List the best edge to each of some roles by their trust policies alone."""
+        from answerable.reach.aws.paths.pass_role import list_pass_role_edges
+
         best: dict[IdentityNode, IdentityEdge] = {}
         principal = self.get_principal(node)
         for edge in chain(
@@ -186,10 +181,12 @@ class IdentityGraph:
         return tuple(list_external_trust_entries(trust, known, accounts.accounts))
 
     def list_cross_account_resources(
-        self, rule: TakeoverRule
+        self, rule: "TakeoverRule"
     ) -> tuple[ResourceId, ...]:
         """List resources whose policy may allow a takeover from other accounts."""
         if not self._lent:
+            from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
+
             running: dict[str, list[Resource]] = defaultdict(list)
             for resource in self.accounts.resources.values():
                 if resource.runs_as:
@@ -199,7 +196,7 @@ class IdentityGraph:
         return self._lent[rule]
 
     def _select_shared(
-        self, rule: TakeoverRule, resources: Iterable[Resource]
+        self, rule: "TakeoverRule", resources: Iterable[Resource]
     ) -> Iterator[ResourceId]:
         """Yield resources whose policies may allow the takeover action."""
         action = rule.needs[0].action.lower()
@@ -219,7 +216,7 @@ class IdentityGraph:
         return tuple(self._resources.get((kind, account), ()))
 
     def list_takeover_code_by_identity(
-        self, rule: TakeoverRule, account: str
+        self, rule: "TakeoverRule", account: str
     ) -> Mapping[IdentityId, Sequence[ResourceId]]:
         """List by identity the running code that an account's principals may take over.
 
@@ -239,7 +236,9 @@ class IdentityGraph:
     def _build_node_principal(self, node: IdentityNode) -> CompiledPrincipal:
         """Build a node's principal with the permissions it gained."""
         if is_not_yet_created(node.identity):
-            return compile_uncreated_principal(self.accounts, node.identity)
+            from answerable.reach.aws.paths import identity_creation as creation
+
+            return creation.compile_uncreated_principal(self.accounts, node.identity)
         plain = self.accounts.principals[node.identity]
         if node.bare:
             plain = plain.without_boundary()
@@ -268,6 +267,9 @@ class IdentityGraph:
         targets: IdentityFilter = None,
     ) -> Iterator[IdentityEdge]:
         """Yield edges, except to nodes with an unconditional one in `best_edges`."""
+        from answerable.reach.aws.paths import code_takeover, iam_edits, pass_role
+        from answerable.reach.aws.paths.identity_creation import list_creation_edges
+
         principal = self.get_principal(node)
         if self.is_administrator(node) and not self._may_rcp_deny_roles(
             principal.identity.account
@@ -278,7 +280,7 @@ class IdentityGraph:
                     for g in select_allows_on_every_resource(principal.grants)
                 )
             )
-            yield from list_administrator_edges(self, principal, by, targets)
+            yield from iam_edits.list_administrator_edges(self, principal, by, targets)
             yield from self._list_assume_role_edges(
                 principal, best_edges, targets, include_same_account=False
             )
@@ -286,10 +288,11 @@ class IdentityGraph:
             if not targets:
                 return
         yield from self._list_assume_role_edges(principal, best_edges, targets)
-        yield from list_pass_role_edges(self, principal, best_edges, targets)
-        yield from list_code_takeover_edges(self, principal, best_edges, targets)
-        yield from list_iam_edit_edges(self, node, principal, best_edges, targets)
-        yield from list_creation_edges(self, node, principal, best_edges, targets)
+        asked = best_edges, targets
+        yield from pass_role.list_pass_role_edges(self, principal, *asked)
+        yield from code_takeover.list_code_takeover_edges(self, principal, *asked)
+        yield from iam_edits.list_iam_edit_edges(self, node, principal, *asked)
+        yield from list_creation_edges(self, node, principal, *asked)
 
     def _list_immutable_roles(
         self, account: str, targets: IdentityFilter

@@ -4,16 +4,14 @@ from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import replace
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
+from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
 from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.external_caller_queries import (
     build_role_entry_hop,
     list_roles_trusting_caller,
 )
-from answerable.reach.aws.paths.identity_creation import is_not_yet_created
-from answerable.reach.aws.paths.identity_edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityNode, is_not_yet_created
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import (
     BackwardSearch,

@@ -5,20 +5,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import not_
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
-from answerable.reach.aws.paths.identity_creation import (
+from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
+from answerable.reach.aws.paths.identity_edges import (
+    IdentityEdge,
+    IdentityNode,
     is_not_yet_created,
     mark_arn_as_not_yet_created,
 )
-from answerable.reach.aws.paths.identity_edges import IdentityEdge, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.condition_formula import TRUE, Formula, conjoin_hops
 from answerable.reach.platform import PathHop
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.bulk.closure import GraphClosure
 
 
 @dataclass(eq=False, slots=True)
@@ -106,6 +108,8 @@ def iterate_paths(
         end_bits: Bitset of nodes to yield besides the start; all by default.
         stop_bits: Bitset of nodes whose edges are not followed.
     """
+    from answerable.reach.aws.bulk.closure import get_graph_closure
+
     whole = get_graph_closure(graph)
     first = whole.get_or_assign_node_number(start)
     ends = -1 if end_bits is None else end_bits
@@ -129,6 +133,8 @@ def list_reachable_identities(
     graph: IdentityGraph, start: IdentityNode
 ) -> tuple[IdentityId, ...]:
     """List the identities that a node can become, nearest first, without its own."""
+    from answerable.reach.aws.bulk.closure import get_graph_closure
+
     whole = get_graph_closure(graph)
     first = whole.get_or_assign_node_number(start)
     numbers = _search_forward(whole, first, {}, _StepFilter(unconditional=False))
@@ -153,7 +159,7 @@ class _StepFilter(NamedTuple):
     ends: int = -1
     unconditional: bool = False
 
-    def find_useful_nodes(self, graph_closure: GraphClosure) -> int:
+    def find_useful_nodes(self, graph_closure: "GraphClosure") -> int:
         """Return the nodes from which an end can be reached, as a bitset."""
         if self.ends == -1:
             return -1
@@ -163,7 +169,7 @@ class _StepFilter(NamedTuple):
 
 
 def _search_forward(
-    graph_closure: GraphClosure,
+    graph_closure: "GraphClosure",
     start: int,
     predecessors: _Predecessors,
     steps: _StepFilter,
@@ -190,7 +196,7 @@ def _search_forward(
 
 
 def _list_nodes_on_found_path(
-    graph_closure: GraphClosure, predecessors: _Predecessors, number: int
+    graph_closure: "GraphClosure", predecessors: _Predecessors, number: int
 ) -> list[IdentityNode]:
     """Return the nodes from the search's end to one node, as recorded."""
     trail = []
@@ -212,7 +218,7 @@ class _TargetDistances:
         distances: Distance of each node that reaches a target.
     """
 
-    whole: GraphClosure
+    whole: "GraphClosure"
     unconditional: bool
     levels: list[int] = field(default_factory=list)
     distances: dict[int, int] = field(default_factory=dict)
@@ -266,7 +272,7 @@ class BackwardSearch:
     """
 
     graph: IdentityGraph
-    whole: GraphClosure
+    whole: "GraphClosure"
     _sure: _TargetDistances
     _some: _TargetDistances
 
@@ -311,6 +317,8 @@ def search_backward_from_targets(
         starts: Start nodes besides the actors of the graph.
         targets: Target nodes, unconditional and conditional.
     """
+    from answerable.reach.aws.bulk.closure import get_graph_closure
+
     whole = get_graph_closure(graph)
     loose = [
         number

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import list_positions
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
+from answerable.reach.aws.bulk.bitset import VerdictBits, list_positions
 from answerable.reach.aws.bulk.closure import GraphClosure
 from answerable.reach.aws.bulk.equal_nodes import get_shared_nodes, have_same_nodes
 from answerable.reach.aws.what_if.subject_reach import SubjectReach

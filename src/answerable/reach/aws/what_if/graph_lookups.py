@@ -5,8 +5,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
+from answerable.reach.aws.bulk.bitset import (
+    NO_VERDICTS,
+    VerdictBits,
+    build_bitset,
+    list_positions,
+)
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.paths.identity_edges import IdentityFilter, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph

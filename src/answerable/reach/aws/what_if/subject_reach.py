@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-from answerable.reach.aws.bulk.caller_policies import VerdictBits
+from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
 from answerable.reach.aws.bulk.closure import GraphClosure
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
