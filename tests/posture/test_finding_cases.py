@@ -49,6 +49,17 @@ def sources(root: Path, case: dict[str, Any]) -> list[str]:
     if "aws" in case:
         (root / "account.json").write_text(json.dumps(account(case["aws"])))
         found.append(f"aws:{root / 'account.json'}")
+    if "gcp" in case:
+        files = {"policies.json": build_policies(case["gcp"].get("policies", {}))}
+        files |= {
+            f"{name}.json": json.dumps(case["gcp"][name])
+            for name in ("organization", "projects", "pools")
+            if name in case["gcp"]
+        }
+        found.append(f"gcp:{write(root / 'google', files)}")
+    if "k8s" in case:
+        (root / "cluster.yaml").write_text(case["k8s"])
+        found.append(f"k8s:{root / 'cluster.yaml'},cluster=c1")
     if "keys" in case:
         listed = {
             "UserName": case["keys"]["user"],
@@ -59,6 +70,25 @@ def sources(root: Path, case: dict[str, Any]) -> list[str]:
         (root / "keys.json").write_text(json.dumps({"AccessKeyMetadata": [listed]}))
         found.append(f"aws-keys:{root / 'keys.json'}")
     return found
+
+
+def build_policies(spec: dict[str, dict[str, list[str]]]) -> str:
+    """Build allow policies as an asset export writes them: resource, role, members."""
+    return json.dumps(
+        [
+            {
+                "name": resource,
+                "assetType": "iam.googleapis.com/ServiceAccount",
+                "iamPolicy": {
+                    "bindings": [
+                        {"role": role, "members": members}
+                        for role, members in bindings.items()
+                    ]
+                },
+            }
+            for resource, bindings in spec.items()
+        ]
+    )
 
 
 def account(spec: dict[str, Any]) -> dict[str, object]:
@@ -111,6 +141,8 @@ def test_findings_of_a_case(
     for rule, number in case.get("only", {}).items():
         assert sum(each["rule"] == rule for each in found) == number, rule
     assert not rules & set(case.get("absent", ()))
+    missing = [each["subject"] for each in items if each["state"] == "not-evaluated"]
+    assert set(case.get("unknown", ())) <= set(missing)
     assert set(case.get("not_evaluated", ())) <= unknown
     assert SECRET not in json.dumps(items)
 

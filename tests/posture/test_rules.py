@@ -55,6 +55,9 @@ class Reach:
     def list_outside_entries(self) -> tuple[()]:
         return ()
 
+    def list_platform_entries(self) -> tuple[()]:
+        return ()
+
     def find_administrator_path(self, identity: str) -> tuple[PathItem, ...]:
         return ()
 

@@ -15,20 +15,26 @@ from answerable.posture.rules import (
 ACCESS_RULES: tuple[FindingRule, ...] = (
     FindingRule(
         id="public-identity",
-        title="Role that anyone can assume",
-        question="Which roles can any principal assume?",
+        title="Identity that anyone can act as",
+        question="Which roles and service accounts can any principal use?",
         detail=(
-            "The trust policy names `*`. With conditions, an outsider can assume the "
-            "role; without conditions, anyone can."
+            "AWS: the trust policy names `*`. With conditions, an outsider can assume the "
+            "role; without conditions, anyone can. Google Cloud: `allUsers` or "
+            "`allAuthenticatedUsers` has a role on a service account, project, folder or "
+            "organization; public data, such as a bucket, is not listed. Kubernetes: a "
+            "binding to `system:anonymous`, `system:unauthenticated` or "
+            "`system:authenticated`, except the roles of API discovery; in a cluster of "
+            "GKE, everyone with a Google account is `system:authenticated`. GitHub, Azure "
+            "and PostgreSQL have no such identity."
         ),
-        platforms=("aws",),
+        platforms=("aws", "gcp", "kubernetes"),
         owasp=("NHI6:2025", "NHI4:2025"),
-        requires=data.AWS,
+        requires=data.PUBLIC_ENTRIES,
         severity=(
             "anonymous, or outsider under conditions x reach of the role x standing, "
             "unbounded"
         ),
-        repair="Name the principals in the trust policy.",
+        repair="Name the principals in the trust policy or the binding.",
         evaluate=cloud.find_public_identities,
     ),
     FindingRule(
@@ -68,19 +74,23 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
     ),
     FindingRule(
         id="wide-oidc-trust",
-        title="Role that too many workflows can assume",
+        title="Identity that too many workflows can act as",
         question=(
-            "Which roles trust more workflows than those of one branch or environment "
-            "of one repository?"
+            "Which identities trust more workflows than those of one branch or "
+            "environment of one repository?"
         ),
         detail=(
-            "Without a condition on `sub`, every repository on GitHub can assume the "
+            "AWS: without a condition on `sub`, every repository on GitHub can assume the "
             "role. With a wildcard in the repository or the reference, everyone who "
-            "may push a branch can assume the role."
+            "may push a branch can assume the role. Google Cloud: the condition of the "
+            "provider and the member of the identity pool count together, for the "
+            "issuers of GitHub, GitLab, Terraform Cloud and Buildkite. A condition that "
+            "is no conjunction of comparisons with `==` is not evaluated. The federated "
+            "credentials of Azure are not read: the rule is not evaluated there."
         ),
-        platforms=("aws",),
+        platforms=("aws", "gcp", "azure"),
         owasp=("NHI4:2025", "NHI6:2025"),
-        requires=data.AWS,
+        requires=data.ENTRIES,
         severity=(
             "outsider, or insider for one organization x reach of the role x "
             "standing, unbounded"
@@ -116,15 +126,21 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
     ),
     FindingRule(
         id="external-identity",
-        title="Role that named outsiders can assume",
-        question="Which roles can principals of other accounts assume?",
+        title="Identity that named outsiders can act as",
+        question=(
+            "Which roles and service accounts can principals of other accounts or "
+            "organizations use?"
+        ),
         detail=(
             "Accounts of the same organization do not count, if the organization was "
-            "collected."
+            "collected. Google Cloud: members of a service account's policy whose "
+            "project was not scanned, or whose domain is not that of the organization; "
+            "without the organization, users and groups are not evaluated. On Azure, "
+            "GitHub and Kubernetes, the rule is not evaluated."
         ),
-        platforms=("aws",),
+        platforms=("aws", "gcp", "azure", "github", "kubernetes"),
         owasp=("NHI3:2025", "NHI4:2025"),
-        requires=data.AWS,
+        requires=data.ENTRIES,
         severity=(
             "outsider, or insider under conditions x reach of the role x standing, "
             "unbounded"

@@ -9,7 +9,8 @@ from typing import Protocol
 from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.inventory import Inventory, ToolUse
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
-from answerable.posture.severity import ReachLevel
+from answerable.model.provenance import FactProvenance
+from answerable.posture.severity import ReachLevel, Trigger
 
 NO_LOG = "no ingested log covers its calls"
 GATEWAY_POLICIES = "gateway-policies"  # kind of data that no scan collects
@@ -53,6 +54,48 @@ class OutsideEntry:
     conditional: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PlatformEntry:
+    """Grant outside of AWS by which outsiders act as an identity.
+
+    Attributes:
+        rule: Id of the rule that lists it.
+        subject: Identity or resource that the grant opens.
+        grantee: Identity whose reach outsiders get.
+        title: The grant in words.
+        statement: Binding or provider that grants it.
+        repair: Repair in words.
+    """
+
+    rule: str
+    platform: str
+    subject: str
+    grantee: str
+    title: str
+    trigger: Trigger
+    statement: str
+    repair: str
+    seen: FactProvenance
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryGap:
+    """Grants of a platform that cannot be judged.
+
+    Attributes:
+        subject: Platform, identity or provider.
+        missing: The missing data.
+        source: Source of `scan` that has it; empty for none.
+    """
+
+    rule: str
+    platform: str
+    subject: str
+    missing: str
+    source: str = ""
+
+
 class ReachView(Protocol):
     """Reach of the snapshot's identities, computed on the first request."""
 
@@ -64,6 +107,9 @@ class ReachView(Protocol):
 
     def list_outside_entries(self) -> Sequence[OutsideEntry]:
         """List the roles whose trust policy admits outsiders."""
+
+    def list_platform_entries(self) -> Sequence[PlatformEntry | EntryGap]:
+        """List the grants to outsiders on other platforms, and what is not judged."""
 
     def find_administrator_path(self, identity: str) -> tuple[PathItem, ...]:
         """Return the steps to an administrator; empty for an administrator."""

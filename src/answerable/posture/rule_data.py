@@ -38,6 +38,17 @@ PEOPLE = RequiredData(
 AWS = RequiredData(
     "policies of the account", (("aws", ("identity-policies",), "aws:FILE"),)
 )
+ENTRIES = RequiredData(
+    "policies and bindings of each platform",
+    (
+        ("aws", ("identity-policies",), "aws:FILE"),
+        ("gcp", ("gcp",), "gcp:DIR"),
+    ),
+)
+PUBLIC_ENTRIES = RequiredData(
+    ENTRIES.text,
+    (*ENTRIES.platforms, ("kubernetes", ("k8s",), "k8s:FILE")),
+)
 KEYS = RequiredData(
     "access keys of the account", (("aws", ("access-keys",), "aws-keys:FILE"),)
 )
@@ -62,5 +73,6 @@ DATA_OF_PLATFORM: Mapping[str, tuple[str, ...]] = {
     "github": ("github",),
     "gcp": ("gcp",),
     "postgres": ("pg",),
+    "azure": ("azure", "entra"),
     "gateway": (GATEWAY_POLICIES,),
 }

@@ -11,11 +11,12 @@ from answerable.model.policy import (
     PolicyLayer,
     Statement,
 )
-from answerable.posture.facts import PostureFacts
+from answerable.posture.facts import EntryGap, PostureFacts
 from answerable.posture.rule import (
     Evidence,
     Finding,
     Fix,
+    NotEvaluated,
     RuleResult,
     build_evidence,
     get_platform_of_identity,
@@ -54,6 +55,36 @@ def find_public_identities(facts: PostureFacts) -> Iterator[RuleResult]:
                 "Name the principals in the trust policy instead of `*`.",
             )
 
+    yield from _find_platform_entries(facts, "public-identity")
+
+
+def _find_platform_entries(facts: PostureFacts, rule: str) -> Iterator[RuleResult]:
+    """Find the grants to outsiders on platforms other than AWS."""
+    for each in facts.reach.list_platform_entries():
+        if each.rule != rule:
+            continue
+        if isinstance(each, EntryGap):
+            yield NotEvaluated(
+                rule, each.subject, each.platform, each.missing, each.source
+            )
+            continue
+        reach = facts.reach.get_reach(each.grantee)
+        yield Finding(
+            rule=rule,
+            subject=each.subject,
+            platform=each.platform,
+            title=each.title,
+            severity=SeverityFacts(each.trigger, reach.level, _STANDING),
+            evidence=(
+                build_evidence(each.title, each.seen, each.place),
+                build_evidence(reach.text, each.seen, each.place),
+            ),
+            fix=Fix(each.repair),
+            identity=each.subject,
+            at=each.statement,
+            causes=(f"{each.subject}#{each.statement}",),
+        )
+
 
 def find_external_identities(facts: PostureFacts) -> Iterator[RuleResult]:
     """Find roles that named principals of other accounts or providers can assume."""
@@ -75,6 +106,7 @@ def find_external_identities(facts: PostureFacts) -> Iterator[RuleResult]:
             "Remove the principal, or require an external id "
             "(`sts:ExternalId`) and the organisation (`aws:PrincipalOrgID`).",
         )
+    yield from _find_platform_entries(facts, "external-identity")
 
 
 def _is_federated(principal: str) -> bool:
@@ -180,6 +212,7 @@ def find_wide_oidc_trusts(facts: PostureFacts) -> Iterator[RuleResult]:
                 at=statement.sid,
                 causes=(f"{policy.id}#{statement.sid}",),
             )
+    yield from _find_platform_entries(facts, "wide-oidc-trust")
 
 
 def _describe_wide_subject(statement: Statement) -> tuple[str, Trigger] | None:

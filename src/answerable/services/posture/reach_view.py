@@ -13,7 +13,12 @@ from answerable.model.errors import AnswerableError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyEffect, PolicyLayer
-from answerable.posture.facts import IdentityReach, OutsideEntry
+from answerable.posture.facts import (
+    EntryGap,
+    IdentityReach,
+    OutsideEntry,
+    PlatformEntry,
+)
 from answerable.posture.severity import ReachLevel
 from answerable.reach.acting_agents import list_agents_by_identity_used
 from answerable.reach.aws import answer_items
@@ -78,6 +83,17 @@ class SnapshotReach:
             for key, each in self._index_exposures.items()
             if each.entered_by
         ]
+
+    def list_platform_entries(self) -> Sequence[PlatformEntry | EntryGap]:
+        """List the grants to outsiders on other platforms, and what is not judged."""
+        return self._platform_entries
+
+    @cached_property
+    def _platform_entries(self) -> Sequence[PlatformEntry | EntryGap]:
+        """Read the grants of the catalogues once."""
+        from answerable.services.posture.platform_entries import list_platform_entries
+
+        return tuple(list_platform_entries(self.inventory))
 
     def find_administrator_path(self, identity: str) -> tuple[PathItem, ...]:
         """Return the steps to an administrator; empty for an administrator."""
