@@ -48,7 +48,7 @@ def list_google_entries(estates: Sequence[Estate]) -> Iterator[Result]:
             for binding in policy.bindings:
                 if account and binding.role in _VIEWERS:
                     continue
-                grant = _Grant(
+                grant = _GoogleGrant(
                     name or policy.resource,
                     bool(account),
                     binding,
@@ -62,7 +62,7 @@ def list_google_entries(estates: Sequence[Estate]) -> Iterator[Result]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Grant:
+class _GoogleGrant:
     """Binding on a service account, project, folder or organization."""
 
     subject: str
@@ -83,20 +83,20 @@ class _Grant:
         binding = self.binding
         condition = " under a condition" if binding.condition else ""
         return PlatformEntry(
-            rule,
-            "gcp",
-            self.subject,
-            self.subject if self.is_account else member,
-            f"{who} has {binding.role} on {self.subject}{condition}",
-            trigger,
-            f"{binding.role} {member}",
-            repair,
-            self.seen,
-            self.place,
+            rule=rule,
+            platform="gcp",
+            subject=self.subject,
+            grantee=self.subject if self.is_account else member,
+            title=f"{who} has {binding.role} on {self.subject}{condition}",
+            trigger=trigger,
+            statement=f"{binding.role} {member}",
+            repair=repair,
+            seen=self.seen,
+            place=self.place,
         )
 
 
-def _list_public(grant: _Grant) -> Iterator[PlatformEntry]:
+def _list_public(grant: _GoogleGrant) -> Iterator[PlatformEntry]:
     """Yield the members that are everyone."""
     for member in grant.binding.members:
         if member in _ANYONE:
@@ -151,7 +151,7 @@ class _OwnedNames:
         return project or number
 
 
-def _list_external(grant: _Grant, owned: _OwnedNames) -> Iterator[Result]:
+def _list_external(grant: _GoogleGrant, owned: _OwnedNames) -> Iterator[Result]:
     """Yield the members of other organizations on a service account."""
     for member in grant.binding.members:
         if member in _ANYONE or ids.split_pool_principal(member)[0]:
@@ -175,7 +175,7 @@ def _list_external(grant: _Grant, owned: _OwnedNames) -> Iterator[Result]:
             )
 
 
-def _list_wide(grant: _Grant, estates: Sequence[Estate]) -> Iterator[Result]:
+def _list_wide(grant: _GoogleGrant, estates: Sequence[Estate]) -> Iterator[Result]:
     """Yield the members of identity pools that admit too many workflows."""
     for member in grant.binding.members:
         pool, part = ids.split_pool_principal(member)
@@ -197,7 +197,7 @@ def _list_wide(grant: _Grant, estates: Sequence[Estate]) -> Iterator[Result]:
 
 
 def _list_widths(
-    grant: _Grant, member: str, widths: Sequence[ProviderWidth]
+    grant: _GoogleGrant, member: str, widths: Sequence[ProviderWidth]
 ) -> Iterator[Result]:
     """Yield the providers through which too many workflows enter."""
     for each in widths:

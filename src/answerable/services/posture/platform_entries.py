@@ -85,14 +85,15 @@ def _build_entry(
         anyone, trigger = "everyone with a Google account", Trigger.OUTSIDER
     name = name_binding(binding)
     return PlatformEntry(
-        PUBLIC,
-        "kubernetes",
-        subject,
-        subject,
-        f"{anyone} has the {binding.role_kind} {binding.role} by {name}",
-        trigger,
-        name,
-        f"Remove the group or user from the {name}, and name the subjects that need it.",
-        catalogue.seen,
-        binding.place,
+        rule=PUBLIC,
+        platform="kubernetes",
+        subject=subject,
+        grantee=subject,
+        title=f"{anyone} has the {binding.role_kind} {binding.role} by {name}",
+        trigger=trigger,
+        statement=name,
+        repair=f"Remove the group or user from the {name}, and name the subjects that "
+        "need it.",
+        seen=catalogue.seen,
+        place=binding.place,
     )
