@@ -36,25 +36,33 @@ def pack_batches(records: Iterable[bytes], checks: Iterable[bytes]) -> Iterator[
         yield compressor.compress(b"".join(parts))
 
 
-def unpack_batch(frame: bytes) -> list[tuple[bytes, bytes]] | None:
-    """Decompress the records of a batch, each with its check.
+class BatchReader:
+    """Reader of the batches of one journal, for one thread."""
 
-    None if it is not one whole frame of records.
-    """
-    import zstandard
+    def __init__(self) -> None:
+        import zstandard
 
-    try:
-        # The frame says how much memory is needed: a hostile one may say too much.
-        if not 0 < zstandard.get_frame_parameters(frame).content_size <= _MAX_CONTENT:
+        self._decompress = zstandard.ZstdDecompressor().decompress
+        self._read_parameters = zstandard.get_frame_parameters
+        self._error = zstandard.ZstdError
+
+    def unpack(self, frame: bytes) -> list[tuple[bytes, bytes]] | None:
+        """Decompress the records of a batch, each with its check.
+
+        None if it is not one whole frame of records.
+        """
+        try:
+            # The frame states the memory it needs: a hostile one may state too much.
+            if not 0 < self._read_parameters(frame).content_size <= _MAX_CONTENT:
+                return None
+            content = self._decompress(frame, allow_extra_data=False)
+        except self._error:
             return None
-        content = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
-    except zstandard.ZstdError:
-        return None
-    records: list[tuple[bytes, bytes]] = []
-    unpack_length, at, last = _LENGTH.unpack_from, 0, len(content) - _FRAMING
-    while at <= last:
-        start = at + _LENGTH.size
-        end = start + unpack_length(content, at)[0]
-        at = end + CHECK_SIZE
-        records.append((content[start:end], content[end:at]))
-    return records if at == len(content) else None
+        records: list[tuple[bytes, bytes]] = []
+        unpack_length, at, last = _LENGTH.unpack_from, 0, len(content) - _FRAMING
+        while at <= last:
+            start = at + _LENGTH.size
+            end = start + unpack_length(content, at)[0]
+            at = end + CHECK_SIZE
+            records.append((content[start:end], content[end:at]))
+        return records if at == len(content) else None

@@ -33,8 +33,8 @@ from answerable.evidence.journal_batches import (
     MAX_BATCH_SIZE,
     MAX_RECORD_SIZE,
     ZSTD_MAGIC,
+    BatchReader,
     pack_batches,
-    unpack_batch,
 )
 from answerable.model.errors import VerificationError
 
@@ -293,7 +293,7 @@ class _JournalReader:
         self.head: SignedHead | None = None
         self.records: list[bytes] = []
         self.leaves: list[bytes] = []
-        self._has_batches = first.startswith(_MAGIC)
+        self._batches = BatchReader() if first.startswith(_MAGIC) else None
 
     def may_be_truncated_frame(self, remaining: bytes) -> bool:
         """Return whether bytes may be the beginning of a frame that was cut.
@@ -305,9 +305,7 @@ class _JournalReader:
         if remaining[:1] == frame[:1]:
             return frame.startswith(remaining[: len(frame)])
         most, first = (
-            (MAX_BATCH_SIZE, ZSTD_MAGIC)
-            if self._has_batches
-            else (MAX_RECORD_SIZE, b"{")
+            (MAX_BATCH_SIZE, ZSTD_MAGIC) if self._batches else (MAX_RECORD_SIZE, b"{")
         )
         longest = most.to_bytes(4, "big")
         return remaining[:4] <= longest[: len(remaining[:4])] and first.startswith(
@@ -336,11 +334,11 @@ class _JournalReader:
         Returns:
             The fault, empty if they are valid.
         """
-        if self._has_batches:
-            return self._read_batches(data)
+        if self._batches:
+            return self._read_batches(data, self._batches)
         return self._verify_single_records(data)
 
-    def _read_batches(self, data: bytes) -> str:
+    def _read_batches(self, data: bytes, reader: BatchReader) -> str:
         """Read whole batches; the head after them covers their bytes."""
         sha256, last = hashlib.sha256, len(data) - _LENGTH.size
         while self.at <= last:
@@ -349,7 +347,7 @@ class _JournalReader:
             # A head has a length beyond any batch.
             if end - start > MAX_BATCH_SIZE or end > len(data):
                 break
-            records = unpack_batch(data[start:end])
+            records = reader.unpack(data[start:end])
             if records is None:
                 return f"the batch from record {len(self.records)} on is invalid"
             chain = self.chain
