@@ -37,6 +37,7 @@ from answerable.gateway.upstream_credentials.provider import CredentialProvider
 from answerable.model.caller import VerifiedCaller
 from answerable.model.config import Config
 from answerable.model.decision import AuthorizationRequest, Decision
+from answerable.server.admission import AdmissionControl
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.issuers.key_cache import IssuerKeyCache
@@ -258,7 +259,13 @@ class World:
             config, IssuerKeyCache(config.issuers), lambda: NOW - 1000, secret=SECRET
         )
         http_server = GatewayHttpServer(
-            exchange, callers, SessionIdBinder(SECRET), config.limits, ticker, loop
+            exchange,
+            callers,
+            SessionIdBinder(SECRET),
+            config.limits,
+            ticker,
+            loop,
+            admission=AdmissionControl(config.limits),
         )
         http_server.clock = lambda: NOW
         parent = callers.authenticate_parent(

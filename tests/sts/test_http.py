@@ -13,6 +13,7 @@ import pytest
 
 from answerable.model.config import TlsTerminator
 from answerable.model.worker_limits import WorkerLimits
+from answerable.server.admission import AdmissionControl
 from answerable.server.wire.host_check import ServedNames
 from answerable.sts.http.connection import StsConnection
 from answerable.sts.http.path_aliases import resolve_path_alias
@@ -39,7 +40,13 @@ class HttpServerHarness:
             "/sts", {("POST", "/echo"): self.echo, ("GET", "/boom"): self.boom}
         )
         self.http_server = StsHttpServer(
-            routes, LIMITS, terminator, loop, self.away.append, self.failed.append
+            routes,
+            LIMITS,
+            terminator,
+            loop,
+            self.away.append,
+            self.failed.append,
+            admission=AdmissionControl(LIMITS),
         )
 
     async def echo(self, asked: StsRequest) -> StsResponse:

@@ -34,6 +34,7 @@ from answerable.model.spool_record import (
     RefusalCountRecord,
     SpoolRecord,
 )
+from answerable.server.admission import AdmissionControl
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.issuers.key_cache import IssuerKeyCache
@@ -289,7 +290,13 @@ def _http_server(
         config, IssuerKeyCache(config.issuers), time.time, secret=SECRET
     )
     http_server = GatewayHttpServer(
-        exchange, callers, SessionIdBinder(SECRET), config.limits, ticker, loop
+        exchange,
+        callers,
+        SessionIdBinder(SECRET),
+        config.limits,
+        ticker,
+        loop,
+        admission=AdmissionControl(config.limits),
     )
     spawned.append(http_server)
     authority.add_revocation_listener(lambda _: http_server.stop_revoked_requests())

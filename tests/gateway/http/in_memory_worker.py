@@ -25,6 +25,7 @@ from answerable.model.config import Config
 from answerable.model.decision import Decision, RecordDurability
 from answerable.model.ids import AgentId
 from answerable.model.spool_record import CallBehaviour
+from answerable.server.admission import AdmissionControl
 from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.mcp.call import McpCall
 from answerable.server.recording.record_ticket import RecordTicket
@@ -140,7 +141,13 @@ def worker(loop: asyncio.AbstractEventLoop) -> Worker:
     )
     ana: Any = Ana()
     http_server = GatewayHttpServer(
-        exchange, ana, SessionIdBinder(SECRET), config.limits, ticker, loop
+        exchange,
+        ana,
+        SessionIdBinder(SECRET),
+        config.limits,
+        ticker,
+        loop,
+        admission=AdmissionControl(config.limits),
     )
     client, server = Wire(), Wire()
     front = ClientConnection(http_server, ServedNames(frozenset({HOST})), "")

@@ -82,6 +82,7 @@ class GatewayHttpServer:
     limits: WorkerLimits
     ticker: DeadlineTimer
     loop: asyncio.AbstractEventLoop
+    admission: AdmissionControl
     read: Callable[[bytes], McpRequestHead] = field(
         default_factory=cache_repeated_heads
     )
@@ -95,10 +96,8 @@ class GatewayHttpServer:
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     large_bodies: LargeBodyParser = field(default_factory=LargeBodyParser)
     queue: FairQueue = field(init=False)
-    admission: AdmissionControl = field(init=False)
 
     def __post_init__(self) -> None:
-        self.admission = AdmissionControl(self.limits)
         self.queue = FairQueue(self.loop)
 
     def may_start_call(self, principal: str) -> bool:

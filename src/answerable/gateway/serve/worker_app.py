@@ -115,6 +115,7 @@ class WorkerApp:
             build_fingerprinter(Path(start.store)),
             self._log_credential_event,
         )
+        raise_open_files(config.limits, log)
         self.http_server = GatewayHttpServer(
             exchange=core.build_pipeline(
                 self._servers, self._credentials, self._recent
@@ -124,13 +125,10 @@ class WorkerApp:
             limits=config.limits,
             ticker=self._ticker,
             loop=loop,
+            admission=AdmissionControl(config.limits, config.listen.proxies, log),
             large_bodies=LargeBodyParser(
                 lambda kind: log.warning("body-parser.failed", kind=kind)
             ),
-        )
-        raise_open_files(config.limits, log)
-        self.http_server.admission = AdmissionControl(
-            config.limits, config.listen.proxies, log
         )
         core.authorizer.add_revocation_listener(
             lambda _: self.http_server.stop_revoked_requests()

@@ -91,16 +91,15 @@ class StsHttpServer:
     loop: asyncio.AbstractEventLoop
     count_refused: Callable[[str], None]
     failed: Callable[[BaseException], None]
+    admission: AdmissionControl
     ticker: DeadlineTimer = field(init=False)
     clock: Callable[[], float] = time.time
     draining: bool = False
     connections: set[StsClientConnection] = field(default_factory=set)
-    admission: AdmissionControl = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.ticker = DeadlineTimer(self.loop)
-        self.admission = AdmissionControl(self.limits)
 
     @property
     def is_busy(self) -> bool:

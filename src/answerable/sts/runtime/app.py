@@ -148,6 +148,7 @@ class StsApp(App[StsSettings]):
             loop,
             self._recorder.count_refused_request,
             self._log_failure,
+            admission=self._admission,
         )
         self._notices = LogNotices(log)
         self._kills = RevocationWatch(
@@ -157,7 +158,6 @@ class StsApp(App[StsSettings]):
             self._on_revocations_changed,
             self._notices.on_unreadable_revocations,
         )
-        self.http_server.admission = self._admission
         self._upkeep: Maintenance | None = None
 
     async def start(self) -> None:
