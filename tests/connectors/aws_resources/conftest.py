@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.aws_resources import fetch
-from answerable.connectors.aws_resources.parse import ParsedResources, parse
+from answerable.connectors.aws_resources.parse import parse
+from answerable.connectors.parsed_source import ParsedAwsAnswers
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Sync
 
 Whole = dict[str, object]
-Read = Callable[[object], ParsedResources]
+Read = Callable[[object], ParsedAwsAnswers]
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def resources(path: Path, context: SyncContext) -> Sync:
 
 @pytest.fixture(scope="session")
 def read() -> Read:
-    def _read(content: object) -> ParsedResources:
+    def _read(content: object) -> ParsedAwsAnswers:
         text = content if isinstance(content, str) else json.dumps(content)
         return parse(text.encode(), source="aws-resources:x", place="x", now=1)
 

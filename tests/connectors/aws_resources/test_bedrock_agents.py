@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from answerable.connectors.aws import fetch as account_fetch
 from answerable.connectors.aws_resources import fetch
-from answerable.connectors.aws_resources.parse import ParsedResources
+from answerable.connectors.parsed_source import ParsedAwsAnswers
 from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Sync
@@ -51,7 +51,7 @@ def alias(key: str) -> dict[str, object]:
 
 
 def test_agents_runtimes_and_gateways_of_a_file(
-    read: Callable[[object], ParsedResources],
+    read: Callable[[object], ParsedAwsAnswers],
 ) -> None:
     runtime = f"arn:aws:bedrock-agentcore:{HERE}:runtime/desk-1"
     gateway = f"arn:aws:bedrock-agentcore:{HERE}:gateway/door-1"

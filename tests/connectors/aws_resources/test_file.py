@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from answerable.connectors.aws_resources.parse import ParsedResources
+from answerable.connectors.parsed_source import ParsedAwsAnswers
 from answerable.model.policy import Policy, PolicyLayer
 from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts, Sync
 from tests.connectors.aws_resources.conftest import Read
@@ -40,7 +40,7 @@ def policies(facts: SightedFacts) -> dict[str, Policy]:
     return {policy.id: policy for policy in facts.policies}
 
 
-def whats(parsed: ParsedResources | Sync) -> list[str]:
+def whats(parsed: ParsedAwsAnswers | Sync) -> list[str]:
     return [problem.what for problem in parsed.problems]
 
 

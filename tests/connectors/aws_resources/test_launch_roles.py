@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.connectors.aws_resources.parse import ParsedResources
+from answerable.connectors.parsed_source import ParsedAwsAnswers
 from answerable.model.coverage import CoverageScope
 from tests.connectors.aws_resources.conftest import Read
 
@@ -38,7 +38,7 @@ def cluster(*tasks: dict[str, object]) -> dict[str, object]:
     return file_of(clusterArns=[CLUSTER], ClusterTasks={CLUSTER: answer})
 
 
-def runs_as(parsed: ParsedResources) -> dict[str, str]:
+def runs_as(parsed: ParsedAwsAnswers) -> dict[str, str]:
     return {str(r.id): str(r.runs_as) for r in parsed.facts.resources}
 
 

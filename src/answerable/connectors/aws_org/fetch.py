@@ -31,18 +31,11 @@ def sync(location: str, context: SyncContext) -> Sync:
         place=location,
         now=context.now,
     )
-    return Sync(
-        source=source,
-        connector=declaration.DECLARATION.name,
-        started_at=context.now,
-        facts=parsed.facts,
-        probes=(Probe(location, EXPECTED_KIND, True),),
-        problems=parsed.problems,
-        collected=parsed.collected,
-        not_collected=tuple(
-            w for w in declaration.DECLARATION.collects if w not in parsed.collected
-        ),
-        held=parsed.held,
+    return parsed.build_sync(
+        source,
+        Probe(location, EXPECTED_KIND, True),
+        declaration.DECLARATION.collects,
+        context.now,
     )
 
 

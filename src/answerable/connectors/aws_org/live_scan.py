@@ -26,7 +26,7 @@ from answerable.connectors.aws_org.live_reader import (
     OrganizationReader,
     OrgReply,
 )
-from answerable.connectors.aws_org.parse import ParsedOrganization, parse_answers
+from answerable.connectors.aws_org.parse import parse_answers
 from answerable.connectors.aws_session import (
     DEFAULT_REGION,
     open_client,
@@ -37,6 +37,7 @@ from answerable.connectors.formats.aws_api_responses import (
     ACCESS_DENIED_CODES,
     parse_aws_answers,
 )
+from answerable.connectors.parsed_source import ParsedAwsAnswers
 from answerable.model.connector import MemberAccount, Organization, SyncContext
 from answerable.model.errors import AnswerableError, EnvironmentFailure
 from answerable.model.identity import Account
@@ -251,7 +252,7 @@ def _list_problems(reader: OrganizationReader) -> Iterator[ReadProblem]:
 
 
 def _list_member_accounts(
-    parsed: ParsedOrganization, caller: OrgReply, role: str
+    parsed: ParsedAwsAnswers, caller: OrgReply, role: str
 ) -> tuple[MemberAccount, ...]:
     """List the open accounts, each with the role to assume for its scan."""
     partition = Arn.parse(str(caller["Arn"])).partition or "aws"

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from answerable.connectors.api_response_file import probe_answer_file, read_answer_file
 from answerable.connectors.bounded_folder import iterate_answer_files
 from answerable.connectors.gcp.declaration import DECLARATION, LIVE_CALLS
-from answerable.connectors.gcp.parse import EXPECTED_KIND, ParsedEstate, parse
+from answerable.connectors.gcp.parse import EXPECTED_KIND, parse
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
@@ -49,9 +49,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         why = f": {found[0].what}" if found else ""
         raise UsageError(f"{source} contains no supported output of gcloud{why}", _HINT)
     probes = tuple(Probe(place, EXPECTED_KIND, True) for place in places)
-    return _build_sync(
-        source, parsed, probes, (*problems, *parsed.problems), context.now
-    )
+    return parsed.build_sync(source, probes, (*problems, *parsed.problems), context.now)
 
 
 def _is_live(paths: list[str]) -> bool:
@@ -74,27 +72,7 @@ def _sync_live(scope: str, context: SyncContext) -> Sync:
             "pip install 'answerable[gcp]'; files need none: answerable scan gcp:DIR",
         ) from None
     source, parsed, probes = scan_scope(scope, context)
-    return _build_sync(source, parsed, probes, parsed.problems, context.now)
-
-
-def _build_sync(
-    source: str,
-    parsed: ParsedEstate,
-    probes: tuple[Probe, ...],
-    problems: tuple[ReadProblem, ...],
-    now: int,
-) -> Sync:
-    """Build the sync of a parsed estate."""
-    return Sync(
-        source=source,
-        connector=DECLARATION.name,
-        started_at=now,
-        facts=parsed.facts,
-        probes=probes,
-        problems=problems,
-        collected=parsed.collected,
-        not_collected=parsed.not_collected,
-    )
+    return parsed.build_sync(source, probes, parsed.problems, context.now)
 
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:

@@ -39,12 +39,12 @@ from answerable.connectors.gcp.live_clients import (
     open_clients,
 )
 from answerable.connectors.gcp.parse import (
-    ParsedEstate,
     build_inventory_facts,
     read_object,
 )
 from answerable.connectors.gcp.parse import policy_readers as policies
 from answerable.connectors.gcp.parse.estate_builder import EstateBuilder
+from answerable.connectors.parsed_source import ParsedSource
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.google_cloud_ids import GROUP, expand_resource_name, get_container
@@ -303,7 +303,7 @@ _OF_ASSETS = frozenset(kind for kinds in ASSET_CONTENTS.values() for kind in kin
 
 def scan_scope(
     scope: str, context: SyncContext
-) -> tuple[str, ParsedEstate, tuple[Probe, ...]]:
+) -> tuple[str, ParsedSource, tuple[Probe, ...]]:
     """Scan an organization, folder or project.
 
     Args:

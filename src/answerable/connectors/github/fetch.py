@@ -9,7 +9,6 @@ from answerable.connectors.github.declaration import DECLARATION, LIVE_OPTIONS
 from answerable.connectors.github.parse import (
     EXPECTED_KIND,
     GithubAnswerReader,
-    ParsedGithubOrganization,
     parse,
 )
 from answerable.connectors.response_locations import (
@@ -60,9 +59,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         why = f": {found[0].what}" if found else ""
         raise UsageError(f"{source} has no supported API response{why}", _HINT)
     probes = tuple(Probe(place, EXPECTED_KIND, True) for place, _ in places)
-    return build_sync(
-        source, parsed, probes, (*problems, *parsed.problems), context.now
-    )
+    return parsed.build_sync(source, probes, (*problems, *parsed.problems), context.now)
 
 
 def _sync_live(login: str, options: dict[str, str], context: SyncContext) -> Sync:
@@ -70,7 +67,7 @@ def _sync_live(login: str, options: dict[str, str], context: SyncContext) -> Syn
     from answerable.connectors.github.live_scan import scan_organization
 
     source, parsed, probes = scan_organization(login, options, context)
-    return build_sync(source, parsed, probes, parsed.problems, context.now)
+    return parsed.build_sync(source, probes, parsed.problems, context.now)
 
 
 def _find_live_name(paths: list[str], options: dict[str, str]) -> str:
@@ -89,26 +86,6 @@ def _find_live_name(paths: list[str], options: dict[str, str]) -> str:
             "answerable scan github:ORG,app=ID,key=FILE",
         )
     return name
-
-
-def build_sync(
-    source: str,
-    parsed: ParsedGithubOrganization,
-    probes: tuple[Probe, ...],
-    problems: tuple[ReadProblem, ...],
-    now: int,
-) -> Sync:
-    """Build the sync of a parsed organization."""
-    return Sync(
-        source=source,
-        connector=DECLARATION.name,
-        started_at=now,
-        facts=parsed.facts,
-        probes=probes,
-        problems=problems,
-        collected=parsed.collected,
-        not_collected=parsed.not_collected,
-    )
 
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:

@@ -17,7 +17,7 @@ from answerable.connectors.kubernetes.declaration import (
     VERSION_PATH,
 )
 from answerable.connectors.kubernetes.kinds import KINDS
-from answerable.connectors.kubernetes.parse import EXPECTED_KIND, ParsedCluster, parse
+from answerable.connectors.kubernetes.parse import EXPECTED_KIND, parse
 from answerable.connectors.kubernetes.parse.cluster_builder import ClusterBuilder
 from answerable.connectors.response_locations import (
     parse_paths_and_options,
@@ -79,7 +79,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         raise UsageError(f"{source} has no supported object{why}", _HINT)
     probes = tuple(Probe(place, EXPECTED_KIND, True) for place in places)
     problems = (*folder_problems, *parsed.problems)
-    return build_sync(source, parsed, probes, problems, context.now)
+    return parsed.build_sync(source, probes, problems, context.now)
 
 
 def read_checkout(folder: str, cluster: str, now: int) -> Sync:
@@ -97,27 +97,7 @@ def read_checkout(folder: str, cluster: str, now: int) -> Sync:
     places = [p for p, _ in iterate_answer_files(folder, _SUFFIXES, problems)]
     source = f"{DECLARATION.name}:{folder}"
     parsed = parse(_ClusterFiles(places, builder), builder, cluster, source, now)
-    return build_sync(source, parsed, (), (*problems, *parsed.problems), now)
-
-
-def build_sync(
-    source: str,
-    parsed: ParsedCluster,
-    probes: tuple[Probe, ...],
-    problems: tuple[ReadProblem, ...],
-    now: int,
-) -> Sync:
-    """Build the sync of a parsed cluster."""
-    return Sync(
-        source=source,
-        connector=DECLARATION.name,
-        started_at=now,
-        facts=parsed.facts,
-        probes=probes,
-        problems=problems,
-        collected=parsed.collected,
-        not_collected=parsed.not_collected,
-    )
+    return parsed.build_sync(source, (), (*problems, *parsed.problems), now)
 
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
@@ -164,7 +144,7 @@ def _sync_live(
     source, parsed, probes = scan_cluster(
         options.get("context", ""), builder, context, with_secrets=bool(asked)
     )
-    return build_sync(source, parsed, probes, parsed.problems, context.now)
+    return parsed.build_sync(source, probes, parsed.problems, context.now)
 
 
 class _ClusterFiles:

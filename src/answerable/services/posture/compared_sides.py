@@ -26,7 +26,7 @@ from answerable.connectors.formats.terraform_plan import (
     PlannedResource,
     parse_terraform_plan,
 )
-from answerable.connectors.kubernetes.fetch import build_sync, read_checkout
+from answerable.connectors.kubernetes.fetch import read_checkout
 from answerable.connectors.kubernetes.parse import parse as parse_cluster
 from answerable.connectors.kubernetes.parse.cluster_builder import (
     NO_KIND,
@@ -257,7 +257,7 @@ def _build_cluster_sync(
     listed = {"apiVersion": "v1", "kind": "List", "items": objects}
     text = msgspec.json.encode(listed).decode()
     cluster = parse_cluster([(place, text)], builder, _CHECKOUT_CLUSTER, source, now)
-    return build_sync(source, cluster, (), cluster.problems, now)
+    return cluster.build_sync(source, (), cluster.problems, now)
 
 
 def _join_syncs(syncs: Sequence[Sync], now: int) -> Inventory:

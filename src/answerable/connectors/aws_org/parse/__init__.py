@@ -1,7 +1,7 @@
 """Parse output of AWS Organizations into accounts, control policies, people and problems."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from answerable.connectors.aws_org.declaration import IDENTITY_CENTER
 from answerable.connectors.aws_org.parse.identity_center import FIELDS as CENTER_FIELDS
@@ -21,13 +21,13 @@ from answerable.connectors.formats.iam_policy import (
     make_unreadable_policy,
     parse_policy,
 )
+from answerable.connectors.parsed_source import ParsedAwsAnswers
 from answerable.model.coverage import CoverageScope
 from answerable.model.errors import IdError, ParseError
 from answerable.model.identity import Account
 from answerable.model.ids import Arn, PolicyId
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.model.provenance import FactProvenance, WrittenBy
-from answerable.model.sighting import ReadProblem, SightedFacts
 
 FIELDS = (*TREE_FIELDS, *CENTER_FIELDS)
 EXPECTED_KIND = "output of AWS Organizations"
@@ -40,17 +40,7 @@ _SINGLE_ACCOUNT_FIELDS = ("UserDetailList", "GroupDetailList", "RoleDetailList")
 _MAX_TREE_DEPTH = 12  # the platform nests units five deep
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedOrganization:
-    """Parsed organisation; `collected` are coverage kinds, `held` their places."""
-
-    facts: SightedFacts
-    problems: tuple[ReadProblem, ...]
-    collected: tuple[str, ...]
-    held: tuple[CoverageScope, ...]
-
-
-def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedOrganization:
+def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedAwsAnswers:
     """Parse a file of output of AWS Organizations.
 
     Args:
@@ -73,7 +63,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedOrganizati
 
 def parse_answers(
     answers: Sequence[AwsAnswer], *, source: str, place: str, now: int
-) -> ParsedOrganization:
+) -> ParsedAwsAnswers:
     """Parse already decoded output of AWS Organizations."""
     tree = build_tree(answers, place)
     accounts = _build_accounts(tree, source, now)
@@ -85,7 +75,7 @@ def parse_answers(
     words = _list_collected_kinds(tree)
     if center.assignments or any("PermissionSet" in a.fields for a in answers):
         words = (*words, IDENTITY_CENTER)
-    return ParsedOrganization(
+    return ParsedAwsAnswers(
         facts, tuple(tree.problems), words, _account_coverage(words, accounts)
     )
 

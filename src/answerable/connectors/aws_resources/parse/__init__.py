@@ -1,7 +1,7 @@
 """Parse responses about AWS resources into resources, policies, roles and problems."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
@@ -33,10 +33,9 @@ from answerable.connectors.formats.aws_api_responses import (
     parse_aws_answers,
     wrong_kind_error,
 )
-from answerable.model.coverage import CoverageScope
+from answerable.connectors.parsed_source import ParsedAwsAnswers
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
-from answerable.model.sighting import ReadProblem, SightedFacts
 
 EXPECTED_KIND = "responses about AWS resources"
 CALLER = "Account"  # field of sts get-caller-identity, next to `Arn`
@@ -69,17 +68,7 @@ _LISTS_WITH_FACTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedResources:
-    """Parsed resources; `collected` are coverage kinds, `held` their places."""
-
-    facts: SightedFacts
-    problems: tuple[ReadProblem, ...]
-    collected: tuple[str, ...]
-    held: tuple[CoverageScope, ...]
-
-
-def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedResources:
+def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedAwsAnswers:
     """Parse a file of answers about resources.
 
     Args:
@@ -104,7 +93,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedResources:
 
 def parse_answers(
     answers: Sequence[AwsAnswer], *, source: str, place: str, now: int
-) -> ParsedResources:
+) -> ParsedAwsAnswers:
     """Parse already decoded answers about resources."""
     reader = AnswerReader()
     inventory = ResourceInventory(reader)
@@ -127,7 +116,7 @@ def parse_answers(
     made = replace(build_facts(builder), agents=tuple(agents.list_agents()))
     _check_bucket_owners(inventory, place)
     answered = [h for p, h in builder.holders.items() if p == f"{h}#policy"]
-    return ParsedResources(
+    return ParsedAwsAnswers(
         made,
         reader.list_problems(),
         _list_collected_kinds(inventory, answers),

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import PurePath
 
 import msgspec
@@ -25,10 +24,11 @@ from answerable.connectors.gcp.parse import policy_readers as policies
 from answerable.connectors.gcp.parse import resource_readers as resources
 from answerable.connectors.gcp.parse.estate_builder import MOST_PROBLEMS, EstateBuilder
 from answerable.connectors.gcp.parse.estate_facts import EstateFacts
+from answerable.connectors.parsed_source import ParsedSource
 from answerable.model.errors import ParseError
 from answerable.model.google_cloud_ids import get_container
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.model.sighting import ReadProblem, SightedFacts
+from answerable.model.sighting import SightedFacts
 
 EXPECTED_KIND = "output of gcloud or Cloud Asset Inventory as JSON"
 # Words in the name of a file that holds the whole list of a kind, also an empty one.
@@ -65,24 +65,9 @@ _RESOURCE_NAMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedEstate:
-    """Facts of an estate, with the coverage of its files.
-
-    Attributes:
-        recognised: Number of objects that were read.
-    """
-
-    facts: SightedFacts
-    problems: tuple[ReadProblem, ...]
-    collected: tuple[str, ...]
-    not_collected: tuple[str, ...]
-    recognised: int
-
-
 def parse(
     files: Iterable[tuple[bytes, str]], source: str, now: int, fallback: str
-) -> ParsedEstate:
+) -> ParsedSource:
     """Parse all files of one estate.
 
     Args:
@@ -211,7 +196,7 @@ def _add_role(builder: EstateBuilder, raw: RawObject) -> None:
 
 def build_inventory_facts(
     builder: EstateBuilder, source: str, now: int, names: tuple[str, str]
-) -> ParsedEstate:
+) -> ParsedSource:
     """Build the inventory facts of a scanned organization from the parsed records.
 
     Args:
@@ -225,7 +210,7 @@ def build_inventory_facts(
     catalogue = PlatformCatalogue(PLATFORM, estate.name, body, facts.get_provenance())
     kinds = [each for each in KINDS if each in builder.collected]
     missing = [each for each in KINDS if each not in builder.collected]
-    return ParsedEstate(
+    return ParsedSource(
         SightedFacts(
             agents=facts.build_agents(),
             credentials=keys,

@@ -32,10 +32,11 @@ from answerable.connectors.github.parse.saved_response import (
     SavedAnswer,
     decode_saved_answer,
 )
+from answerable.connectors.parsed_source import ParsedSource
 from answerable.model.errors import ParseError
 from answerable.model.github_ids import PREFIX
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.reach.github.catalogue import GithubOrganization
 
 EXPECTED_KIND = "saved responses of the GitHub API, or a GitHound export"
@@ -95,19 +96,10 @@ READERS: dict[str, AnswerReader] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedGithubOrganization:
-    """Facts of one organization, with the coverage of its answers.
-
-    Attributes:
-        recognised: Number of answers that were read.
-    """
+class ParsedGithubOrganization(ParsedSource):
+    """Facts of one organization, with the coverage of its answers."""
 
     organization: GithubOrganization
-    facts: SightedFacts
-    problems: tuple[ReadProblem, ...]
-    collected: tuple[str, ...]
-    not_collected: tuple[str, ...]
-    recognised: int
 
 
 class GithubAnswerReader:

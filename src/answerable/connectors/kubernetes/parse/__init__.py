@@ -33,29 +33,20 @@ from answerable.connectors.kubernetes.parse.documents import (
 )
 from answerable.connectors.kubernetes.parse.eks_responses import ANSWER_KEYS, EksReader
 from answerable.connectors.kubernetes.parse.object_readers import read_object
+from answerable.connectors.parsed_source import ParsedSource
 from answerable.model.errors import ParseError
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.model.sighting import ReadProblem, SightedFacts
+from answerable.model.sighting import SightedFacts
 from answerable.reach.kubernetes.catalogue import Cluster
 
 EXPECTED_KIND = "Kubernetes objects as JSON or YAML, or output of `aws eks`"
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedCluster:
-    """Facts of one cluster, with the coverage of its files or API answers.
-
-    Attributes:
-        collected: Words of coverage.
-        recognised: Number of objects that were read.
-    """
+class ParsedCluster(ParsedSource):
+    """Facts of one cluster, with the coverage of its files or API answers."""
 
     cluster: Cluster
-    facts: SightedFacts
-    problems: tuple[ReadProblem, ...]
-    collected: tuple[str, ...]
-    not_collected: tuple[str, ...]
-    recognised: int
 
 
 @dataclass(slots=True)
