@@ -226,6 +226,9 @@ def test_a_log_without_an_earlier_part_is_refused(
     for window in ("--since=2999-01-01", "--until=2001-01-01"):
         assert main(["replay", window, *store]) == 2
         assert "hint: the log has calls from " in capsys.readouterr().err
+    empty = ("--since=2026-02-01", "--until=2026-01-01")
+    assert main(["replay", *empty, *store]) == 2
+    assert "--until 2026-01-01T00:00:00Z is not after" in capsys.readouterr().err
     for text in ("delete", "s3:\x1b[31m*"):
         assert main(["replay", "--indicator", text, *store]) == 2
         assert "not an indicator" in capsys.readouterr().err

@@ -62,10 +62,16 @@ def replay_access(store: EvidenceStore, query: ReplayQuery) -> Document:
     """Replay the platform's records of a store under three kinds of access.
 
     Raises:
-        UsageError: No record lies before or after the end of the learning time, or an
-            indicator is malformed.
+        UsageError: No record lies before or after the end of the learning time, the
+            time is empty, or an indicator is malformed.
     """
     is_harmful = _compile_indicators(query.indicators)
+    if query.since >= query.until:
+        raise UsageError(
+            f"--until {format_time(query.until)} is not after --since "
+            f"{format_time(query.since)}",
+            "name an earlier --since, or a later --until",
+        )
     events = find_platform_events(store, since=query.since, until=query.until)
     judged = [e for e in events if e.outcome is EventOutcome.SUCCESS and e.action]
     if not judged:
@@ -99,7 +105,7 @@ def replay_access(store: EvidenceStore, query: ReplayQuery) -> Document:
                 replay_timed_access(calls, each * SECOND_NS),
                 knows_harm,
             )
-            for each in query.lifetimes or CURVE
+            for each in dict.fromkeys(query.lifetimes or CURVE)
         ),
         _build_item("baseline", None, replay_baseline_access(calls, last), knows_harm),
     ]

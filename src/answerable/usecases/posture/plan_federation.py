@@ -122,7 +122,7 @@ def plan_replacements(
         coverage,
         failed=replaced_policies.FAILS in verdicts,
         undecided=undecided,
-        note=f"warning: {undecided}" if open_uses and not options.with_policy else "",
+        note=f"warning: {undecided}" if undecided and items else "",
     )
 
 
