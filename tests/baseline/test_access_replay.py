@@ -228,7 +228,7 @@ def test_a_log_without_an_earlier_part_is_refused(
         assert "hint: the log has calls from " in capsys.readouterr().err
     empty = ("--since=2026-02-01", "--until=2026-01-01")
     assert main(["replay", *empty, *store]) == 2
-    assert "--until 2026-01-01T00:00:00Z is not after" in capsys.readouterr().err
+    assert "--until is not after --since" in capsys.readouterr().err
     for text in ("delete", "s3:\x1b[31m*"):
         assert main(["replay", "--indicator", text, *store]) == 2
         assert "not an indicator" in capsys.readouterr().err

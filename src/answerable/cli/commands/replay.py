@@ -5,6 +5,7 @@ import click
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.model.errors import UsageError
 
 _NO_MATCH = (
     "hint: no recorded call matches the indicators; it is not known whether the log "
@@ -79,6 +80,11 @@ def replay(
             lifetimes=spans,
             indicators=indicators,
         )
+        if since and until and query.since >= query.until:
+            raise UsageError(
+                f"--until is not after --since (got {until} and {since})",
+                "name an earlier --since, or a later --until",
+            )
         document = replay_access(session.store, query)
     if svg is not None:
         from answerable.web.svg.access_curve import draw_access_curve
