@@ -3,6 +3,7 @@
 The answer is equal to that of the chains of all events.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,25 @@ def test_the_counts_are_those_of_all_chains(
         assert found.items == answer.items, question
         assert found.coverage == answer.coverage
         assert (found.total, found.next) == (answer.total, answer.next)
+
+
+def test_an_identity_with_earlier_and_later_events_is_not_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = json.loads((DATA / "day.json").read_bytes())["Records"]
+    record, other = records[2], records[4]  # of a user, and of a role
+    at = f"{record['eventTime'][:10]}T23:59:59Z"
+    lines = [record, {**record, "eventTime": at, "eventID": "later"}]
+    lines.append({**other, "eventTime": at})
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as opened:
+        ingest_logs(opened, [f"cloudtrail:{log}"], now=NOW)
+        ((since,),) = opened.run_query("SELECT max(event_time) FROM events")
+        question = TraceQuery(since=int(str(since)))
+        found = list_first_seen(opened, question, "identity", None, now=NOW)
+    assert [str(item["value"]).rpartition("/")[2] for item in found.items] == ["deploy"]
 
 
 @pytest.mark.parametrize("fields", ["", "credential", "resource,outcome", "chain,day"])

@@ -1,6 +1,6 @@
 """Look up chains and their counts in the chain file, without loading the others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -129,6 +129,39 @@ def count_all_events_by_hops(
     )
     tables = {"chains": files[0], "counts": files[1]}
     return _decode_counts(store.run_query(query, (), tables, NO_SEGMENTS))
+
+
+def list_hop_values_before(
+    store: "EvidenceStore",
+    files: tuple[ParquetTable, ParquetTable],
+    hop: str,
+    until: int,
+    equal_columns: Mapping[str, str],
+) -> list[tuple[str, bool]]:
+    """List the values of a hop in the chains of all events before a time.
+
+    Args:
+        store: The store.
+        files: Chains, and the number of events of each.
+        hop: Name of the hop.
+        until: UTC nanoseconds, exclusive.
+        equal_columns: Values of `source` and `outcome` that the events have.
+
+    Returns:
+        Values, each with whether a trusted record has it.
+    """
+    shown = {"source": "c.source", "outcome": "o.outcome"}
+    only = "".join(f" AND {shown[name]} = ?" for name in equal_columns)
+    (value,) = _list_hop_values([hop])
+    query = (
+        f"SELECT DISTINCT {value}, c.believed FROM counts o "  # noqa: S608 - our own names
+        "JOIN chains c ON o.n = c.n AND o.valid_from = c.valid_from "
+        f"WHERE o.first < ?{only}"
+    )
+    tables = {"chains": files[0], "counts": files[1]}
+    parameters = [until, *equal_columns.values()]
+    rows = store.run_query(query, parameters, tables, NO_SEGMENTS)
+    return cast("list[tuple[str, bool]]", rows)
 
 
 def count_events_by_hops(

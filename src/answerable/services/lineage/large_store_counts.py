@@ -26,6 +26,7 @@ from answerable.services.lineage.trace_rows import (
 from answerable.store.chain_lookup import (
     count_all_events_by_hops,
     count_events_by_hops,
+    list_hop_values_before,
 )
 from answerable.store.event_count_queries import EventCounts
 from answerable.store.store import EvidenceStore
@@ -114,6 +115,24 @@ def count_window(
     if files is None:
         return None
     return count_events_by_hops(store, files[0], wanted, hops, columns)
+
+
+def find_hop_values_before(
+    store: EvidenceStore, inventory: Inventory, query: TraceQuery, hop: str, until: int
+) -> Sequence[tuple[str, bool]] | None:
+    """Find the values of a hop in the events of a query before a time.
+
+    Returns:
+        Values, each with whether a trusted record has it; None if only the rows of
+        events tell.
+    """
+    equal = {name: text for name in _COUNTED_COLUMNS if (text := getattr(query, name))}
+    if replace(query, since=0, until=0) != TraceQuery(limit=query.limit, **equal):
+        return None
+    files = open_chain_files(store, inventory)
+    if files is None:
+        return None
+    return list_hop_values_before(store, files, hop, until, equal)
 
 
 def count_with_rollups(

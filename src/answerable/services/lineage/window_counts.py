@@ -26,11 +26,13 @@ from answerable.services.lineage.event_counts import (
 from answerable.services.lineage.large_store_chains import build_index_without_chains
 from answerable.services.lineage.large_store_counts import (
     count_window,
+    find_hop_values_before,
     load_chains_of_windows,
 )
 from answerable.services.lineage.lineage_search import SearchScope
 from answerable.services.lineage.log_data_coverage import list_recorded_days
 from answerable.services.lineage.trace_rows import (
+    HOPS,
     TraceQuery,
     build_event_filter,
     build_trace_coverage,
@@ -69,6 +71,14 @@ class WindowGroups:
 
     trusted: Mapping[FieldValues, WindowGroup]
     self_reported: Mapping[FieldValues, WindowGroup]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowValues:
+    """Values in one window: in trusted records, and in self-reported ones."""
+
+    trusted: Collection[FieldValues]
+    self_reported: Collection[FieldValues]
 
 
 class WindowCounter:
@@ -149,6 +159,29 @@ class WindowCounter:
             source, scope, region, service = map(str, stream)
             groups[bool(trusted)][values].add(counts, (source, scope, region, service))
         return WindowGroups(dict(groups[True]), dict(groups[False]))
+
+    def find_values(
+        self, name: str, since: int, until: int, only: Collection[str]
+    ) -> WindowValues:
+        """Find the values of a field in a window.
+
+        Args:
+            name: Name of the field.
+            since: UTC nanoseconds, inclusive, 0 for the beginning.
+            until: UTC nanoseconds, exclusive.
+            only: The only values that are needed.
+        """
+        if self._without_chains and name in HOPS and not since:
+            pairs = find_hop_values_before(
+                self._store, self.inventory, self.query, name, until
+            )
+            if pairs is not None:
+                found: dict[bool, set[FieldValues]] = {True: set(), False: set()}
+                for value, trusted in pairs:
+                    found[bool(trusted)].add((value or None,))
+                return WindowValues(found[True], found[False])
+        groups = self.count([name], since, until, only)
+        return WindowValues(groups.trusted, groups.self_reported)
 
     def _count_groups(
         self,

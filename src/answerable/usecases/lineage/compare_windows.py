@@ -32,6 +32,7 @@ from answerable.services.lineage.window_counts import (
     WindowCounter,
     WindowGroup,
     WindowGroups,
+    WindowValues,
 )
 from answerable.store.store import EvidenceStore
 
@@ -85,7 +86,7 @@ def list_first_seen(
         values_after = {
             each[0] for each in (*after.trusted, *after.self_reported) if each[0]
         }
-        before = counter.count([name], earlier.since, earlier.until, values_after)
+        before = counter.find_values(name, earlier.since, earlier.until, values_after)
         found = sorted(_list_new_values(before, after, recorded), key=_order_of_first)
         items += [_build_first_seen_item(name, each) for each in found]
         values |= {(name, each) for each in (*after.trusted, *after.self_reported)}
@@ -192,7 +193,7 @@ def _require_windows(
 
 
 def _list_new_values(
-    before: WindowGroups, after: WindowGroups, recorded: RecordedWindow
+    before: WindowValues, after: WindowGroups, recorded: RecordedWindow
 ) -> Iterator[_Compared]:
     """List the values that the earlier window does not have."""
     nothing = WindowGroup()
