@@ -33,6 +33,7 @@ HOW: Mapping[str, str] = {
     API + "/search": LIMIT,
     "/search/complete": PROPOSALS,
     "/kill": ONE,
+    "/owners": LIMIT,
     "/finding": ONE,
     "/who-can": CURSOR,
     "/": LIMIT,
@@ -82,7 +83,7 @@ HOW: Mapping[str, str] = {
                 "/where",
             ),
             *("/sts/rules", "/kills", "/baseline/diff", "/baseline/replay"),
-            *("/baseline/check", "/sign"),
+            *("/baseline/check", "/sign", "/owners/sign", "/owners/requests"),
         )
     },
     **{

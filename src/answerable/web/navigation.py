@@ -11,6 +11,9 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
 _LOOK = frozenset({WebPermission.LOOK})
+_SIGNED_IN = frozenset(
+    {WebPermission.OWN, WebPermission.INVESTIGATE, WebPermission.ADMINISTER}
+)
 
 
 class NavigationEntry(NamedTuple):
@@ -84,6 +87,7 @@ NAVIGATION: tuple[tuple[str, tuple[NavigationEntry, ...]], ...] = (
     (
         "Decide",
         (
+            NavigationEntry("/owners", "Owner requests", (), _SIGNED_IN),
             NavigationEntry(
                 "/asks", "Approval requests", ("/ask",), ACTIVITY_PERMISSIONS
             ),

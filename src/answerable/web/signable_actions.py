@@ -342,7 +342,7 @@ def _build_attest_action(
             "Other users see you as its owner. The attestation expires after 180 days.",
         ),
         subject=subject,
-        execute=lambda store, signer, now: ownership.attest_signed(
+        execute=lambda store, signer, now: ownership.record_attestation(
             store, cache.current_view().inventory, subject, person, signer, now=now
         ),
         command=format_command(

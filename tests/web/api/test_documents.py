@@ -58,6 +58,7 @@ def values(desk: StoreCache) -> dict[str, str]:
         "evidence-prove id": str(event),
         "evidence-bundle id": str(event),
         "by": "agent,day",
+        "ids": next(iter(inventory.agents)),
         "earlier": "30d..7d",
         "case id": case,
         "case-bundle id": case,
@@ -71,7 +72,7 @@ def values(desk: StoreCache) -> dict[str, str]:
 
 
 # These need a decision, a baseline or a history of their own.
-ELSEWHERE = {"decision", "ask", "baseline", "sign", "baseline-diff"}
+ELSEWHERE = {"owners-sign", "decision", "ask", "baseline", "sign", "baseline-diff"}
 ELSEWHERE |= {"baseline-replay", "baseline-check", "sts-rules", "changes"}
 
 

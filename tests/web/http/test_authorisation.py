@@ -161,8 +161,17 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "POST /keys",
         "GET /api/v1/sign",
         "POST /api/v1/sign",
+        "POST /owners/sign",
+        "GET /api/v1/owners/sign",
+        "POST /api/v1/owners/sign",
     ),
-    DEEDS | ADMINISTER: ("GET /keys",),
+    DEEDS | ADMINISTER: (
+        "GET /keys",
+        "GET /owners",
+        "POST /owners/ask",
+        "POST /api/v1/owners/ask",
+        "GET /api/v1/owners/requests",
+    ),
     OWN_OR_ADMINISTER: (
         "GET /kill",
         "POST /keys/revoke",

@@ -17,6 +17,35 @@ class StatementDraftItem(TypedDict):
     payload: str
 
 
+class OwnershipDraftItem(StatementDraftItem):
+    """Statement by which the caller attests one entity `id`, to be signed."""
+
+    id: str
+
+
+class BulkResultItem(TypedDict):
+    """Result for one of several entities: whether it was recorded, else the reason."""
+
+    id: str
+    recorded: bool
+    said: str
+
+
+class OwnerRequestItem(TypedDict):
+    """Request to a person to attest that they own an entity.
+
+    `state` is `open` until the entity has an attested owner, then `answered`. It is
+    `not-known` if no current scan contains the entity.
+    """
+
+    subject: str
+    person: str
+    state: str
+    by: str
+    at: str
+    note: str
+
+
 class ActionResultItem(TypedDict):
     """Result of an action, in one sentence."""
 

@@ -88,7 +88,29 @@ def attest_signed(
     *,
     now: int,
 ) -> Document:
-    """Record an attestation that is signed with the person's own key.
+    """Record an attestation as `record_attestation` does, and show the result.
+
+    Raises:
+        UsageError: As `record_attestation`.
+        VerificationError: As `record_attestation`.
+    """
+    key = record_attestation(store, inventory, subject, person, signer, now=now)
+    name = inventory.name or snapshots.LATEST
+    return _build_ownership_document(
+        snapshots.load_inventory(store, name, now=now), key, now
+    )
+
+
+def record_attestation(
+    store: EvidenceStore,
+    inventory: Inventory,
+    subject: str,
+    person: str,
+    signer: StatementSigner,
+    *,
+    now: int,
+) -> str:
+    """Record an attestation that is signed with the person's own key; return its subject.
 
     It is verified before it is recorded, as every later read does, and never deleted. A
     later one of another person takes precedence.
@@ -120,10 +142,7 @@ def attest_signed(
         now=signer.signing_time(now),
     )
     AttestationReader.sign(store, said, signer, now)
-    name = inventory.name or snapshots.LATEST
-    return _build_ownership_document(
-        snapshots.load_inventory(store, name, now=now), key, now
-    )
+    return key
 
 
 def _find_valid_attestation_digest(inventory: Inventory, subject: str, now: int) -> str:

@@ -7,6 +7,7 @@ from answerable.web.api import (
     inventory,
     openapi,
     overview,
+    ownership,
     permissions,
     server_state,
     signed_statements,
@@ -25,6 +26,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     *cases.OPERATIONS,
     *signed_statements.OPERATIONS,
     *signing_operations.OPERATIONS,
+    *ownership.OPERATIONS,
     *evidence.OPERATIONS,
     *server_state.OPERATIONS,
 )

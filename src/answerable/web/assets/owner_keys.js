@@ -140,7 +140,9 @@ async function signing(part) {
     says.textContent = "your key is not in this browser: make one under Keys, or use the command line";
     return;
   }
-  for (const each of drafts) each.hidden = each !== draft;
+  // One statement of the key, or several of one page.
+  const own = drafts.filter((each) => each.dataset.key === draft.dataset.key);
+  for (const each of drafts) each.hidden = !own.includes(each);
   says.textContent = "";
   button.disabled = false;
   $("form", part).addEventListener("submit", async (event) => {
@@ -148,9 +150,15 @@ async function signing(part) {
     const form = event.target;
     button.disabled = true;
     try {
-      const payload = unbase64(draft.dataset.payload);
       const record = held.get(draft.dataset.key);
-      form.elements.envelope.value = await enveloped(record, part.dataset.type, payload);
+      const signed = [];
+      for (const each of own) {
+        const payload = unbase64(each.dataset.payload);
+        signed.push(await enveloped(record, part.dataset.type, payload));
+      }
+      const { ids, envelope, envelopes } = form.elements;
+      if (ids) ids.value = own.map((each) => each.dataset.id).join("\n");
+      (envelopes ?? envelope).value = signed.join("\n");
       form.submit();
     } catch (error) {
       says.textContent = `this browser did not sign (${error.name})`;

@@ -13,6 +13,7 @@ from answerable.server.revocation_service import RevocationService
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS
 from answerable.web.paged_list import PagedList
 from answerable.web.pages import (
+    bulk_ownership,
     finding_trend,
     findings,
     inventory_list_definitions,
@@ -102,6 +103,9 @@ def build_overview(cache: StoreCache, visitor: Visitor) -> Overview:
         counts, more = overview_activity.count_activity(cache, visitor)
         live += more
         items += _list_activity_items(counts)
+    if bulk_ownership.REQUEST_PERMISSIONS & visitor.may:
+        items.append(_count_owner_requests(cache, visitor))
+        live += _list_owner_requests(cache, visitor)
     items += _count_kills(cache, visitor)
     live.sort(key=lambda each: each.rank)
     return Overview(sorted(items, key=lambda e: QUESTIONS.index(e["question"])), live)
@@ -212,6 +216,34 @@ def _list_activity_items(counts: ActivityCounts) -> Iterator[OverviewItem]:
         ("unsigned", "agents with an unsigned baseline"),
     ):
         yield _build_item(CONTROL, word, counts.baselines[stage], "/baselines")
+
+
+def _count_owner_requests(cache: StoreCache, visitor: Visitor) -> OverviewItem:
+    """Count the open owner requests; None instead of 0 if an entity is not scanned."""
+    states = [
+        each["state"] for each in bulk_ownership.list_visible_requests(cache, visitor)
+    ]
+    count: int | None = states.count("open")
+    if not count and "not-known" in states:
+        count = None
+    return _build_item(OWNERS, "open owner requests", count, "/owners")
+
+
+def _list_owner_requests(cache: StoreCache, visitor: Visitor) -> Iterator[LiveEntry]:
+    """Yield one entry for the open owner requests to the visitor, the newest named."""
+    waiting = bulk_ownership.list_requests_to(cache, visitor)
+    if waiting:
+        newest = waiting[0]
+        more = f" and {len(waiting) - 1:,} more" if len(waiting) > 1 else ""
+        yield LiveEntry(
+            rank=20,
+            word="owner?",
+            grave="warn",
+            subject=newest["subject"],
+            said=f"{newest['by']} asks whether you own this{more}",
+            to="/owners",
+            at=newest["at"],
+        )
 
 
 def _count_kills(cache: StoreCache, visitor: Visitor) -> Iterator[OverviewItem]:

@@ -39,6 +39,7 @@ from answerable.web.visitor import Visitor, WebPermission
 _MAX_RECORDS = 100
 _MAX_CREDENTIALS = 50
 _ACTING = frozenset({WebPermission.OWN, WebPermission.ADMINISTER})
+_ASKING = _ACTING | {WebPermission.INVESTIGATE}
 _ORPHANED = ("none", "owner-left", "ambiguous", "team-only")
 
 
@@ -91,6 +92,11 @@ class RowActions:
     def exist(self) -> bool:
         """Return whether the visitor may act on any row."""
         return bool(self.visitor.may & _ACTING)
+
+    @property
+    def asks(self) -> bool:
+        """Return whether the visitor may select rows, to record or ask for owners."""
+        return bool(self.visitor.may & _ASKING)
 
     def is_killed(self, key: str) -> bool:
         """Return whether an agent, identity or credential is killed."""
