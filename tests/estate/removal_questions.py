@@ -142,6 +142,7 @@ APART = {
             "kill",
             "owner-drafts",
             "bulk-results",
+            "person-merges",
         ),
         _SIGNED,
     ),

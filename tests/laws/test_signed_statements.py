@@ -15,6 +15,7 @@ from answerable.baseline.profile_verification import (
 from answerable.evidence import dsse, owner_attestations, signed_statements
 from answerable.evidence.credential_policies import build_credential_policy_content
 from answerable.evidence.finding_reviews import build_review_content
+from answerable.evidence.person_merges import build_merge_content
 from answerable.evidence.signed_user_requests import (
     UserRequest,
     build_request_content,
@@ -27,13 +28,16 @@ from answerable.model.owner_signing_key import (
     StatementContent,
     StatementType,
 )
+from answerable.model.person_merge import PersonMerge
 from answerable.model.person_request import ANY_RUN
+from answerable.model.provenance import WrittenBy
 from answerable.services.baseline.profile_learning import BASELINE
 from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.credential_policies import CredentialPolicyReader
 from answerable.services.statements.finding_reviews import FindingReviewReader
 from answerable.services.statements.owner_keys import LocalSigner
+from answerable.services.statements.person_merges import PersonMergeReader
 from answerable.services.statements.person_requests import PersonRequestReader
 from answerable.services.statements.policy_exceptions import PolicyExceptionReader
 from answerable.services.statements.signed_baselines import SignedBaselineReader
@@ -171,6 +175,17 @@ def review(key: LocalSigner, here: str) -> OwnerStatement:
     return content.build_owner_statement(key.id, here, NOW)
 
 
+def merge(key: LocalSigner, here: str) -> OwnerStatement:
+    same = PersonMerge(ANA, BEN, "", WrittenBy.PERSON, NOW)
+    return build_merge_content(same, ANA).build_owner_statement(key.id, here, NOW)
+
+
+def split(said: OwnerStatement, here: str) -> tuple[OwnerStatement, LocalSigner]:
+    ended = PersonMerge(ANA, BEN, "", WrittenBy.PERSON, NOW, merged=False)
+    content = build_merge_content(ended, ANA)
+    return content.build_owner_statement(A.id, here, NOW + 1), A
+
+
 def reopened(said: OwnerStatement, here: str) -> tuple[OwnerStatement, LocalSigner]:
     content = build_review_content(
         FindingReview(said.subject, ReviewAction.REOPEN, ANA)
@@ -185,6 +200,7 @@ EXAMPLES: dict[StatementKind, Example] = {
     PersonRequestReader: Example(request, HOUR),
     CredentialPolicyReader: Example(credential_policy, 90 * DAY),
     FindingReviewReader: Example(review, 366 * DAY, reopened),
+    PersonMergeReader: Example(merge, 0, split),
     ToolApprovalReader: Example(approval),
 }
 OF_EVERY_KIND = pytest.mark.parametrize("kind", SIGNED_KINDS, ids=lambda k: k.kind)

@@ -83,7 +83,13 @@ HOW: Mapping[str, str] = {
                 "/where",
             ),
             *("/sts/rules", "/kills", "/baseline/diff", "/baseline/replay"),
-            *("/baseline/check", "/sign", "/owners/sign", "/owners/requests"),
+            *(
+                "/baseline/check",
+                "/sign",
+                "/owners/sign",
+                "/owners/requests",
+                "/people/merges",
+            ),
         )
     },
     **{

@@ -189,6 +189,28 @@ def group_listed_persons(
     return {key: tuple(ids) for key, ids in found.items()}
 
 
+def join_merged_groups(
+    groups: Mapping[PersonId, tuple[PersonId, ...]],
+    pairs: Iterable[tuple[PersonId, PersonId]],
+) -> Mapping[PersonId, tuple[PersonId, ...]]:
+    """Join the groups of listed persons whose ids are stated to be one person.
+
+    A joined group is listed under its best id. A pair with an unknown id joins nothing.
+    """
+    head = {each: key for key, ids in groups.items() for each in ids}
+    found = dict(groups)
+    for first, second in pairs:
+        one, other = head.get(first), head.get(second)
+        if one is None or other is None or one == other:
+            continue
+        best, rest = sorted(
+            (one, other), key=lambda key: _get_handle_sort_key(get_person_handle(key))
+        )
+        found[best] = (*found[best], *found.pop(rest))
+        head.update(dict.fromkeys(found[best], best))
+    return found
+
+
 def _build_implied_person(key: PersonId, evidence: Sequence[OwnerEvidence]) -> Person:
     """Build a person, or team, that is only known from evidence."""
     telling = [

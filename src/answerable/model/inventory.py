@@ -10,6 +10,7 @@ from answerable.model.coverage import CoverageScope
 from answerable.model.credential import Credential
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.person import Person, SubjectOwnership
+from answerable.model.person_merge import PersonMerge
 from answerable.model.sighting import ReadProblem, SightedFacts
 from answerable.model.tool import Tool
 
@@ -172,6 +173,7 @@ class Inventory:
         names: Index of spellings; None to build it on demand.
         derived: Cache of derived tables; None for no cache.
         scheduled: State of the sources that a collector reads.
+        merges: Statements that two ids belong to one person, for lists only.
         read_event_gaps: Reads the events that the store lacks by now; None for a
             snapshot without a store.
     """
@@ -189,6 +191,7 @@ class Inventory:
     names: NameTable | None = field(default=None, compare=False, repr=False)
     derived: DerivedState | None = field(default=None, compare=False, repr=False)
     scheduled: tuple[SourceState, ...] = ()
+    merges: tuple[PersonMerge, ...] = ()
     read_event_gaps: Callable[[], EventGaps] | None = field(
         default=None, compare=False, repr=False
     )

@@ -137,6 +137,8 @@ class StatementType(StrEnum):
     FINDING_SUPPRESSED = "finding-suppressed"  # a person accepts a finding for a time
     FINDING_REOPENED = "finding-reopened"  # or ends that
     FINDING_ASSIGNED = "finding-assigned"  # or assigns it to a person
+    PERSON_MERGED = "person-merged"  # a person states that two ids are one person
+    PERSON_SPLIT = "person-split"  # or ends that
     AMENDMENT = "amendment"  # an owner grants a policy exception
     AMENDMENT_REFUSED = "amendment-refused"  # or refuses it
     AMENDMENT_REVOKED = "amendment-revoked"  # or revokes an exception

@@ -34,10 +34,12 @@ if TYPE_CHECKING:
         IdentityItem,
         OwnerItem,
         PersonItem,
+        PersonMergeItem,
         RoleAssignmentItem,
         ToolCredentialItem,
         ToolItem,
     )
+    from answerable.model.person_merge import PersonMerge
 
 
 def build_owner_item(inventory: Inventory, subject: str) -> "OwnerItem":
@@ -188,6 +190,22 @@ def build_person_item(
         ),
         "manager": person.manager,
         "sponsors": list(person.sponsors),
+        "merged": [
+            build_merge_item(each)
+            for each in inventory.merges
+            if not {*ids, person.id}.isdisjoint(each.pair)
+        ],
+    }
+
+
+def build_merge_item(merge: "PersonMerge") -> "PersonMergeItem":
+    """Build the item of a statement that two ids belong to one person."""
+    return {
+        "person": merge.person,
+        "other": merge.other,
+        "by": merge.by,
+        "written_by": merge.written_by.value,
+        "at": format_time(merge.at),
     }
 
 

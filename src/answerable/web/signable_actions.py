@@ -32,6 +32,7 @@ from answerable.web.finding_review import (
     build_finding_assignment,
     build_finding_reopening,
 )
+from answerable.web.person_merges import build_person_merge, build_person_split
 from answerable.web.pin_approval import build_pin_approval
 from answerable.web.routing import Forbidden
 from answerable.web.signing_action import ActionFields, SigningAction, read_choice
@@ -53,6 +54,7 @@ ACTION_FIELDS = (
     "again",
     "reason",
     "assignee",
+    "other",
 )
 _ENDS_ENFORCEMENT = "ends-enforcement"  # value of `again` on the second step
 EXCEPTION_SPANS: Mapping[str, int] = {
@@ -372,6 +374,8 @@ _ACTS: Mapping[str, "Callable[[StoreCache, Visitor, ActionFields], SigningAction
     "accept-finding": build_finding_acceptance,
     "reopen-finding": build_finding_reopening,
     "assign-finding": build_finding_assignment,
+    "merge-person": build_person_merge,
+    "split-person": build_person_split,
 }
 ACTION_NAMES = tuple(_ACTS)
 

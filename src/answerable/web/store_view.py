@@ -119,6 +119,7 @@ def build_view(
         inventory = replace(
             assess_owners_at_time(previous.inventory, now),
             scheduled=read_source_states(store.layout),
+            merges=snapshots.read_merges_in_force(store, now),
         )
         chains = previous.chains
     else:

@@ -39,6 +39,8 @@ MAY: dict[str, set[WebRole]] = {
     "owners-sign": {OWN},
     "do-owners-sign": {OWN},
     **dict.fromkeys(("owners-requests", "do-owners-ask"), DEEDS),
+    "people-merges": ALL,
+    **dict.fromkeys(("do-people-merge", "do-people-split"), DEEDS),
     "sign": {OWN},
     "do-sign": {OWN},
     "do-kill": {OWN, RUN},

@@ -19,6 +19,10 @@ import pytest
 
 from answerable.cli.sample.account import CUSTOMER_BUCKET, REPORT_KEY
 from tests.web.browser.conftest import Demo, Look
+from tests.web.signing.browser.test_browser_signs import Serving
+from tests.web.signing.browser.test_old_session import age, serving
+
+__all__ = ["age", "serving"]  # fixtures
 
 CLERK = "agent:declared/clerk"
 REPORTER = "agent:claude-code/ana/reporter"
@@ -77,14 +81,19 @@ def task(
             page.goto(demo.url)
             made = Task(page, demo.url)
             yield made
-            figures = root / "build" / "tasks.json"
-            figures.parent.mkdir(exist_ok=True)
-            known = json.loads(figures.read_text()) if figures.exists() else {}
-            took = round(time.monotonic() - made.began, 1)
-            known[request.node.name] = {"clicks": made.clicks, "seconds": took}
-            figures.write_text(json.dumps(known, indent=2))
+            keep_figures(root, request.node.name, made)
 
     return begin
+
+
+def keep_figures(root: Path, name: str, task: Task) -> None:
+    """Keep the clicks and the seconds of a task."""
+    figures = root / "build" / "tasks.json"
+    figures.parent.mkdir(exist_ok=True)
+    known = json.loads(figures.read_text()) if figures.exists() else {}
+    took = round(time.monotonic() - task.began, 1)
+    known[name] = {"clicks": task.clicks, "seconds": took}
+    figures.write_text(json.dumps(known, indent=2))
 
 
 def verify_offline(bundle: Path, key: str) -> str:
@@ -172,6 +181,36 @@ def test_3_a_baseline_is_reviewed_and_signed(task: Any) -> None:
         assert at.clicks <= 5
 
 
+def test_4_an_ask_is_answered_in_a_session_older_than_an_hour(
+    request: pytest.FixtureRequest,
+    serving: Serving,
+    age: Path,
+    chromium: Any,
+    root: Path,
+) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(serving.link)
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    make_key(Task(page, serving.url))
+    age.write_text(str(90 * 60))  # the session has ended, and its link is used
+    at = Task(page, serving.url)
+    page.goto(f"{serving.url}/")
+    assert "/sign-in" in page.url
+    at.click(at.button("Sign in with the key in this browser"))
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    at.click(page.get_by_role("link", name="Approval requests"))
+    at.click(at.link(re.compile(".*")).and_(page.locator('a[href^="/ask?"]')))
+    at.click(at.button("Show what I would sign"))
+    at.click(at.button("Sign with the key in this browser"))
+    page.wait_for_url(re.compile(r".*/asks?\b.*"))
+    assert "allowed" in at.text
+    assert at.clicks <= 5
+    keep_figures(root, request.node.name, at)
+    context.close()
+
+
 def kills_in_force(task: Task) -> int:
     """Read the number of kills from the overview."""
     task.page.goto(task.url)
@@ -221,6 +260,24 @@ def test_6_an_orphan_role_gets_an_owner(task: Any) -> None:
         while "attested" not in at.text:
             assert time.monotonic() < deadline, name
             at.page.reload()
+
+
+def test_6_several_orphans_get_an_owner_at_once(task: Any) -> None:
+    with task() as at:
+        make_key(at)
+        at.page.goto(f"{at.url}/identities?owner-state=none")
+        boxes = at.page.locator('input[type="checkbox"][form="pick"]')
+        names = [boxes.nth(n).get_attribute("value") for n in (0, 1)]
+        for n in (0, 1):
+            boxes.nth(n).check()
+            at.clicks += 1
+        at.click(at.button("Record or ask for the owner of the selected"))
+        at.click(at.button("Sign 2 with the key in this browser"))
+        assert "Signed: you own 2." in at.page.inner_text("body")
+        assert at.clicks <= 4
+        for name in names:
+            at.page.goto(f"{at.url}/identity?id={name}")
+            assert "attested" in at.text
 
 
 def test_7_an_auditor_gets_a_case(task: Any, tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def _attest_signed(
     """Sign and record an attestation; ends the command."""
     import time
 
+    from answerable.services.inventory.person_names import parse_owner
     from answerable.usecases.inventory import ownership
 
     require_human(settings)
@@ -90,7 +91,7 @@ def _attest_signed(
         advice = describe_shared_user(
             inventory, ownership.resolve_subject(inventory, subject)
         )
-        ownership.parse_owner(inventory, owner)
+        parse_owner(inventory, owner)
         signer = load_signer(key, passphrase_file)
         document = ownership.attest_signed(
             session.store, inventory, subject, owner, signer, now=time.time_ns()

@@ -345,6 +345,20 @@ CredentialItem = TypedDict(
 )
 
 
+class PersonMergeItem(TypedDict):
+    """Statement that two ids belong to one person. It gives no permission."""
+
+    person: Annotated[str, Column("the one id")]
+    other: Annotated[str, Column("the other id")]
+    by: Annotated[
+        str, Column("the signer, or the author of a statement without a signature")
+    ]
+    written_by: Annotated[
+        str, Column("`person` for a signed statement, otherwise `self-reported`")
+    ]
+    at: Annotated[str, Column("time of the statement", format="time")]
+
+
 class PersonItem(TypedDict):
     """`answerable people`."""
 
@@ -382,6 +396,10 @@ class PersonItem(TypedDict):
     ]
     manager: Annotated[
         str, Column("the manager, according to a directory", format="id")
+    ]
+    merged: Annotated[
+        list[PersonMergeItem],
+        Column("statements by which other ids are listed with this person"),
     ]
     sponsors: Annotated[
         list[str], Column("people who are responsible for a guest", format="ids")

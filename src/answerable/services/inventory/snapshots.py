@@ -18,6 +18,7 @@ from answerable.model.inventory import (
     ProgressCallback,
 )
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
+from answerable.model.person_merge import PersonMerge
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import inventory_cache
 from answerable.store.cache_generation import compute_snapshot_generation
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from answerable.services.inventory.stored_sync import StoredSync
 
 LATEST = "latest"
+_MERGE_KINDS = ("person-merge", "signed-person-merge")
+FOREVER = (1 << 63) - 1
 _MAX_SUGGESTED = 3  # newest snapshots, listed when a name matches none
 _LONG_LIVED_PREFIX = "cred:aws/AKIA"
 _RESTORE = "restore the file objects/... from a copy; see `answerable evidence verify`"
@@ -100,8 +103,18 @@ def load_inventory(
         kept,
         derived=derived,
         scheduled=read_source_states(store.layout),
+        merges=read_merges_in_force(store, now),
         read_event_gaps=lambda: _read_event_gaps(store),
     )
+
+
+def read_merges_in_force(store: EvidenceStore, now: int) -> tuple[PersonMerge, ...]:
+    """Read the person merges in force; the reader is loaded only if there are any."""
+    if not any(map(store.list_objects, _MERGE_KINDS)):
+        return ()
+    from answerable.services.statements.person_merges import read_person_merges
+
+    return read_person_merges(store, now or FOREVER)
 
 
 def _read_event_gaps(store: EvidenceStore) -> EventGaps:
@@ -246,9 +259,6 @@ def read_stored_object(
     raise VerificationError(
         f"stored {_OBJECT_NAMES[kind]} {digest[:16]} {why}", _HINTS[kind]
     )
-
-
-FOREVER = (1 << 63) - 1
 
 
 def iterate_snapshot_history(store: EvidenceStore) -> "Iterator[InventoryInterval]":

@@ -13,6 +13,7 @@ import msgspec
 from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.credential_policies import CredentialPolicyReader
 from answerable.services.statements.finding_reviews import FindingReviewReader
+from answerable.services.statements.person_merges import PersonMergeReader
 from answerable.services.statements.person_requests import PersonRequestReader
 from answerable.services.statements.policy_exceptions import PolicyExceptionReader
 from answerable.services.statements.signed_baselines import SignedBaselineReader
@@ -36,6 +37,7 @@ SIGNED_KINDS: tuple[StatementKind, ...] = (
     AttestedOwnerReader,
     CredentialPolicyReader,
     FindingReviewReader,
+    PersonMergeReader,
     ToolApprovalReader,
 )
 

@@ -16,7 +16,7 @@ from answerable.model.documents.owners import (
 )
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AmbiguousError, UsageError, VerificationError
-from answerable.model.ids import PersonId, build_person_id
+from answerable.model.ids import PersonId
 from answerable.model.inventory import Inventory
 from answerable.model.person import (
     OwnerCandidate,
@@ -29,6 +29,7 @@ from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.presentation.answer_coverage import build_list_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.inventory import snapshots
+from answerable.services.inventory.person_names import parse_owner
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import AttestationReader
 from answerable.services.statements.owner_keys import StatementSigner
@@ -155,22 +156,6 @@ def _find_valid_attestation_digest(inventory: Inventory, subject: str, now: int)
 def format_person(person: PersonId) -> str:
     """Format a person as a command-line argument."""
     return shlex.quote(person.removeprefix("person:"))
-
-
-def parse_owner(inventory: Inventory, text: str) -> PersonId:
-    """Parse a person id; another form of a known person gives that person.
-
-    Raises:
-        UsageError: The text has a space in it, and is no known person's name.
-    """
-    named, people = build_person_id(text), PersonDirectory(inventory.facts.persons)
-    if any(map(str.isspace, named)) and people.get_merged_person(named) is None:
-        raise UsageError(
-            f"not a person (got {text.strip()[:200]!r}, expected one address or handle)",
-            "for example ana@corp.example or ana; list known people with: "
-            "answerable people",
-        )
-    return people(named)
 
 
 def resolve_subject(inventory: Inventory, text: str) -> str:

@@ -2,11 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from answerable.inventory.person_directory import (
-    PersonDirectory,
-    is_machine_user,
-    is_team_handle,
-)
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.web import BulkResultItem, OwnerRequestItem
 from answerable.model.errors import AnswerableError, UsageError
@@ -20,8 +16,11 @@ from answerable.services.inventory.owner_requests import (
     put_owner_request,
     read_owner_requests,
 )
+from answerable.services.inventory.person_names import (
+    PEOPLE_HINT,
+    require_known_person,
+)
 from answerable.store.store import EvidenceStore
-from answerable.usecases.inventory.ownership import parse_owner
 
 
 def request_owners(
@@ -41,7 +40,7 @@ def request_owners(
         UsageError: The person is unknown, has left, or is a team or a pipeline; or the
             note is too long or contains a credential. Nothing is recorded.
     """
-    person = _require_known_person(inventory, draft.person)
+    person = _require_present_person(inventory, draft.person)
     note = require_case_text(draft.note, "note") if draft.note.strip() else ""
 
     def record(subject: str) -> str:
@@ -112,17 +111,13 @@ def _get_state(inventory: Inventory, subject: str) -> str:
     return "answered" if attested else "open"
 
 
-def _require_known_person(inventory: Inventory, text: str) -> PersonId:
+def _require_present_person(inventory: Inventory, text: str) -> PersonId:
     """Return the merged id of a present person.
 
     Raises:
         UsageError: The person is unknown, has left, or is a team or a pipeline.
     """
-    person = parse_owner(inventory, text)
-    known = inventory.persons.get(person)
-    hint = "list the people: answerable people"
-    if known is None or known.team or is_team_handle(person) or is_machine_user(person):
-        raise UsageError(f"no known person (got {text.strip()[:200]!r})", hint)
-    if not known.alive:
-        raise UsageError(f"{person} has left the organization", hint)
+    person = require_known_person(inventory, text)
+    if not inventory.persons[person].alive:
+        raise UsageError(f"{person} has left the organization", PEOPLE_HINT)
     return person

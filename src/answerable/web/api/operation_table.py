@@ -9,6 +9,7 @@ from answerable.web.api import (
     overview,
     ownership,
     permissions,
+    person_merges,
     server_state,
     signed_statements,
     signing_operations,
@@ -27,6 +28,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     *signed_statements.OPERATIONS,
     *signing_operations.OPERATIONS,
     *ownership.OPERATIONS,
+    *person_merges.OPERATIONS,
     *evidence.OPERATIONS,
     *server_state.OPERATIONS,
 )

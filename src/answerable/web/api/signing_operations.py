@@ -89,6 +89,7 @@ _ACT = (
     ),
     ApiParameter("code", "Reason of a break-glass: an incident number."),
     ApiParameter("reason", "Reason for which a finding is accepted.", max_length=500),
+    ApiParameter("other", "Other id of a person.", max_length=200),
     ApiParameter("assignee", "Person to whom a finding is assigned.", max_length=200),
 )
 _SUBJECT = ApiParameter("subject", "Id of an agent, a person or a key.", required=True)

@@ -6,7 +6,7 @@ selected, and does not affect the others.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 from answerable.evidence import signed_statements
 from answerable.model.documents.web import BulkResultItem, OwnerRequestItem
@@ -65,13 +65,6 @@ class SelectedEntity:
     drafts: Sequence[StatementDraft] = ()
     action: SigningAction | None = None
     refusal: str = ""
-
-
-class _Outcome(NamedTuple):
-    """Text of the results, and the ids that failed."""
-
-    text: str
-    failed: list[str]
 
 
 def show_selection(
@@ -239,15 +232,15 @@ def _redirect(
     results: Sequence[BulkResultItem], describe: Callable[[int], str]
 ) -> Redirect:
     """Return to the list of requests; the entities that failed stay selected."""
-    outcome = _describe_results(results, describe)
-    picks = dict(zip(PICKS, outcome.failed, strict=False))
-    return Redirect(build_url("/owners", **picks), outcome.text)
+    text, failed = _describe_results(results, describe)
+    picks = dict(zip(PICKS, failed, strict=False))
+    return Redirect(build_url("/owners", **picks), text)
 
 
 def _describe_results(
     results: Sequence[BulkResultItem], describe: Callable[[int], str]
-) -> _Outcome:
-    """Describe how many were recorded, and name each that was not, with its reason."""
+) -> tuple[str, list[str]]:
+    """Describe how many were recorded; name each that was not, and return their ids."""
     failed = [each for each in results if not each["recorded"]]
     done = len(results) - len(failed)
     text = describe(done) if done else ""
@@ -255,7 +248,7 @@ def _describe_results(
         named = "; ".join(f"{e['id']}: {e['said']}" for e in failed[:_MAX_NAMED])
         more = len(failed) - _MAX_NAMED
         text += f" Not recorded: {named}" + (f" And {more:,} more." if more > 0 else "")
-    return _Outcome(text.strip(), [each["id"] for each in failed])
+    return text.strip(), [each["id"] for each in failed]
 
 
 def _select_entity(

@@ -5,12 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from answerable.inventory.person_directory import PersonDirectory
-from answerable.model.documents.inventory import IdentityItem, PersonItem, ToolItem
+from answerable.model.documents.inventory import (
+    IdentityItem,
+    PersonItem,
+    PersonMergeItem,
+    ToolItem,
+)
 from answerable.model.ids import PersonId
 from answerable.presentation.credential_revocation import revocation_effect
 from answerable.services.statements.key_enrolment import list_owner_keys
 from answerable.usecases.aws_permissions.permission_usage import count_action_patterns
 from answerable.web.pages import inventory_list_definitions, show, subject_sections
+from answerable.web.pages.bulk_ownership import REQUEST_PERMISSIONS
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import StoreView
@@ -170,7 +176,11 @@ def show_person(
     values = {
         "item": item,
         "aliases": sorted(name.removeprefix("person:") for name in names),
-        "apart": sorted(apart),
+        "apart": sorted(
+            apart - {n for e in item["merged"] for n in _list_merged_names(e)}
+        ),
+        "merges": bool(REQUEST_PERMISSIONS & visitor.may),
+        "signs": WebPermission.OWN in visitor.may and visitor.person is not None,
         "kinds": {kind: found[:_MAX_OWNED] for kind, found in kinds.items()},
         "counts": {kind: len(found) for kind, found in kinds.items()},
         "keys": keys,
@@ -178,6 +188,11 @@ def show_person(
         "coverage": inventory_list_definitions.build_coverage_document(cache).coverage,
     }
     return PageAnswer("person.html", item["name"] or key, values)
+
+
+def _list_merged_names(merge: PersonMergeItem) -> tuple[str, str]:
+    """Return the ids of a person merge."""
+    return merge["person"], merge["other"]
 
 
 def _list_unmerged_persons(cache: StoreCache) -> Mapping[str, frozenset[str]]:
@@ -218,6 +233,7 @@ def _build_unlisted_person_item(cache: StoreCache, key: str) -> PersonItem | Non
         "may_become": [],
         "manager": "",
         "sponsors": [],
+        "merged": [],
     }
 
 
