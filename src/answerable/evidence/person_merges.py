@@ -29,11 +29,11 @@ def build_person_merge(verified: VerifiedStatement) -> PersonMerge:
     return PersonMerge(
         PersonId(said.subject),
         PersonId(said.get_statement_claim("other")),
-        verified.key.person,
-        WrittenBy.PERSON,
-        said.signed_at,
-        said.type is StatementType.PERSON_MERGED,
-        verified.digest,
+        by=verified.key.person,
+        written_by=WrittenBy.PERSON,
+        at=said.signed_at,
+        merged=said.type is StatementType.PERSON_MERGED,
+        digest=verified.digest,
     )
 
 

@@ -22,6 +22,7 @@ from answerable.cli.demo.environment import LOG, can_attest_processes
 from tests.web.chromium import CHROMIUM
 
 SECONDS = 180
+PATIENCE = 120_000  # ms
 WIDTHS = (390, 768, 1440, 1920)
 NARROW, WIDE = 390, 1440  # px: of these, both schemes are looked at
 HEIGHT = 1080
@@ -117,15 +118,28 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="session")
-def signed_in(chromium: Any, demo: Demo) -> Any:
-    """Follow the printed link once; what the browser keeps of that."""
-    context = chromium.new_context()
+def person_browser(chromium: Any, demo: Demo) -> Iterator[Any]:
+    """Browser of the person who followed the printed link and made a key at once.
+
+    A key can be made only within minutes of the sign-in, however slow the tests are.
+    """
+    context = chromium.new_context(accept_downloads=True)
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     page.goto(demo.link)
     page.wait_for_url(lambda url: "/sign-in" not in url)
-    state = context.storage_state()
+    page.goto(f"{demo.url}/keys")
+    page.get_by_role("button", name="Create a key").click()
+    page.get_by_text("in this browser", exact=True).wait_for()
+    page.close()
+    yield context
     context.close()
-    return state
+
+
+@pytest.fixture(scope="session")
+def signed_in(person_browser: Any) -> Any:
+    """State of the signed-in browser, without its key."""
+    return person_browser.storage_state()
 
 
 @contextmanager

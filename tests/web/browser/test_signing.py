@@ -2,6 +2,7 @@
 
 import re
 import time
+from typing import Any
 
 from tests.web.browser.conftest import Demo, Look
 
@@ -35,13 +36,10 @@ def test_who_answers_for_the_attempt_is_found_in_five_clicks(
 
 
 def test_an_owner_signs_in_the_browser_and_the_agent_goes_on(
-    look: Look, demo: Demo
+    person_browser: Any, demo: Demo
 ) -> None:
     asked = demo.wait_for_line(r".*exchange_rate CHF: ask ([0-9a-f]{32})")[1]
-    with look() as page:
-        page.goto(f"{demo.url}/keys")
-        page.get_by_role("button", name="Create a key").click()
-        page.get_by_text("in this browser", exact=True).wait_for()
+    with person_browser.new_page() as page:
         page.goto(f"{demo.url}/ask?id={asked}")
         page.get_by_role("button", name="Show what I would sign").click()
         page.get_by_role("button", name="Sign with the key in this browser").click()

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from answerable.cli.sample.account import CUSTOMER_BUCKET, REPORT_KEY
-from tests.web.browser.conftest import Demo, Look
+from tests.web.browser.conftest import PATIENCE, Demo
 from tests.web.signing.browser.test_browser_signs import Serving
 from tests.web.signing.browser.test_old_session import age, serving
 
@@ -26,7 +26,6 @@ __all__ = ["age", "serving"]  # fixtures
 
 CLERK = "agent:declared/clerk"
 REPORTER = "agent:claude-code/ana/reporter"
-PATIENCE = 120_000  # ms
 
 
 @dataclass
@@ -70,18 +69,22 @@ class Task:
 
 @pytest.fixture
 def task(
-    request: pytest.FixtureRequest, look: Look, demo: Demo, root: Path
+    request: pytest.FixtureRequest, person_browser: Any, demo: Demo, root: Path
 ) -> Iterator[Any]:
-    """Begin a task; its figures are kept."""
+    """Begin a task in the browser of the person; its figures are kept."""
 
     @contextmanager
-    def begin(**more: Any) -> Iterator[Task]:
-        with look(accept_downloads=True, **more) as page:
-            page.set_default_timeout(PATIENCE)
-            page.goto(demo.url)
-            made = Task(page, demo.url)
-            yield made
-            keep_figures(root, request.node.name, made)
+    def begin() -> Iterator[Task]:
+        assert demo.process.poll() is None, demo.describe_end()
+        page, wrong = person_browser.new_page(), []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.set_default_timeout(PATIENCE)
+        page.goto(demo.url)
+        made = Task(page, demo.url)
+        yield made
+        keep_figures(root, request.node.name, made)
+        page.close()
+        assert wrong == []
 
     return begin
 
@@ -114,8 +117,6 @@ def verify_offline(bundle: Path, key: str) -> str:
 def make_key(task: Task) -> None:
     """Make an owner key in this browser, as the person did weeks ago."""
     task.page.goto(f"{task.url}/keys")
-    if task.page.get_by_text("in this browser", exact=True).count():
-        return
     task.button("Create a key").click()
     task.page.get_by_text("in this browser", exact=True).wait_for()
 
@@ -168,8 +169,6 @@ def test_2_what_the_key_of_a_sub_agent_reaches_and_what_a_cut_changes(
 
 def test_3_a_baseline_is_reviewed_and_signed(task: Any) -> None:
     with task() as at:
-        make_key(at)
-        at.page.goto(at.url)
         at.click(at.page.get_by_role("link", name="Baselines"))
         at.click(at.link(re.compile("clerk")))
         assert "send_mail" in at.text
@@ -242,8 +241,6 @@ def test_5_a_kill_is_seen_everywhere(task: Any) -> None:
 
 def test_6_an_orphan_role_gets_an_owner(task: Any) -> None:
     with task() as at:
-        make_key(at)
-        at.page.goto(at.url)
         at.click(at.page.get_by_role("link", name="Identities"))
         at.page.get_by_label("owner").select_option("none")
         at.clicks += 1
@@ -264,7 +261,6 @@ def test_6_an_orphan_role_gets_an_owner(task: Any) -> None:
 
 def test_6_several_orphans_get_an_owner_at_once(task: Any) -> None:
     with task() as at:
-        make_key(at)
         at.page.goto(f"{at.url}/identities?owner-state=none")
         boxes = at.page.locator('input[type="checkbox"][form="pick"]')
         names = [boxes.nth(n).get_attribute("value") for n in (0, 1)]
