@@ -21,6 +21,7 @@ from answerable.model.person import (
     Person,
     SubjectOwnership,
 )
+from answerable.presentation.person_merge_items import build_merge_item
 from answerable.presentation.timestamps import (
     format_optional_time as format_optional_time,
 )
@@ -34,12 +35,10 @@ if TYPE_CHECKING:
         IdentityItem,
         OwnerItem,
         PersonItem,
-        PersonMergeItem,
         RoleAssignmentItem,
         ToolCredentialItem,
         ToolItem,
     )
-    from answerable.model.person_merge import PersonMerge
 
 
 def build_owner_item(inventory: Inventory, subject: str) -> "OwnerItem":
@@ -195,17 +194,6 @@ def build_person_item(
             for each in inventory.merges
             if not {*ids, person.id}.isdisjoint(each.pair)
         ],
-    }
-
-
-def build_merge_item(merge: "PersonMerge") -> "PersonMergeItem":
-    """Build the item of a statement that two ids belong to one person."""
-    return {
-        "person": merge.person,
-        "other": merge.other,
-        "by": merge.by,
-        "written_by": merge.written_by.value,
-        "at": format_time(merge.at),
     }
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated, TypedDict
 
 from answerable.model.documents.columns import Column
+from answerable.model.documents.person_merges import PersonMergeItem
 from answerable.model.provenance import WrittenBy
 
 _WRITTEN_BY = "`platform`, `mediator`, `person` or `self-reported`: the party that could have written the data"
@@ -343,20 +344,6 @@ CredentialItem = TypedDict(
         ],
     },
 )
-
-
-class PersonMergeItem(TypedDict):
-    """Statement that two ids belong to one person. It gives no permission."""
-
-    person: Annotated[str, Column("the one id")]
-    other: Annotated[str, Column("the other id")]
-    by: Annotated[
-        str, Column("the signer, or the author of a statement without a signature")
-    ]
-    written_by: Annotated[
-        str, Column("`person` for a signed statement, otherwise `self-reported`")
-    ]
-    at: Annotated[str, Column("time of the statement", format="time")]
 
 
 class PersonItem(TypedDict):

@@ -1,6 +1,6 @@
 """REST operations on person merges: two ids that someone states belong to one person."""
 
-from answerable.model.documents.inventory import PersonMergeItem
+from answerable.model.documents.person_merges import PersonMergeItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.web import ActionResultItem
 from answerable.usecases.inventory.merge_persons import list_merges

@@ -8,9 +8,9 @@ from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.documents.inventory import (
     IdentityItem,
     PersonItem,
-    PersonMergeItem,
     ToolItem,
 )
+from answerable.model.documents.person_merges import PersonMergeItem
 from answerable.model.ids import PersonId
 from answerable.presentation.credential_revocation import revocation_effect
 from answerable.services.statements.key_enrolment import list_owner_keys
