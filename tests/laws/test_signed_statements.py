@@ -28,7 +28,7 @@ from answerable.model.owner_signing_key import (
     StatementContent,
     StatementType,
 )
-from answerable.model.person_merge import PersonMerge
+from answerable.model.person import PersonMerge
 from answerable.model.person_request import ANY_RUN
 from answerable.model.provenance import WrittenBy
 from answerable.services.baseline.profile_learning import BASELINE

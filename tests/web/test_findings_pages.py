@@ -81,3 +81,14 @@ def test_what_is_asked_for_comes_back_as_text(
         shown(desk, investigator, "/finding", id=text)
     with pytest.raises(UsageError):
         shown(desk, investigator, "/findings", sort=text)
+
+
+def test_a_row_of_the_list_leads_to_its_decision(
+    desk: StoreCache, investigator: Visitor, admin: Visitor
+) -> None:
+    page = shown(desk, admin, "/findings", state="open")
+    assert markup_faults(page) == []
+    assert '#review">accept</a>' in page
+    assert '#review">assign</a>' in page
+    assert "#review" not in shown(desk, admin, "/findings", state="not-evaluated")
+    assert "#review" not in shown(desk, investigator, "/findings")  # cannot sign

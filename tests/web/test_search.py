@@ -92,3 +92,17 @@ def test_searched_text_is_shown_as_text(
 ) -> None:
     assert markup_faults(shown(desk, viewer, "/search", q=text)) == []
     assert markup_faults(shown(desk, INVESTIGATOR, "/search/complete", q=text)) == []
+
+
+def test_saved_queries_are_pinned_for_those_who_may_see_them(
+    desk: StoreCache, viewer: Visitor
+) -> None:
+    answer(
+        desk, INVESTIGATOR, "/trace/saved", "POST", name="denied", q="outcome:denied"
+    )
+    page = shown(desk, INVESTIGATOR, "/search")
+    assert markup_faults(page) == []
+    assert '<a href="/trace?q=outcome%3Adenied">denied</a>' in page
+    assert "outcome%3Adenied" not in shown(desk, viewer, "/search")
+    answer(desk, INVESTIGATOR, "/trace/saved/delete", "POST", name="denied")
+    assert "Pinned" not in shown(desk, INVESTIGATOR, "/search")

@@ -9,7 +9,7 @@ from answerable.model.owner_signing_key import (
     StatementType,
     VerifiedStatement,
 )
-from answerable.model.person_merge import PersonMerge
+from answerable.model.person import PersonMerge
 from answerable.model.provenance import WrittenBy
 
 _PREFIX = "person:"

@@ -5,9 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from answerable.model.ids import PersonId, normalise_handle
+from answerable.model.errors import UsageError
+from answerable.model.ids import PersonId, build_person_id, normalise_handle
+from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
 
+PEOPLE_HINT = "list the people: answerable people"
 # Names under which pipelines sign; a pipeline never counts as an owner.
 _MACHINE_NAMES = frozenset(
     [
@@ -154,6 +157,35 @@ class PersonDirectory:
     def get_merged_person(self, person: str) -> Person | None:
         """Return the person that an id of any source belongs to."""
         return self.by_id.get(self(person))
+
+
+def parse_owner(inventory: Inventory, text: str) -> PersonId:
+    """Parse a person id; another form of a known person gives that person.
+
+    Raises:
+        UsageError: The text has a space in it, and is no known person's name.
+    """
+    named, people = build_person_id(text), PersonDirectory(inventory.facts.persons)
+    if any(map(str.isspace, named)) and people.get_merged_person(named) is None:
+        raise UsageError(
+            f"not a person (got {text.strip()[:200]!r}, expected one address or handle)",
+            "for example ana@corp.example or ana; list known people with: "
+            "answerable people",
+        )
+    return people(named)
+
+
+def require_known_person(inventory: Inventory, text: str) -> PersonId:
+    """Return the id of a known person who is no team and no pipeline.
+
+    Raises:
+        UsageError: There is none.
+    """
+    person = parse_owner(inventory, text)
+    known = inventory.persons.get(person)
+    if known is None or known.team or is_team_handle(person) or is_machine_user(person):
+        raise UsageError(f"no known person (got {text.strip()[:200]!r})", PEOPLE_HINT)
+    return person
 
 
 def group_listed_persons(

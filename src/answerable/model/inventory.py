@@ -9,8 +9,7 @@ from answerable.model.collection import SourceState
 from answerable.model.coverage import CoverageScope
 from answerable.model.credential import Credential
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
-from answerable.model.person import Person, SubjectOwnership
-from answerable.model.person_merge import PersonMerge
+from answerable.model.person import Person, PersonMerge, SubjectOwnership
 from answerable.model.sighting import ReadProblem, SightedFacts
 from answerable.model.tool import Tool
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from answerable.model.person_merge import PersonMerge
+from answerable.model.person import PersonMerge
 from answerable.presentation.answer_coverage import format_time
 
 if TYPE_CHECKING:

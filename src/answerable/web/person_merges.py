@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from answerable.model.ids import PersonId
-from answerable.model.person_merge import PersonMerge
+from answerable.model.person import PersonMerge
 from answerable.model.provenance import WrittenBy
 from answerable.usecases.inventory.merge_persons import resolve_merge, sign_merge
 from answerable.web.routing import Forbidden

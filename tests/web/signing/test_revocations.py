@@ -79,7 +79,7 @@ def test_a_row_leads_to_a_kill_with_its_reason_and_effects(desk: StoreCache) -> 
         assert link not in page
     assert "it mails strangers" in shown(desk, OWNER, "/kill", subject=AGENT)
     overview = shown(desk, INVESTIGATOR, "/")
-    assert '<span class="big">1</span> kills in force' in overview
+    assert '<span class="big">1</span> kill in force' in overview
     answer(desk, ADMIN, "/revive", "POST", subject=AGENT)
 
 
@@ -127,7 +127,7 @@ def test_one_kill_counts_once_whatever_ends_with_it(desk: StoreCache) -> None:
     assert kill["ended"] == [*(f"run:{n}" for n in range(10)), "run:below"]
     for visit in (ADMIN, INVESTIGATOR):
         text = text_of(shown(desk, visit, "/"))
-        assert "1 kills in force" in text
+        assert "1 kill in force" in text
         assert "delegations ended by a kill 11" in text
     page = shown(desk, ADMIN, "/kills")
     assert markup_faults(page) == []

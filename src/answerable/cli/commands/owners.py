@@ -81,7 +81,7 @@ def _attest_signed(
     """Sign and record an attestation; ends the command."""
     import time
 
-    from answerable.services.inventory.person_names import parse_owner
+    from answerable.inventory.person_directory import parse_owner
     from answerable.usecases.inventory import ownership
 
     require_human(settings)

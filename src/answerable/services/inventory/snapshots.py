@@ -17,8 +17,7 @@ from answerable.model.inventory import (
     Inventory,
     ProgressCallback,
 )
-from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
-from answerable.model.person_merge import PersonMerge
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, PersonMerge
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import inventory_cache
 from answerable.store.cache_generation import compute_snapshot_generation

@@ -5,7 +5,7 @@ import msgspec
 from answerable.evidence.person_merges import PERSON_MERGE_SHAPE, build_person_merge
 from answerable.model.ids import PersonId
 from answerable.model.owner_signing_key import MAX_CLOCK_SKEW
-from answerable.model.person_merge import PersonMerge
+from answerable.model.person import PersonMerge
 from answerable.model.provenance import WrittenBy
 from answerable.services.statements.signed_statements import (
     SignedStatements,

@@ -7,17 +7,17 @@ events stay those of each id.
 from dataclasses import replace
 
 from answerable.evidence.person_merges import build_merge_content
+from answerable.inventory.person_directory import (
+    PEOPLE_HINT,
+    require_known_person,
+)
 from answerable.model.documents.person_merges import PersonMergeItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
-from answerable.model.person_merge import PersonMerge
+from answerable.model.person import PersonMerge
 from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.presentation.person_merge_items import build_merge_item
-from answerable.services.inventory.person_names import (
-    PEOPLE_HINT,
-    require_known_person,
-)
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.person_merges import (

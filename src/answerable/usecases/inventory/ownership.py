@@ -7,7 +7,7 @@ import msgspec
 from answerable.evidence import owner_attestations
 from answerable.inventory.name_resolution import EntityKind, resolve_entity_by_name
 from answerable.inventory.ownership_score import is_valid_attestation
-from answerable.inventory.person_directory import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory, parse_owner
 from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.model.documents.owners import (
     OwnerCandidateItem,
@@ -29,7 +29,6 @@ from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.presentation.answer_coverage import build_list_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.inventory import snapshots
-from answerable.services.inventory.person_names import parse_owner
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import AttestationReader
 from answerable.services.statements.owner_keys import StatementSigner

@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from answerable.inventory.person_directory import PersonDirectory
+from answerable.inventory.person_directory import (
+    PEOPLE_HINT,
+    PersonDirectory,
+    require_known_person,
+)
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.web import BulkResultItem, OwnerRequestItem
 from answerable.model.errors import AnswerableError, UsageError
@@ -15,10 +19,6 @@ from answerable.services.inventory.owner_requests import (
     OwnerRequest,
     put_owner_request,
     read_owner_requests,
-)
-from answerable.services.inventory.person_names import (
-    PEOPLE_HINT,
-    require_known_person,
 )
 from answerable.store.store import EvidenceStore
 

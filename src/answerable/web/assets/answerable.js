@@ -41,6 +41,53 @@ function switchTheme() {
   }
 }
 
+// Recent searches, in this browser only.
+const RECENT = "recent-searches";
+const MAX_RECENT = 10;
+
+function recent() {
+  try {
+    const kept = JSON.parse(localStorage.getItem(RECENT) ?? "[]");
+    return Array.isArray(kept) ? kept.filter((each) => typeof each === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+function keepRecent(texts) {
+  try {
+    localStorage.setItem(RECENT, JSON.stringify(texts));
+  } catch {
+    // Storage may be refused: there are no recent searches then.
+  }
+}
+
+function rememberSearch() {
+  const text = new URLSearchParams(location.search).get("q")?.trim();
+  if (!text || text.length > 500 || !["/search", "/trace"].includes(location.pathname)) return;
+  keepRecent([text, ...recent().filter((each) => each !== text)].slice(0, MAX_RECENT));
+}
+
+function showRecent(part) {
+  const list = $("ul", part);
+  for (const text of recent()) {
+    const link = document.createElement("a");
+    link.href = `/search?q=${encodeURIComponent(text)}`;
+    link.textContent = text;
+    const item = document.createElement("li");
+    item.append(link);
+    list.append(item);
+  }
+  part.hidden = !list.children.length;
+  $("[data-forget-recent]", part).addEventListener("click", () => {
+    keepRecent([]);
+    part.hidden = true;
+  });
+}
+
+rememberSearch();
+$$("[data-recent]").forEach(showRecent);
+
 // Rows.
 const rows = () =>
   $$("main tbody tr, main [data-row]").filter((row) => row.getClientRects().length && $("a[href]", row));

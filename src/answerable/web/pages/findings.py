@@ -5,7 +5,7 @@ see them.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple, cast
 
@@ -18,6 +18,7 @@ from answerable.web.pages.cases import list_open_cases
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import FINDINGS, StoreView
+from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor, WebPermission
 
 FINDING_PERMISSIONS = frozenset({WebPermission.INVESTIGATE})
@@ -25,6 +26,31 @@ REVIEW_SPANS = ("7d", "30d", "90d")  # for which a finding can be accepted here
 _MAX_SHARED = 50
 _MAX_WORST = 3
 _INLINE_IDENTITIES = 2_000  # identities up to which a page waits for the findings
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRowActions:
+    """Links from the rows of findings to the decisions of a visitor on each."""
+
+    visitor: Visitor
+    asks = False  # rows are not selected
+
+    @property
+    def exist(self) -> bool:
+        """Return whether the visitor may decide on findings."""
+        return WebPermission.OWN in self.visitor.may and self.visitor.person is not None
+
+    def is_killed(self, _key: str) -> bool:
+        """Return whether a row is of a killed subject: a finding is none."""
+        return False
+
+    def list_links(self, item: FindingItem) -> list[tuple[str, str]]:
+        """List label and URL of each decision on a finding."""
+        if item["state"] == "not-evaluated":
+            return []
+        page = f"{build_url('/finding', id=item['id'])}#review"
+        first = "reopen" if item["state"] == "suppressed" else "accept"
+        return [(first, page), ("assign", page)]
 
 
 FINDING_LIST: ListDefinition[FindingItem] = ListDefinition(

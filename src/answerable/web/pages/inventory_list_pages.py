@@ -7,7 +7,11 @@ from typing import Any
 from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.serialization import to_csv, to_json
 from answerable.web.paged_list import ListQuery, PagedList
-from answerable.web.pages import findings, inventory_list_definitions
+from answerable.web.pages import (
+    finding_trend,
+    findings,
+    inventory_list_definitions,
+)
 from answerable.web.pages.revocations import load_row_actions
 from answerable.web.routing import (
     FileDownload,
@@ -83,9 +87,7 @@ class _InventoryListPage:
             ),
             "files": {f: build_url(path, **{**kept, "as": f}) for f in _EXPORT_TYPES},
             "fill": self.empty,
-            "actions": load_row_actions(cache, visitor)
-            if self.kind in _ACTION_KINDS
-            else None,
+            **_build_kind_values(self.kind, cache, visitor),
             "coverage": inventory_list_definitions.build_coverage_document(
                 cache, self.kind
             ).coverage,
@@ -114,6 +116,20 @@ class _InventoryListPage:
         return FileDownload(
             f"{self.kind}.{export_format}", _EXPORT_TYPES[export_format], text.encode()
         )
+
+
+def _build_kind_values(
+    kind: str, cache: StoreCache, visitor: Visitor
+) -> Mapping[str, object]:
+    """Return the actions on the rows of a list, and the trend of the findings."""
+    if kind in _ACTION_KINDS:
+        return {"actions": load_row_actions(cache, visitor), "trend": None}
+    if kind == "findings":
+        return {
+            "actions": findings.FindingRowActions(visitor),
+            "trend": finding_trend.summarize_trend(cache),
+        }
+    return {"actions": None, "trend": None}
 
 
 def _build_sort_links(

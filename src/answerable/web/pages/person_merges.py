@@ -1,7 +1,7 @@
 """`/person/merge` and `/person/split`: state without a signature that ids are one person."""
 
 from answerable.model.ids import PersonId
-from answerable.model.person_merge import PersonMerge
+from answerable.model.person import PersonMerge
 from answerable.model.provenance import WrittenBy
 from answerable.usecases.inventory.merge_persons import record_merge
 from answerable.web.pages.bulk_ownership import REQUEST_PERMISSIONS

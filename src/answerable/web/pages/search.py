@@ -3,10 +3,10 @@
 Text with a field of the query grammar (`agent:*bot since:7d`) leads to `/trace`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from answerable.inventory.name_resolution import (
     build_entity_name_table,
@@ -14,6 +14,7 @@ from answerable.inventory.name_resolution import (
 )
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.search_query import parse_search_query
+from answerable.model.documents.trace import SavedQueryItem
 from answerable.model.documents.web import SearchItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import NameTable
@@ -23,6 +24,7 @@ from answerable.services.lineage import event_links
 from answerable.services.lineage.lineage_search import hide_invisible_chains
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.usecases.lineage.complete_query import QueryCompletion, complete_query
+from answerable.usecases.lineage.list_saved_queries import show_saved_queries
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
 from answerable.web.paged_list import ListQuery, PagedList
 from answerable.web.pages import findings, inventory_list_definitions
@@ -35,7 +37,7 @@ from answerable.web.routing import (
 )
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url, entity_page
-from answerable.web.visitor import Visitor
+from answerable.web.visitor import Visitor, WebPermission
 
 MAX_PER_KIND = 8
 _MAX_COMPLETIONS = 12
@@ -189,9 +191,21 @@ def show_search(
         "is_hit": is_hit,
         "lists": result.lists,
         "trace": trace,
+        "pinned": () if text else _list_pinned_queries(cache, visitor),
         "coverage": inventory_list_definitions.build_coverage_document(cache).coverage,
     }
     return PageAnswer("search.html", "Search", values)
+
+
+def _list_pinned_queries(
+    cache: StoreCache, visitor: Visitor
+) -> Sequence[SavedQueryItem]:
+    """List the queries that users of the store have saved for each other."""
+    if WebPermission.INVESTIGATE not in visitor.may:
+        return ()
+    with cache.open_store() as store:
+        document = show_saved_queries(store)
+    return cast("Sequence[SavedQueryItem]", document.items)
 
 
 def _has_query_field(text: str) -> bool:
