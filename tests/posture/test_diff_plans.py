@@ -8,7 +8,13 @@ import pytest
 
 from answerable.cli.main import main
 from tests.posture.conftest import Diff
-from tests.posture.pull_requests import PLANS, build_plan, build_resource, build_role
+from tests.posture.pull_requests import (
+    PLANS,
+    TRUST,
+    build_plan,
+    build_resource,
+    build_role,
+)
 
 
 def _write_plan(tmp_path: Path, plan: dict[str, Any]) -> Path:
@@ -160,6 +166,41 @@ def test_an_attachment_to_what_no_resource_states_is_not_silent(
     assert code == 3
     same = build_plan([*base, added], [*base, added])
     assert diff(_write_plan(tmp_path, same)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("address", "values"),
+    [
+        ("kubernetes_manifest.bind", {}),
+        ("kubernetes_cluster_role_v1.wide", {"metadata": [{"name": "wide"}]}),
+        (
+            "kubernetes_cluster_role_binding_v1.bind",
+            {
+                "metadata": [{"name": "bind"}],
+                "role_ref": [{"kind": "ClusterRole", "name": "cluster-admin"}],
+                "subject": [{"kind": "ServiceAccount", "namespace": "ci"}],
+            },
+        ),
+        (
+            "aws_iam_role.fresh",
+            {
+                "name": "fresh",
+                "arn": "arn:aws:iam::123456789012:role/fresh",
+                "assume_role_policy": json.dumps(TRUST),
+                "inline_policy": [{"name": "later"}],
+            },
+        ),
+    ],
+)
+def test_permissions_known_after_the_apply_are_not_silent(
+    address: str, values: dict[str, Any], tmp_path: Path, diff: Diff
+) -> None:
+    base = build_role("s3:GetObject")
+    added = build_resource(address, values)
+    code, items = diff(_write_plan(tmp_path, build_plan(base, [*base, added])))
+    gaps = [each["subject"] for each in items if each["change"] == "not-comparable"]
+    assert gaps == [address]
+    assert code == 3
 
 
 def test_an_attached_administrator_policy_adds_every_action(

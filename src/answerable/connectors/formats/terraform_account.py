@@ -132,6 +132,9 @@ class _AccountDetails:
                 if (document := _get_text_field(one, "policy"))
             ],
         }
+        inlines = each.blocks("inline_policy")
+        if any(one and not _get_text_field(one, "policy") for one in inlines):
+            self._add_unresolved(each)
         if kind != "group":
             entry["Tags"] = [
                 {"Key": str(key), "Value": str(value)}
@@ -240,8 +243,7 @@ class _AccountDetails:
 
     def _add_unresolved(self, each: PlannedResource) -> None:
         """Note a resource whose principal or policy no resource states."""
-        content = msgspec.json.encode([each.values, each.references], order="sorted")
-        self.unresolved[each.address] = hashlib.sha256(content).hexdigest()
+        self.unresolved[each.address] = _digest_resource(each)
 
     def _yield_referenced_resources(
         self, each: PlannedResource, name: str
@@ -250,6 +252,35 @@ class _AccountDetails:
         for address in each.references.get(name, ()):
             if address in self._by_address:
                 yield self._by_address[address]
+
+
+def _digest_resource(each: PlannedResource) -> str:
+    """Return the digest of the values of a resource and of what they refer to."""
+    content = msgspec.json.encode([each.values, each.references], order="sorted")
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest_unknown_objects(resources: Iterable[PlannedResource]) -> Mapping[str, str]:
+    """Digest the Kubernetes resources that only the apply completes, by address."""
+    return {
+        each.address: _digest_resource(each)
+        for each in resources
+        if each.type.startswith("kubernetes_") and _lacks_known_values(each)
+    }
+
+
+def _lacks_known_values(each: PlannedResource) -> bool:
+    """Return whether an object lacks its rules, its role or a subject's name."""
+    if each.type == "kubernetes_manifest":
+        return not isinstance(each.values.get("manifest"), dict)
+    kind = each.type.removeprefix("kubernetes_").removesuffix("_v1")
+    if kind in ("role", "cluster_role"):
+        return not (each.blocks("rule") or each.blocks("aggregation_rule"))
+    if kind not in ("role_binding", "cluster_role_binding"):
+        return False
+    named = [*each.blocks("role_ref"), *each.blocks("subject")]
+    stated = each.blocks("role_ref") and each.blocks("subject")
+    return not stated or not all(_get_text_field(one, "name") for one in named)
 
 
 def build_kubernetes_objects(

@@ -19,6 +19,7 @@ from answerable.connectors.bounded_folder import BoundedFolder
 from answerable.connectors.formats.terraform_account import (
     build_account_details,
     build_kubernetes_objects,
+    digest_unknown_objects,
     find_planned_account,
 )
 from answerable.connectors.formats.terraform_changes import JsonObject
@@ -216,7 +217,11 @@ def _read_plan(path: Path, context: SideContext, *, prior: bool) -> ComparedSide
     inventory, unresolved = add_default_cluster_roles(_join_syncs(syncs, context.now))
     return ComparedSide(
         inventory,
-        unresolved={**unresolved, **unattached},
+        unresolved={
+            **unresolved,
+            **unattached,
+            **digest_unknown_objects(resources),
+        },
         uncompared=() if prior else plan.uncompared,
         scope=_PLAN,
     )
