@@ -121,7 +121,8 @@ class GraphClosure:
     def _load_step_table(self) -> "tuple[CompiledGraph, StepTable]":
         """Load the compiled graph and the step table once, on first use."""
         if self._found is None:
-            self._found = self.find()
+            self._found = self.actors, rows = self.find()
+            self.table = ActorSteps(rows.steps, rows.assumed)
         return self._found
 
     def with_policy_edit(

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import is_not
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
@@ -114,9 +116,11 @@ class SubjectReach:
         if self.reach != other.reach:
             return True
         mine, theirs = self.whole.table.assumed, other.whole.table.assumed
-        return mine is not theirs and any(
-            mine[number] != theirs[number] for number in list_positions(self.reach.some)
-        )
+        if mine is theirs:
+            return False
+        some = self.reach.some
+        changed = compress(range(self.whole.size), map(is_not, mine, theirs))
+        return any(some >> n & 1 and mine[n] != theirs[n] for n in changed)
 
     def find_assumable_roles(self) -> VerdictBits:
         """Find the roles that the subject may assume over all paths, by number."""
@@ -144,9 +148,9 @@ class SubjectReach:
 
     def _build_nodes(self, numbers: Sequence[int]) -> list[IdentityNode]:
         """Return the nodes of some numbers, the subject itself first."""
-        own = (self.number,) if self.number in numbers else ()
-        others = (number for number in numbers if number != self.number)
-        return [self.whole.get_node_by_number(number) for number in (*own, *others)]
+        nodes, own = self.whole.actors.nodes, self.number  # sessions are subjects
+        first = [self.whole.get_node_by_number(own)] if own in numbers else []
+        return first + [nodes[number] for number in numbers if number != own]
 
     def choose_reached_node(self, name: IdentityId) -> IdentityNode:
         """Choose a reached node of an identity, an unconditional one if possible."""
