@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from answerable.services.lineage.lake_events import read_lake_events
-from answerable.store import spark_select
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
+from answerable.store.spark_files import write_other_events
 from answerable.store.store import EvidenceStore
 from tests.lake.conftest import Run, make_record
 from tests.lake.security_lake import write_folders
@@ -43,7 +43,7 @@ def test_events_of_a_lake_are_handed_to_a_cluster(tmp_path: Path) -> None:
     with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
         read_lake_events(store, f"lake:{tmp_path / 'lake'}", since=0, until=0, now=NOW)
         sources = store.queries.get_current_sources()
-        spark_select._write_other_events(sources, tmp_path / "others")
+        write_other_events(sources, tmp_path / "others")
     engine = DuckDbEngine(tmp_path / "others")
     file = quote_text(str(tmp_path / "others" / "events.parquet"))
     query = f"SELECT count(DISTINCT event_id) FROM read_parquet({file})"  # noqa: S608

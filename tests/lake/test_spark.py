@@ -4,8 +4,10 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,11 +15,14 @@ from answerable.model.errors import UsageError
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage.view_tables import build_view_tables
 from answerable.store.query_engine import QueryLimits
-from answerable.store.spark_select import open_spark_queries
+from answerable.store.spark_engine import SparkEngine
 from answerable.store.store import EvidenceStore
+from answerable.store.store_layout import open_layout
 from answerable.usecases.lineage import run_sql
 from tests.lake.conftest import Run, make_record
+from tests.lake.engine_commands import COMMANDS, forget_derived_data
 from tests.lake.spark_cluster import SparkCluster
+from tests.store.conftest import NOW
 
 VIEWS = ("events", "lineage", "decisions")
 TABLES = ("agents", "identities", "credentials", "owners")
@@ -38,8 +43,12 @@ QUERIES = (
     "SELECT identity, event_time, row_number() OVER (PARTITION BY identity "
     "ORDER BY event_time) AS n FROM lineage",
 )
-HAS_SPARK = find_spec("pyspark") is not None and shutil.which("java") is not None
-needs_spark = pytest.mark.skipif(not HAS_SPARK, reason="needs pyspark and Java")
+HAS_SPARK = (
+    all(map(find_spec, ("pyspark", "sqlglot"))) and shutil.which("java") is not None
+)
+needs_spark = pytest.mark.skipif(
+    not HAS_SPARK, reason="needs pyspark, sqlglot and Java"
+)
 ENGINE = ("--engine", "spark://127.0.0.1:1")
 
 
@@ -85,20 +94,63 @@ def test_spark_gives_the_rows_of_duckdb_while_a_worker_is_killed(
             for query in QUERIES
         }
         known = build_view_tables(store, inventory, tables)
-        with open_spark_queries(store, known, cluster.address) as spark:
+        sources = store.queries.get_current_sources()
+        with closing(SparkEngine(store.layout, cluster.address)) as spark:
             for number, query in enumerate(QUERIES):
                 if number == len(QUERIES) // 2:
                     cluster.kill_worker(0)
-                columns, rows = spark.run(query, limits)
+                columns, rows = spark.run_select(sources, query, known, limits)
                 found = run_sql.build_items(columns, rows)
                 if list_texts(found) != list_texts(expected[query]):
                     differing.append(query)
             with pytest.raises(UsageError, match="TABLE_OR_VIEW_NOT_FOUND"):
-                spark.run(f"SELECT * FROM text.`{file}`", limits)  # noqa: S608
+                spark.run_select(
+                    sources,
+                    f"SELECT * FROM text.`{file}`",  # noqa: S608 - refused
+                    known,
+                    limits,
+                )
             # Not the variable of the driver's environment.
-            assert spark.run("SELECT '${env:HOME}'", limits)[1] == [("${env:HOME}",)]
+            query = "SELECT '${env:HOME}'"
+            _, rows = spark.run_select(sources, query, known, limits)
+            assert rows == [("${env:HOME}",)]
     assert not differing
     assert len(expected["SELECT * FROM events"]) == 55
+    assert "Removing worker" in cluster.read_log("Master")
+    assert not list((filled / "derived").glob("spark-*"))
+
+
+@pytest.mark.world
+@needs_spark
+def test_commands_answer_the_same_on_a_cluster_while_a_worker_is_killed(
+    run: Run,
+    filled: Path,
+    cluster: SparkCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A second segment.
+    more = {"Records": [make_record(number) for number in range(40, 55)]}
+    (tmp_path / "more.json").write_text(json.dumps(more))
+    run("ingest", f"cloudtrail:{tmp_path / 'more.json'}")
+    differing: list[tuple[str, ...]] = []
+    monkeypatch.setattr("answerable.cli.session.time", Mock(time_ns=lambda: NOW))
+    # One session for all commands.
+    with closing(
+        SparkEngine(open_layout(filled, create=False), cluster.address)
+    ) as spark:
+        monkeypatch.setattr(
+            "answerable.store.spark_engine.SparkEngine",
+            lambda layout, address: Mock(wraps=spark, close=lambda: None),
+        )
+        for number, words in enumerate(COMMANDS):
+            if number == len(COMMANDS) // 2:
+                cluster.kill_worker(0)
+            expected = run(*words)["items"]
+            forget_derived_data(filled)
+            if run(*words, "--engine", cluster.address)["items"] != expected:
+                differing.append(words)
+    assert not differing
     assert "Removing worker" in cluster.read_log("Master")
     assert not list((filled / "derived").glob("spark-*"))
 
@@ -127,7 +179,7 @@ def test_the_command_prints_what_it_prints_without_a_cluster(
         (("--engine", "spark://a:1,b"), "expected spark://HOST:PORT"),
     ],
 )
-def test_another_address_is_refused(
+def test_an_address_of_another_form_is_refused(
     run: Run, filled: Path, words: tuple[str, ...], text: str
 ) -> None:
     assert text in run("sql", "SELECT 1", *words, code=2)["error"]

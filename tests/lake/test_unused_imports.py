@@ -7,13 +7,24 @@ from pathlib import Path
 
 from tests.lake.conftest import make_record
 
-FOREIGN = ("boto3", "botocore", "pyarrow", "pyiceberg", "pyspark", "py4j", "s3fs")
+FOREIGN = (
+    "boto3",
+    "botocore",
+    "pyarrow",
+    "pyiceberg",
+    "pyspark",
+    "py4j",
+    "s3fs",
+    "sqlglot",
+)
 OWN = (
     "answerable.connectors.cloudtrail.lake",
     "answerable.connectors.s3_bucket",
     "answerable.services.lineage.lake_events",
     "answerable.store.remote_store",
-    "answerable.store.spark_select",
+    "answerable.store.spark_dialect",
+    "answerable.store.spark_engine",
+    "answerable.store.spark_files",
     "answerable.store.spark_session",
 )
 RUN = """

@@ -1,9 +1,12 @@
 """Option `--engine` of the commands that can run their queries on a Spark cluster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TypeVar
 
 import click
+
+from answerable.cli.session import StoreSession
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
 
@@ -14,5 +17,32 @@ def engine_option(command: FunctionT) -> FunctionT:
         "--engine",
         default="",
         metavar="spark://HOST:PORT",
-        help="Run the query on this Spark cluster, whose workers can read the store.",
+        callback=_check_address,
+        help="Run the queries on this Spark cluster, whose workers can read the store.",
     )(command)
+
+
+@contextmanager
+def use_engine(session: StoreSession, engine: str) -> Iterator[None]:
+    """Let an engine answer the queries of a store; empty for DuckDB."""
+    if not engine:
+        yield
+        return
+    from answerable.store.spark_engine import SparkEngine
+
+    queries = session.store.queries
+    with closing(SparkEngine(session.store.layout, engine)) as queries.engine:
+        try:
+            yield
+        finally:
+            queries.engine = None
+
+
+def _check_address(context: click.Context, option: click.Parameter, value: str) -> str:
+    """Refuse another address than that of a Spark master, before a store is opened."""
+    del context, option
+    if value:
+        from answerable.store.spark_session import parse_master
+
+        parse_master(value)
+    return value

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from answerable.evidence.log_entries import SegmentManifest
+from answerable.model.errors import EnvironmentFailure
+from answerable.store.event_engine import SegmentReadFailure
 from answerable.store.store_layout import StoreLayout
 
 _MAGIC = b"PAR1"
@@ -113,3 +115,14 @@ def _has_parquet_ends(path: Path) -> bool:
         return False
     footer = int.from_bytes(last[:4], "little")
     return first == last[4:] == _MAGIC and footer + _MIN_BYTES <= size
+
+
+def may_be_file_damage(error: Exception) -> bool:
+    """Return whether an error of an engine may come from a damaged file."""
+    import _duckdb as duckdb
+
+    if isinstance(error, SegmentReadFailure):
+        return True
+    cause = error.__cause__ if isinstance(error, EnvironmentFailure) else error
+    kinds = (duckdb.IOException, duckdb.InvalidInputException, duckdb.InternalException)
+    return type(cause) is duckdb.Error or isinstance(cause, kinds)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from answerable.evidence.log_entries import SegmentManifest
     from answerable.store.damaged_segments import DamagedFiles
     from answerable.store.duckdb_engine import DuckDbEngine
+    from answerable.store.event_engine import EventEngine
     from answerable.store.event_sources import EventSources
     from answerable.store.foreign_events import ForeignEvents
     from answerable.store.query_tables import NamedTable, ParquetTable
@@ -71,6 +72,7 @@ class EventQueries:
         self._catalogue: SegmentCatalogue | None = None
         self._sources: tuple[object, EventSources] | None = None
         self._foreign: ForeignEvents | None = None
+        self.engine: EventEngine | None = None  # instead of DuckDB in this process
 
     def read_with(self, events: "ForeignEvents") -> None:
         """Read these events, too, with an engine that is opened again."""
@@ -110,8 +112,8 @@ class EventQueries:
 
     @property
     def has_index(self) -> bool:
-        """Return whether queries use the index in memory, and read all segments."""
-        return self._index is not None
+        """Return whether an index or another engine answers, and no derived files."""
+        return self._index is not None or self.engine is not None
 
     def get_current_sources(self) -> "EventSources":
         """Return the readable segments with their statistics, and unsealed records."""
@@ -122,17 +124,20 @@ class EventQueries:
         from answerable.store.segment_scope import SearchWindow, list_newest_windows
 
         # An index has the newest events in memory; foreign events have no statistics.
-        if self._index is not None or self._foreign is not None:
+        if self.has_index or self._foreign is not None:
             return [SearchWindow(scope.since, scope.until)]
 
         return list_newest_windows(self.get_current_sources(), scope)
 
-    def _get_current_sources(self) -> "EventSources":
+    def _get_current_sources(
+        self, scope: "SegmentScope | None" = None
+    ) -> "EventSources":
         """Return the sources of the current state, read again if it has changed."""
         state = self._read_store_state()
         if self._sources is None or self._sources[0] != state:
             self._sources = state, self._read_event_sources()
-        return self._sources[1]
+        found = self._sources[1]
+        return found if scope is None else found.select_segments(scope)
 
     def _run_query(
         self,
@@ -144,6 +149,9 @@ class EventQueries:
         """Run trusted SQL once."""
         from answerable.store.query_tables import drop_table, make_temporary_table
 
+        if self.engine is not None:
+            shown = self._get_current_sources(scope)
+            return self.engine.run(shown, query, parameters, tables)
         engine = self._get_current_engine(scope)
         for name, table in tables.items():
             make_temporary_table(engine, name, table)
@@ -186,6 +194,18 @@ class EventQueries:
                 "the views and their columns: SELECT * FROM information_schema.columns",
             ) from error
 
+    def run_select_on(
+        self,
+        engine: "EventEngine",
+        text: str,
+        tables: "Mapping[str, NamedTable]",
+        limits: QueryLimits,
+    ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+        """Run a SELECT of a user on another engine; see `EventEngine.run_select`."""
+        return self._retry_without_damaged_segments(
+            lambda: engine.run_select(self._get_current_sources(), text, tables, limits)
+        )
+
     def read_events_at(
         self, places: "Sequence[EventPlace]", identities: Collection[str] = ()
     ) -> list[AuditEvent]:
@@ -220,7 +240,9 @@ class EventQueries:
         try:
             return call()
         except (duckdb.Error, EnvironmentFailure) as error:
-            if not _may_be_file_damage(error):
+            from answerable.store.damaged_segments import may_be_file_damage
+
+            if not may_be_file_damage(error):
                 raise
         self._set_aside_damaged_segments()
         return call()
@@ -279,8 +301,8 @@ class EventQueries:
         )
         tested = ({"identity": named},) if named else ()
         scope = SegmentScope(min(times), max(times) + 1, tested)
-        engine = self._get_current_engine(scope)
-        rows = engine.run(query, [min(times), max(times), *ids, *named])
+        parameters = [min(times), max(times), *ids, *named]
+        rows = self._run_query(query, parameters, {}, scope)
         return [decode_event_row(row) for row in rows]
 
     def _get_current_engine(
@@ -298,9 +320,7 @@ class EventQueries:
             self._state = self._tail_state = None
         shown = state, scope and scope.key
         if shown != self._state:
-            sources = self._get_current_sources()
-            if scope is not None:
-                sources = sources.select_segments(scope)
+            sources = self._get_current_sources(scope)
             has_tail = create_event_view(
                 self._engine, sources, "events", has_tail=self._tail_state == state
             )
@@ -336,8 +356,7 @@ class EventQueries:
         if not found.segments:
             return found
         here = select_local_segments(self._layout, found.segments)
-        known = self._get_catalogue().get_statistics(here)
-        return replace(found, statistics=known)
+        return replace(found, statistics=self._get_catalogue().get_statistics(here))
 
     def _get_catalogue(self) -> "SegmentCatalogue":
         """Return the catalogue of segments, opened on first use."""
@@ -381,12 +400,3 @@ class EventQueries:
             except FileNotFoundError:
                 continue
         return self._log.checkpoint(), tails, tuple(self._damaged.items())
-
-
-def _may_be_file_damage(error: Exception) -> bool:
-    """Return whether an error of the engine may come from a damaged file."""
-    import _duckdb as duckdb
-
-    cause = error.__cause__ if isinstance(error, EnvironmentFailure) else error
-    kinds = (duckdb.IOException, duckdb.InvalidInputException, duckdb.InternalException)
-    return type(cause) is duckdb.Error or isinstance(cause, kinds)

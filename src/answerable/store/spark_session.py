@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 SCHEME = "spark://"
 CONNECT_TIMEOUT = 5.0  # seconds
+WORKER_TIMEOUT = 60.0  # seconds
 _JAVA_OPTIONS = "-Dlog4j2.configurationFile=file:{file}"
 # Spark would read files that a query names, and replace `${env:NAME}` in it.
 _SETTINGS = {
@@ -78,7 +80,7 @@ def open_spark_session(address: str, folder: Path) -> Iterator["SparkSession"]:
 
     Raises:
         UsageError: The address has another form.
-        EnvironmentFailure: No master answers, or Java or pyspark is missing.
+        EnvironmentFailure: No master or worker answers.
     """
     masters = parse_master(address)
     _require_programs()
@@ -112,6 +114,7 @@ def open_spark_session(address: str, folder: Path) -> Iterator["SparkSession"]:
                 f"{log.name} and the log of the master",
             ) from error
         try:
+            _wait_for_worker(session.sparkContext)
             yield session
         finally:
             session.stop()
@@ -124,16 +127,35 @@ def _require_programs() -> None:
     Raises:
         UsageError: One is not installed.
     """
-    if find_spec("pyspark") is None:
-        raise UsageError(
-            "--engine needs pyspark, which is not installed",
-            "pip install 'answerable[spark]'",
-        )
+    for package in ("pyspark", "sqlglot"):
+        if find_spec(package) is None:
+            raise UsageError(
+                f"--engine needs {package}, which is not installed",
+                "pip install 'answerable[spark]'",
+            )
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         raise UsageError(
             "--engine needs Java 17 or later for the driver, and finds no java",
             "install it (Debian: default-jre-headless), or set JAVA_HOME",
         )
+
+
+def _wait_for_worker(context: "SparkContext") -> None:
+    """Wait until a worker has started a process for our queries.
+
+    Raises:
+        EnvironmentFailure: None does.
+    """
+    tracker = context._jsc.sc().statusTracker()
+    until = time.monotonic() + WORKER_TIMEOUT
+    while len(tracker.getExecutorInfos()) < 2:  # the first is the driver
+        if time.monotonic() > until:
+            raise EnvironmentFailure(
+                f"no worker of the Spark cluster was free for {WORKER_TIMEOUT:g} seconds",
+                "see the page of the master: workers, their free cores and memory, and "
+                "spark.executor.memory",
+            )
+        time.sleep(0.1)
 
 
 def _find_local_address(masters: Sequence[tuple[str, int]]) -> str:

@@ -7,6 +7,7 @@ import click
 from answerable.cli.agent_names import parse_agent_name
 from answerable.cli.commands.baseline_policies import DIGEST, check, export
 from answerable.cli.commands.serve import find_state_folder
+from answerable.cli.engine import engine_option, use_engine
 from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
@@ -61,6 +62,7 @@ def baseline() -> None:
     is_flag=True,
     help="Learn from platform logs which actions --identity took.",
 )
+@engine_option
 @lake_option
 @pass_settings
 def learn(
@@ -70,6 +72,7 @@ def learn(
     identity: str | None,
     since: str,
     cloud: bool,
+    engine: str,
     lake: str,
 ) -> None:
     """Learn a profile of AGENT for each server and identity, without enforcing it.
@@ -80,14 +83,22 @@ def learn(
     from answerable.usecases.baseline import manage_profiles
 
     if cloud:
-        _learn_cloud_profile(settings, agent, server, identity or "", since, lake)
+        if server or not identity:
+            raise UsageError(
+                "--cloud requires --identity, and no --server",
+                "name the identity as events do, e.g. the ARN of a role",
+            )
+        _learn_cloud_profile(settings, agent, identity, since, lake, engine)
         return
     if lake:
         raise UsageError(
             "--lake requires --cloud",
             "--lake has only events of identities, and no recorded calls of an agent",
         )
-    with open_session(settings, writes=True) as session:
+    with (
+        open_session(settings, writes=True) as session,
+        use_engine(session, engine),
+    ):
         document = manage_profiles.learn_profiles(
             session.store,
             parse_agent_name(agent),
@@ -100,30 +111,22 @@ def learn(
 
 
 def _learn_cloud_profile(
-    settings: Settings, agent: str, server: str, identity: str, since: str, lake: str
+    settings: Settings, agent: str, identity: str, since: str, lake: str, engine: str
 ) -> None:
-    """Learn a profile of an agent from the platform events of an identity.
-
-    Raises:
-        UsageError: The options name no identity, or a server.
-    """
+    """Learn a profile of an agent from the platform events of an identity."""
     from answerable.usecases.baseline import learn_cloud_profile as flow
 
-    if server or not identity:
-        raise UsageError(
-            "--cloud requires --identity, and no --server",
-            "name the identity as events do, e.g. the ARN of a role",
-        )
     with open_session(settings, writes=True) as session:
         start = parse_time(since, session.now, "--since")
         more = LakeSession(session, lake, since=start)
-        document = flow.learn_cloud_profile(
-            session.store,
-            parse_agent_name(agent),
-            identity,
-            since=start,
-            now=session.now,
-        )
+        with use_engine(session, engine):
+            document = flow.learn_cloud_profile(
+                session.store,
+                parse_agent_name(agent),
+                identity,
+                since=start,
+                now=session.now,
+            )
     print_and_exit(more.describe(document), settings, note=more.note)
 
 

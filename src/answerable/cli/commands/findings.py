@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.engine import engine_option, use_engine
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
@@ -66,6 +67,7 @@ _config_option = click.option(
     help="Reviewed file of accepted and assigned findings.",
 )
 @_config_option
+@engine_option
 @pass_settings
 @click.pass_context
 def findings(
@@ -77,6 +79,7 @@ def findings(
     new_since: str,
     suppressions: str,
     config: str,
+    engine: str,
 ) -> None:
     """List the defects of the estate, most severe first.
 
@@ -90,7 +93,7 @@ def findings(
     limits = read_limits_of_config(settings, config)
     # Items are built while they are printed, from the open store.
     with open_session(settings) as session:
-        with progress_bar(settings) as progress:
+        with progress_bar(settings) as progress, use_engine(session, engine):
             document = list_findings(
                 session.store,
                 session.load_inventory(progress),

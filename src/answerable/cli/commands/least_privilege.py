@@ -6,6 +6,7 @@ from typing import cast
 
 import click
 
+from answerable.cli.engine import engine_option, use_engine
 from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.output import get_document_exit_code, print_and_exit
 from answerable.cli.output_file import write_output_file
@@ -46,6 +47,7 @@ _TARGETS = ("aws-session-policy", "aws-policy", "aws-boundary", "aws-permission-
     help="Write the policy to FILE, or to standard output instead of the table: -",
 )
 @click.option("--terraform", is_flag=True, help="Write --policy as Terraform.")
+@engine_option
 @lake_option
 @pass_settings
 def least_privilege(
@@ -55,6 +57,7 @@ def least_privilege(
     target: str | None,
     policy: str,
     terraform: bool,
+    engine: str,
     lake: str,
 ) -> None:
     """Derive a policy for IDENTITY from ingested logs.
@@ -72,14 +75,16 @@ def least_privilege(
     with open_session(settings) as session, progress_bar(settings) as progress:
         start = parse_time(since, session.now, "--since")
         more = LakeSession(session, lake, since=start)
-        document = flow.derive_least_privilege(
-            session.store,
-            session.load_inventory(progress),
-            identity,
-            since=start,
-            now=session.now,
-            target=target or "",
-        )
+        inventory = session.load_inventory(progress)
+        with use_engine(session, engine):
+            document = flow.derive_least_privilege(
+                session.store,
+                inventory,
+                identity,
+                since=start,
+                now=session.now,
+                target=target or "",
+            )
         document = more.describe(document)
     if policy:
         _write_policy(document, policy, terraform=terraform)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.engine import engine_option, use_engine
 from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.login_name import get_login_name
 from answerable.cli.output import print_and_exit
@@ -118,6 +119,7 @@ _ALL = "*"  # of --score without a source, and of --saved without a name
 @click.option(
     "--unmediated", is_flag=True, help="Only events that bypassed the gateway."
 )
+@engine_option
 @lake_option
 @pass_settings
 def trace(
@@ -143,6 +145,7 @@ def trace(
     tree: bool,
     score: str,
     unmediated: bool,
+    engine: str,
     lake: str,
 ) -> None:
     """Show the chain of each event: person, agent, tool, identity, action, resource.
@@ -172,7 +175,8 @@ def trace(
         if delete_saved or saved == _ALL:
             document = _list_saved_queries(session, delete_saved)
         else:
-            document = _run_query(session, query, given, names, view, limit)
+            with use_engine(session, engine):
+                document = _run_query(session, query, given, names, view, limit)
     if tree and document.next:
         document = replace(document, next=f"{document.next} --tree")
     print_and_exit(

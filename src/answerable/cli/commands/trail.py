@@ -2,7 +2,7 @@
 
 import click
 
-from answerable.cli.engine import engine_option
+from answerable.cli.engine import engine_option, use_engine
 from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
@@ -94,10 +94,6 @@ def sql(
     from answerable.store.query_engine import QueryLimits
     from answerable.usecases.lineage import run_sql as flow
 
-    if engine:
-        from answerable.store.spark_session import parse_master
-
-        parse_master(engine)
     if emit:
         _emit_views(settings, query, emit, at, tables)
         return
@@ -112,14 +108,14 @@ def sql(
     with open_session(settings) as session:
         start = parse_time(since, session.now, "--since") if since else 0
         more = LakeSession(session, lake, since=start)
-        document = flow.run_sql_query(
-            session.store,
-            session.load_inventory(),
-            query,
-            now=session.now,
-            limits=QueryLimits(seconds=seconds),
-            engine=engine,
-        )
+        with use_engine(session, engine):
+            document = flow.run_sql_query(
+                session.store,
+                session.load_inventory(),
+                query,
+                now=session.now,
+                limits=QueryLimits(seconds=seconds),
+            )
     print_and_exit(more.describe(document), settings, note=more.note)
 
 

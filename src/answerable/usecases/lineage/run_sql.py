@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
@@ -17,6 +18,9 @@ from answerable.store.event_queries import has_events
 from answerable.store.query_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.query_tables import ColumnType, NamedTable, TableBuilder
 from answerable.store.store import EvidenceStore
+
+if TYPE_CHECKING:
+    from answerable.store.event_engine import EventEngine
 
 _Rows = tuple[tuple[str, ...], list[tuple[object, ...]]]
 _TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
@@ -36,7 +40,6 @@ def run_sql_query(
     *,
     now: int,
     limits: QueryLimits = NO_QUERY_LIMITS,
-    engine: str = "",
 ) -> Document:
     """Run one SELECT over `events`, `lineage`, `decisions` and the inventory.
 
@@ -44,7 +47,6 @@ def run_sql_query(
         inventory: Content of `agents`, `identities`, `credentials`, `owners`.
         now: UTC nanoseconds.
         limits: Limits of time and memory.
-        engine: Address of a Spark master, spark://HOST:PORT; empty for DuckDB.
 
     Returns:
         An item per row, a field per column; bytes are hex, times RFC 3339.
@@ -52,10 +54,11 @@ def run_sql_query(
     Raises:
         UsageError: It is not exactly one SELECT, or it fails.
     """
+    engine = store.queries.engine
     columns, rows = (
-        _run_on_spark(store, inventory, sql, engine, limits)
-        if engine
-        else _run_on_duckdb(store, inventory, sql, limits)
+        _run_on_duckdb(store, inventory, sql, limits)
+        if engine is None
+        else _run_on_engine(engine, store, inventory, sql, limits)
     )
     return Document(
         "sql",
@@ -83,19 +86,19 @@ def _run_on_duckdb(
     return store.run_user_select(sql, definitions, limits)
 
 
-def _run_on_spark(
+def _run_on_engine(
+    engine: "EventEngine",
     store: EvidenceStore,
     inventory: Inventory,
     sql: str,
-    engine: str,
     limits: QueryLimits,
 ) -> _Rows:
-    """Run the query on a Spark cluster."""
+    """Run the query on another engine, in its dialect."""
     from answerable.services.lineage.view_tables import build_view_tables
-    from answerable.store.spark_select import run_spark_select
 
+    engine.check_select(sql)  # before tables are built
     tables = build_view_tables(store, inventory, list_inventory_tables(inventory))
-    return run_spark_select(store, sql, tables, engine, limits)
+    return store.queries.run_select_on(engine, sql, tables, limits)
 
 
 def _list_missing_data(
