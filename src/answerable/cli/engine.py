@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from answerable.cli.session import StoreSession
+
+if TYPE_CHECKING:
+    from answerable.store.event_engine import EventEngine
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
 
@@ -23,17 +26,17 @@ def engine_option(command: FunctionT) -> FunctionT:
 
 
 @contextmanager
-def use_engine(session: StoreSession, engine: str) -> Iterator[None]:
+def use_engine(session: StoreSession, engine: str) -> Iterator["EventEngine | None"]:
     """Let an engine answer the queries of a store; empty for DuckDB."""
     if not engine:
-        yield
+        yield None
         return
     from answerable.store.spark_engine import SparkEngine
 
     queries = session.store.queries
     with closing(SparkEngine(session.store.layout, engine)) as queries.engine:
         try:
-            yield
+            yield queries.engine
         finally:
             queries.engine = None
 

@@ -75,11 +75,10 @@ def least_privilege(
     with open_session(settings) as session, progress_bar(settings) as progress:
         start = parse_time(since, session.now, "--since")
         more = LakeSession(session, lake, since=start)
-        inventory = session.load_inventory(progress)
         with use_engine(session, engine):
             document = flow.derive_least_privilege(
                 session.store,
-                inventory,
+                session.load_inventory(progress),
                 identity,
                 since=start,
                 now=session.now,

@@ -108,7 +108,9 @@ def sql(
     with open_session(settings) as session:
         start = parse_time(since, session.now, "--since") if since else 0
         more = LakeSession(session, lake, since=start)
-        with use_engine(session, engine):
+        with use_engine(session, engine) as other:
+            if other is not None:
+                other.check_select(query)  # before it is asked anything
             document = flow.run_sql_query(
                 session.store,
                 session.load_inventory(),
