@@ -20,7 +20,8 @@ def translate_query(query: str) -> str:
 
     tree = parse_one(_name_parameters(query), read="duckdb")
     _replace_aliases(tree)
-    return tree.transform(_translate_node).sql(dialect="spark")
+    text: str = tree.transform(_translate_node).sql(dialect="spark")
+    return text
 
 
 def name_parameter(number: int) -> str:
