@@ -67,6 +67,10 @@ class EventSources:
         }
         records = [record for tail in tails.values() for record in tail]
         live = list_live_segments(entries)
+        if layout.remote is not None:
+            from answerable.store.segment_cache import trim_segments
+
+            trim_segments(layout, live, layout.remote.cache_bytes)
         unreadable: Collection[str] = ()
         if damaged or not all(layout.has_segment_file(e.day, e.segment) for e in live):
             from answerable.store.damaged_segments import find_unreadable_segments

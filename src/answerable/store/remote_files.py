@@ -27,6 +27,7 @@ from answerable.store.durable_files import (
     read_file,
     write_file,
 )
+from answerable.store.segment_cache import mark_used
 
 _PARALLEL_READS = 8
 SEGMENT_ENDINGS = (".parquet", ".leaves")
@@ -106,12 +107,14 @@ class RemoteFiles:
         Raises:
             VerificationError: A file is missing, or does not match its manifest.
         """
-        wanted = [
-            (each, ending)
-            for each in segments
-            for ending in endings
-            if not _segment_file(root, each, ending).is_file()
-        ]
+        wanted: list[tuple[SegmentManifest, str]] = []
+        for each in segments:
+            for ending in endings:
+                path = _segment_file(root, each, ending)
+                if path.is_file():
+                    mark_used(path)
+                else:
+                    wanted.append((each, ending))
         if len(wanted) <= 1:
             for each, ending in wanted:
                 self._fetch_segment_file(root, each, ending)

@@ -1,6 +1,7 @@
 """Object storage of a store: the local folder is its journal and its cache."""
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -14,12 +15,18 @@ from answerable.store.durable_files import (
 )
 from answerable.store.remote_files import RemoteFiles
 from answerable.store.remote_log import RemoteLog
+from answerable.store.segment_cache import DEFAULT_BYTES
 
 
 class _Binding(msgspec.Struct):
-    """Content of `remote.json`."""
+    """Content of `remote.json`.
+
+    Attributes:
+        cache_bytes: Most bytes of local copies of segments; see `segment_cache`.
+    """
 
     location: str
+    cache_bytes: Annotated[int, msgspec.Meta(ge=0)] = DEFAULT_BYTES
 
 
 class RemoteStore:
@@ -29,10 +36,11 @@ class RemoteStore:
         location: `s3://BUCKET/PREFIX`.
         log: Its log.
         files: Its segments and objects.
+        cache_bytes: Most bytes of local copies of segments, except of recent ones.
     """
 
-    def __init__(self, location: str) -> None:
-        self.location = location
+    def __init__(self, location: str, cache_bytes: int = DEFAULT_BYTES) -> None:
+        self.location, self.cache_bytes = location, cache_bytes
         self.log = RemoteLog(location, self._open)
         self.files = RemoteFiles(location, self._open)
         self._bucket: Bucket | None = None
@@ -56,11 +64,12 @@ def read_binding(root: Path) -> RemoteStore | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        return RemoteStore(msgspec.json.decode(data, type=_Binding).location)
+        found = msgspec.json.decode(data, type=_Binding)
     except (msgspec.DecodeError, msgspec.ValidationError):
         raise EnvironmentFailure(
             f"{path} is damaged", "remove it, and name the store: --store s3://..."
         ) from None
+    return RemoteStore(found.location, found.cache_bytes)
 
 
 def bind_folder(root: Path, location: str) -> None:
