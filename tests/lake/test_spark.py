@@ -14,7 +14,7 @@ import pytest
 from answerable.model.errors import UsageError
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage.view_tables import build_view_tables
-from answerable.store.event_engine import QueryLimits
+from answerable.store.query_engine import QueryLimits
 from answerable.store.spark_engine import SparkEngine
 from answerable.store.store import EvidenceStore
 from answerable.store.store_layout import open_layout

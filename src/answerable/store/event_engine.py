@@ -5,13 +5,13 @@ queries are written once, in DuckDB's dialect; an engine translates them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from answerable.model.errors import EnvironmentFailure
 
 if TYPE_CHECKING:
     from answerable.store.event_sources import EventSources
+    from answerable.store.query_engine import QueryLimits
     from answerable.store.query_tables import NamedTable, ParquetTable
 
 Rows = list[tuple[object, ...]]
@@ -19,22 +19,6 @@ Rows = list[tuple[object, ...]]
 
 class SegmentReadFailure(EnvironmentFailure):
     """An engine could not read a segment file, which may be damaged."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueryLimits:
-    """Limits of user SQL; 0 for unlimited.
-
-    Attributes:
-        rows: Maximum number of rows.
-        seconds: Maximum run time.
-    """
-
-    rows: int = 0
-    seconds: float = 0.0
-
-
-NO_QUERY_LIMITS = QueryLimits()
 
 
 class EventEngine(Protocol):
@@ -69,7 +53,7 @@ class EventEngine(Protocol):
         sources: "EventSources",
         text: str,
         tables: "Mapping[str, NamedTable]",
-        limits: QueryLimits,
+        limits: "QueryLimits",
     ) -> tuple[tuple[str, ...], Rows]:
         """Run a SELECT of a user over the documented views, in the engine's dialect.
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
 from answerable.store import journal_files
-from answerable.store.event_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, list_derived_tables
 from answerable.store.transparency_log import TransparencyLog
@@ -30,6 +29,22 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 _MAX_TESTED_IDENTITIES = 1000  # named in one query
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """Limits of user SQL; 0 for unlimited.
+
+    Attributes:
+        rows: Maximum number of rows.
+        seconds: Maximum run time.
+    """
+
+    rows: int = 0
+    seconds: float = 0.0
+
+
+NO_QUERY_LIMITS = QueryLimits()
 
 
 class EventQueries:
@@ -363,8 +378,8 @@ class EventQueries:
         from answerable.store.damaged_segments import select_local_segments
 
         with suppress(duckdb.Error, EnvironmentFailure):
-            found = self._get_current_sources()
-            here = select_local_segments(self._layout, found.segments)
+            segments = self._get_current_sources().segments
+            here = select_local_segments(self._layout, segments)
             self._get_catalogue().drop_obsolete(here)
 
     def _open_engine(self) -> "DuckDbEngine":

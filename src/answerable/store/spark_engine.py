@@ -34,8 +34,8 @@ from answerable.store.view_tables import write_view_tables
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from answerable.store.event_engine import QueryLimits
     from answerable.store.event_sources import EventSources
+    from answerable.store.query_engine import QueryLimits
     from answerable.store.store_layout import StoreLayout
 
 _RAW_EVENTS = "events_raw"

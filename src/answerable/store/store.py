@@ -16,9 +16,8 @@ from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.store import journal_files
 from answerable.store.deduplication import KnownEventIds
-from answerable.store.event_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.object_store import LoggedObject, ObjectStore
-from answerable.store.query_engine import EventQueries
+from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
 from answerable.store.sealing_process import SealingProcess
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, open_layout

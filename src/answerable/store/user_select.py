@@ -29,8 +29,8 @@ from answerable.store.query_views import ViewDefinitions
 from answerable.store.sql_dialects import DUCKDB
 
 if TYPE_CHECKING:
-    from answerable.store.event_engine import QueryLimits
     from answerable.store.event_sources import EventSources
+    from answerable.store.query_engine import QueryLimits
 
 _RAW_EVENTS = "events_raw"
 _EVENTS_SQL = DUCKDB.build_select(EVENTS)

@@ -177,7 +177,7 @@ def test_sql_has_no_way_out_and_an_end(desk: StoreCache) -> None:
 def test_sql_that_takes_too_long_is_stopped(
     desk: StoreCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from answerable.store.event_engine import QueryLimits
+    from answerable.store.query_engine import QueryLimits
     from answerable.web.api import evidence
     from answerable.web.http.errors import RequestRejected
 

@@ -91,7 +91,7 @@ def sql(
     Athena or Spark over the Parquet files of the store. With --engine, a Spark cluster
     runs the query over the same files, in Spark's dialect.
     """
-    from answerable.store.event_engine import QueryLimits
+    from answerable.store.query_engine import QueryLimits
     from answerable.usecases.lineage import run_sql as flow
 
     if emit:

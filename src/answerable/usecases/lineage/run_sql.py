@@ -14,8 +14,8 @@ from answerable.presentation.answer_coverage import (
 )
 from answerable.services.lineage import chain_cache
 from answerable.store import decision_queries, query_views
-from answerable.store.event_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.event_queries import has_events
+from answerable.store.query_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.query_tables import ColumnType, NamedTable, TableBuilder
 from answerable.store.store import EvidenceStore
 

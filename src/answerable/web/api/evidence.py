@@ -11,7 +11,7 @@ from answerable.model.documents.web import ActionResultItem, VerificationCheckIt
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.store import investigation_queries
-from answerable.store.event_engine import QueryLimits
+from answerable.store.query_engine import QueryLimits
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import verify_and_prove
 from answerable.usecases.lineage import run_sql
