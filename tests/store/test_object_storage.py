@@ -1,7 +1,5 @@
 """A store in object storage: several machines, one log, nothing lost or doubled."""
 
-import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -277,33 +275,6 @@ def test_only_the_segments_of_the_time_in_question_are_read(
         read = [key for key in machines.bucket.reads if key.endswith(".parquet")]
         assert len(read) == 1
         assert other.run_query("SELECT count(*) FROM events") == [(5,)]
-
-
-def test_copies_that_were_not_used_for_the_longest_time_are_removed(
-    machines: Machines, make: Make, now: int
-) -> None:
-    with machines.open("a") as store:
-        for day in range(4):
-            store.append([make(day, event_time=now + day * DAY)], now=now)
-            store.seal(now)
-    copies = sorted((machines.root("a") / "segments").glob("*/*.parquet"))
-    for number, path in enumerate(copies):  # the second was used last, the rest by day
-        used = (9 if number == 1 else number) * DAY
-        os.utime(path, ns=(used, used))
-        os.utime(path.with_suffix(".leaves"), ns=(used, used))
-    size = sum(each.stat().st_size for each in copies[:1]) * 2
-    (machines.root("a") / "remote.json").write_text(
-        json.dumps({"location": PLACE, "cache_bytes": size + size // 2})
-    )
-    with machines.open("a") as store:
-        store.queries.get_current_sources()
-        left = [each for each in copies if each.is_file()]
-        assert copies[1] in left
-        assert copies[0] not in left
-        assert len(ids(store)) == 4  # all are read again
-    with machines.open("a") as store:  # used a moment ago: none is removed
-        store.queries.get_current_sources()
-        assert all(each.is_file() for each in copies)
 
 
 def test_a_damaged_copy_is_read_again(machines: Machines, make: Make, now: int) -> None:

@@ -9,7 +9,7 @@ region and endpoint (`AWS_ENDPOINT_URL_S3`).
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from answerable.connectors.boto3_import import require_boto3
@@ -26,6 +26,31 @@ _FINAL_STATUS = 500  # a client error below it is not repeated
 _THROTTLED = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout"}
 )
+
+
+_CLIENT_HINT = (
+    "check AWS_ENDPOINT_URL_S3 (https://HOST), AWS_PROFILE, AWS_DEFAULT_REGION and "
+    "~/.aws/config"
+)
+_ACCESS_HINT = (
+    "check the bucket, its endpoint, and that the identity has s3:GetObject, "
+    "s3:PutObject and s3:DeleteObject there; then run it again"
+)
+_ENDPOINT_HINT = "check the network and AWS_ENDPOINT_URL_S3 (without it: Amazon S3); then run it again"
+_CREDENTIALS_HINT = (
+    "sign in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY; then run it again"
+)
+_HINTS = {
+    "NoSuchBucket": "create the bucket, or name another one: --store s3://BUCKET/PREFIX",
+    "NoCredentialsError": _CREDENTIALS_HINT,
+    "PartialCredentialsError": _CREDENTIALS_HINT,
+    "ExpiredToken": _CREDENTIALS_HINT,
+    "InvalidAccessKeyId": _CREDENTIALS_HINT,
+    "EndpointConnectionError": _ENDPOINT_HINT,
+    "ConnectTimeoutError": _ENDPOINT_HINT,
+    "SSLError": _ENDPOINT_HINT,
+}
 
 
 class _ConditionFailedError(Exception):
@@ -64,6 +89,7 @@ class ObjectStorageBucket:
         with require_boto3("a store in object storage"):
             import boto3
             from botocore.config import Config
+            from botocore.exceptions import BotoCoreError
         self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
         # Repeated here: botocore's own repetition hides that a write may have happened.
         config = Config(
@@ -72,15 +98,21 @@ class ObjectStorageBucket:
             retries={"total_max_attempts": 1},
             max_pool_connections=16,
         )
-        # A session of its own: the default one must not be used by several threads.
-        self._client: Any = boto3.session.Session().client("s3", config=config)
+        try:
+            # A session of its own: the default one must not be used by several threads.
+            self._client: Any = boto3.session.Session().client("s3", config=config)
+        except (BotoCoreError, ValueError) as error:  # of the environment, or ~/.aws
+            reason = str(error).splitlines()[0][:200]
+            raise UsageError(
+                f"cannot use s3://{bucket}: {reason}", _CLIENT_HINT
+            ) from None
 
     def get(self, key: str) -> tuple[bytes, str] | None:
         """Read an object and its version (ETag); None if there is none."""
 
         def read() -> tuple[bytes, str]:
             found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            return found["Body"].read(), found["ETag"]
+            return found["Body"].read(), _get_version(found)
 
         found: tuple[bytes, str] | None = self._repeat("read", key, read)
         return found
@@ -110,14 +142,14 @@ class ObjectStorageBucket:
         """Write an object under a condition; return its version, empty if refused."""
 
         def write() -> str:
-            return str(
+            return _get_version(
                 self._client.put_object(
                     Bucket=self._bucket,
                     Key=self._prefix + key,
                     Body=data,
                     ChecksumAlgorithm="SHA256",
                     **condition,
-                )["ETag"]
+                )
             )
 
         try:
@@ -154,6 +186,19 @@ class ObjectStorageBucket:
             time.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - no secret
         raise EnvironmentFailure(
             f"cannot {what} s3://{self._bucket}/{self._prefix}{key} ({code})",
-            "check the bucket, its endpoint, and that the identity has s3:GetObject, "
-            "s3:PutObject and s3:DeleteObject there; then run it again",
+            _HINTS.get(code, _ACCESS_HINT),
         ) from None
+
+
+def _get_version(answer: Mapping[str, Any]) -> str:
+    """Return the version (ETag) in an answer.
+
+    Raises:
+        EnvironmentFailure: There is none: the server is not S3-compatible.
+    """
+    if not answer.get("ETag"):
+        raise EnvironmentFailure(
+            "the server's answer has no ETag: it is not S3-compatible storage",
+            _ENDPOINT_HINT,
+        )
+    return str(answer["ETag"])

@@ -395,8 +395,6 @@ class EventQueries:
         """Return the checkpoint and journal sizes, which change with each write."""
         tails = []
         for name in journal_files.list_journals(self._layout):
-            try:
+            with suppress(FileNotFoundError):
                 tails.append((name, self._layout.journal_file(name).stat().st_size))
-            except FileNotFoundError:
-                continue
         return self._log.checkpoint(), tails, tuple(self._damaged.items())

@@ -196,10 +196,11 @@ def open_layout(root: Path, *, create: bool) -> StoreLayout:
         if not create and layout.remote is not None:
             create = bool(layout.remote.log.read_public_key())
         if not create:
+            place = str(root) if layout.remote is None else layout.remote.location
             raise UsageError(
-                f"no store at {root}",
+                f"no store at {place}",
                 "check the path, or create a store: answerable scan --store "
-                f"{shlex.quote(str(root))}",
+                f"{shlex.quote(place)}",
             )
         _create_store_folders(layout)
     _check_format(layout)
