@@ -5,6 +5,7 @@ Processor time is measured, since the wall time of a shared machine says little.
 
 import gzip
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -109,8 +110,7 @@ def measure_investigation(
     store = folder / "store"
     if not store.exists():  # a kept folder has it
         _build_store(folder, store, events, seed)
-    for path in (store / "derived").glob("*"):
-        path.unlink()
+    shutil.rmtree(store / "derived", ignore_errors=True)
     argv = ("--store", str(store), "-o", "json", "trace")
     stitch = answerable_command(*argv, "--by", "person")
     sources = len(_SHARES) + 1
