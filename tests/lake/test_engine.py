@@ -14,8 +14,9 @@ from answerable.store.query_tables import NamedTable, ParquetTable, register_tab
 from answerable.store.search_index import INDEXED_COLUMNS_SQL, NOT_INDEXED
 from answerable.store.spark_engine import SparkEngine
 from answerable.store.store_layout import StoreLayout
-from tests.lake.conftest import Run
+from tests.lake.conftest import Run, make_record
 from tests.lake.engine_commands import COMMANDS, FEW, forget_derived_data
+from tests.lake.security_lake import write_folders
 from tests.store.conftest import NOW
 
 ENGINE = ("--engine", "spark://127.0.0.1:1")
@@ -42,7 +43,8 @@ class RecordingEngine(SparkEngine):
         if RecordingEngine.failures:
             RecordingEngine.failures -= 1
             raise SegmentReadFailure("a file", "look")
-        engine = DuckDbEngine(self.layout.segments)
+        files = [Path(each) for each in sources.foreign]
+        engine = DuckDbEngine(self.layout.segments, files=files)
         try:
             create_event_view(engine, sources, "events")
             engine.run(
@@ -85,6 +87,18 @@ def test_commands_ask_the_engine_and_answers_the_same(
         before = engine.asked
         assert run(*words, *ENGINE)["items"] == expected, words
         assert engine.asked > before, words
+
+
+def test_events_of_a_lake_are_handed_to_the_engine(
+    run: Run, filled: Path, engine: type[RecordingEngine], tmp_path: Path
+) -> None:
+    write_folders([make_record(n) for n in range(30, 90)], tmp_path / "lake")
+    words = ("trace", "--by", "action", "--lake", f"lake:{tmp_path / 'lake'}")
+    expected = run(*words)["items"]
+    forget_derived_data(filled)
+    assert run(*words, *ENGINE)["items"] == expected
+    assert engine.asked
+    assert sum(each["events"] for each in expected) == 90
 
 
 def test_an_unreadable_segment_is_left_out_and_named(
