@@ -58,12 +58,34 @@ class PageLoad:
     errors: tuple[str, ...]
 
 
+def sum_processor_seconds(pid: int) -> float:
+    """Sum the processor seconds of a process and of its descendants (proc(5))."""
+    children: dict[int, list[int]] = {}
+    used: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:  # it ended
+            continue
+        fields = text.rpartition(")")[2].split()
+        number = int(stat.parent.name)
+        children.setdefault(int(fields[1]), []).append(number)
+        used[number] = sum(map(int, fields[11:15]))
+    total, waiting = 0, [pid]
+    while waiting:
+        each = waiting.pop()
+        total += used.get(each, 0)
+        waiting += children.get(each, ())
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class ChromiumPipe:
     """One tab of a browser without windows."""
 
     to: int
     from_: int
+    pid: int
     session: str = ""
     _last: int = 0
     _unread: bytes = b""
@@ -158,7 +180,7 @@ def run_chromium(program: str, width: int, height: int) -> Iterator[ChromiumPipe
         os.close(read_by_it)
         os.close(write_by_it)
         try:
-            yield ChromiumPipe(write_to_it, read_from_it)
+            yield ChromiumPipe(write_to_it, read_from_it, process.pid)
         finally:
             os.close(write_to_it)
             os.close(read_from_it)

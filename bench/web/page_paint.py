@@ -11,13 +11,19 @@ from urllib.parse import urlencode
 from answerable.model.ids import AgentId, build_agent_id
 from bench.figures import BenchFigure, BenchRemark, Line, at_most
 from bench.web import figures, gateway_decisions, large_store
-from bench.web.chromium_pipe import ChromiumPipe, PageLoad, find_chromium, run_chromium
+from bench.web.chromium_pipe import (
+    ChromiumPipe,
+    PageLoad,
+    find_chromium,
+    run_chromium,
+    sum_processor_seconds,
+)
 from bench.web.simulated_users import UserConnection, sign_in, wait_until_ready
 
 PAINT, BYTES = 500, 200 * 1024
 WIDTH, HEIGHT = 1440, 1080
-LOADS = 3  # of each address
-EACH = 3  # addresses of a page that is about one thing
+LOADS = 2  # of each address; the first fills the caches
+EACH = 2  # addresses of a page that is about one thing
 _FINDING = re.compile(r'href="(/finding\?id=[^"]+)"')
 Addresses = Mapping[str, Sequence[str]]
 
@@ -140,7 +146,7 @@ def measure_pages(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
     if not decided.exists():
         gateway_decisions.write_decisions(store, list_agents(), figures.SEED)
         decided.touch()
-    with figures.run_web(store) as (at, link, _):
+    with figures.run_web(store) as (at, link, server):
         cookie = sign_in(at, link)
         wait_until_ready(at)
         ids = LargeStoreIds(UserConnection(at, cookie), figures.SEED)
@@ -152,7 +158,14 @@ def measure_pages(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
                 path: [load_page(browser, f"http://{at}", each) for each in some]
                 for path, some in addresses.items()
             }
-    yield from _page_figures(loads, identities, events, command)
+            used = {
+                path: [
+                    measure_processor(browser, f"http://{at}", each, server)
+                    for each in some
+                ]
+                for path, some in addresses.items()
+            }
+    yield from _page_figures(loads, used, identities, events, command)
 
 
 def list_agents() -> list[AgentId]:
@@ -175,8 +188,19 @@ def load_page(browser: ChromiumPipe, at: str, address: str) -> list[PageLoad]:
     return found
 
 
+def measure_processor(
+    browser: ChromiumPipe, at: str, address: str, server: int
+) -> float:
+    """Return the processor milliseconds of server and browser for one load."""
+    before = sum_processor_seconds(server) + sum_processor_seconds(browser.pid)
+    browser.load(at + address)
+    after = sum_processor_seconds(server) + sum_processor_seconds(browser.pid)
+    return (after - before) * 1000
+
+
 def _page_figures(
     loads: Mapping[str, Sequence[Sequence[PageLoad]]],
+    used: Mapping[str, Sequence[float]],
     identities: int,
     events: int,
     command: str,
@@ -186,6 +210,9 @@ def _page_figures(
     for path, some in loads.items():
         warm = [statistics.median(load.paint for load in each[1:]) for each in some]
         yield BenchFigure(f"{path}, paint", "ms", (max(warm),), command, goal)
+    for path, some_used in used.items():
+        what = f"{path}, processor of server and browser"
+        yield BenchFigure(what, "ms", (max(some_used),), command)
     size = at_most(BYTES / 1024, f"<= {BYTES // 1024} KiB")
     for path, some in loads.items():
         largest = max(load.bytes for each in some for load in each)

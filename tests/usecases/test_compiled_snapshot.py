@@ -1,6 +1,8 @@
 """A snapshot compiled once answers as one that is compiled for each question."""
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
 from answerable.reach.aws.compiled_graph import load_graph
 from answerable.services.inventory import snapshots
-from answerable.services.reach.compiled_snapshots import compile_snapshot
+from answerable.services.reach.compiled_snapshots import QueryLock, compile_snapshot
 from answerable.store.store import EvidenceStore
 from answerable.usecases.aws_permissions import list_used_actions
 from answerable.usecases.reach import permissions
@@ -194,3 +196,25 @@ def test_a_later_snapshot_is_answered_as_one_that_is_compiled_alone(
     fresh = loaded(store)
     for subject in subjects:
         assert asked(later, store, subject) == asked(fresh, store, subject)
+
+
+def test_a_long_query_lets_waiting_ones_run() -> None:
+    lock, order = QueryLock(), []
+
+    def ask() -> None:
+        with lock:
+            order.append("waiting query")
+
+    with lock:
+        waiting = threading.Thread(target=ask)
+        waiting.start()
+        until = time.monotonic() + 60
+        while not order and time.monotonic() < until:
+            with lock:
+                lock.let_waiting_run()  # not in the middle of a nested query
+            assert not order
+            if lock.has_waiting:
+                lock.let_waiting_run()
+        order.append("long query")
+    waiting.join()
+    assert order == ["waiting query", "long query"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from answerable.lineage.search_query import SearchQuery, parse_search_query
 from answerable.presentation.chain_groups import COLUMNS, group_by_chain
-from answerable.web.svg.chain_diagram import draw_chains
+from answerable.web.svg.chain_diagram import MAX_BYTES, draw_chains
 from answerable.web.svg.chain_layout import MAX_NODES, ChainLinks
 from answerable.web.svg.svg_elements import build_element, build_link, escape_text
 from answerable.web.svg.timeline import TimelineBar, draw_timeline
@@ -156,6 +156,8 @@ def test_a_picture_has_a_bound_and_says_what_it_leaves_out(
     nodes = [each for each in root.iter("g") if "node" in each.get("class", "")]
     assert len(nodes) <= MAX_NODES
     assert made.left + len(made.narrow) == chains
+    size = sum(len(each.text) for each in (made.wide, *made.narrow))
+    assert len(made.narrow) == 1 or size < MAX_BYTES * 1.1
 
 
 def test_sub_agents_stand_indented_under_their_parents() -> None:

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,6 +13,7 @@ from answerable.model.errors import UsageError
 from answerable.services.lineage import lineage_search as flow
 from answerable.services.lineage.lineage_search import SearchScope
 from answerable.usecases.lineage import search_events
+from answerable.web import background_answers
 from answerable.web.pages import investigation
 from answerable.web.routing import FileDownload, RouteRequest
 from answerable.web.template_rendering import render_page
@@ -34,7 +36,7 @@ def older(page: str) -> dict[str, str]:
 
 def test_all_rows_stand_in_a_table_and_in_six_columns(desk, admin) -> None:
     page = shown(desk, admin, "/trace")
-    assert len(ids(page)) == flow.PAGE_SIZE
+    assert len(ids(page)) == investigation.ROWS
     for name in ("person", "agent", "tool", "identity", "action", "resource"):
         assert f">{name}</text>" in page
     assert "216 events" in page
@@ -42,7 +44,7 @@ def test_all_rows_stand_in_a_table_and_in_six_columns(desk, admin) -> None:
 
 def test_a_picture_of_a_part_says_of_how_many_events(desk, admin) -> None:
     page = shown(desk, admin, "/trace")
-    assert "The diagram shows the chains of the newest 50 of 216 events." in page
+    assert "The diagram shows the chains of the newest 40 of 216 events." in page
     assert "Statuses of the hops of all 216 events" in page
     whole = shown(desk, admin, "/trace", q="tmp-export iam:DeleteRole")
     assert "Statuses of the hops of this event" in whole
@@ -64,7 +66,7 @@ def test_statuses_of_hops_are_counted_over_the_whole_answer(desk, admin, q) -> N
             assert re.findall(r"([\d,]+) events?(?: ·|\n)", there)[0] == count
         totals.add(sum(int(count.replace(",", "")) for _, count in counts))
     assert len(totals) == 1
-    assert totals.pop() > flow.PAGE_SIZE
+    assert totals.pop() > investigation.ROWS
     assert f"all {84 if q else 216} events</h1>" in page
 
 
@@ -244,3 +246,21 @@ def test_no_other_form_is_exported(desk, admin) -> None:
 def test_every_route_is_for_those_who_may_see_deeds() -> None:
     for route in investigation.ROUTES:
         assert not route.permissions & visitor(WebRole.VIEWER).may
+
+
+def test_an_answer_over_very_many_events_is_counted_in_the_background(
+    desk, admin, monkeypatch
+) -> None:
+    monkeypatch.setattr(background_answers, "INLINE_EVENTS", 10)
+    counted = None
+    for path, says in (("/trace/hops", "Counted"), ("/trace/chains", "counted")):
+        first = shown(desk, admin, path, q="action:s3:*")
+        assert "events are being counted." in first
+        assert "No event" not in first
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            counted = shown(desk, admin, path, q="action:s3:*")
+            if says in counted and "being counted" not in counted:
+                break
+            time.sleep(0.01)
+        assert "being counted" not in counted

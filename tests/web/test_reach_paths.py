@@ -30,7 +30,7 @@ def test_paths_are_listed_without_their_rows_and_opened_one_by_one(
     assert opened.count(">why<") > 1
     assert "s3:PutObject" not in opened
     # Steps that several paths have in common come before the paths.
-    assert html.index("Choke points") < html.index('<table class="rows"')
+    assert html.index("Choke points") < html.index('<table class="cards rows"')
 
 
 def test_the_step_before_administrators_is_the_first_choke_point() -> None:
@@ -76,7 +76,7 @@ def test_of_very_many_identities_no_path_is_left_out_silently(
     assert "No path in the collected data" not in html
     page = answer(desk, viewer, "/reach/all")
     assert isinstance(page, PageAnswer)
-    assert page.status == 400
+    assert page.status == 200  # the link of the navigation is no dead one
     html = shown(desk, viewer, "/reach/all")
     assert "too many identities to follow every path" in html
     assert "answerable reach --all" in html

@@ -23,6 +23,6 @@ def test_a_wide_cell_moves_the_names_of_the_next() -> None:
 
 def test_a_table_whose_columns_stay_is_left_alone() -> None:
     whole = "<table><thead><tr><th>A</th></tr></thead><tr><td>1</td></tr></table>"
-    events = f'<table class="rows">{HEAD}<tr><td>1</td></tr></table>'
+    events = f'<table class="rows events">{HEAD}<tr><td>1</td></tr></table>'
     for page in (whole, events, "<p>no table</p>"):
         assert name_cells(page) == page

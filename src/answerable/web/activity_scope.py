@@ -1,15 +1,49 @@
 """Limit activity queries to the agents and identities that a visitor may see."""
 
-from answerable.services.lineage.lineage_search import SearchScope
+from answerable.lineage.search_query import SearchQuery
+from answerable.services.lineage.lineage_search import (
+    SearchScope,
+    build_event_filter,
+)
+from answerable.store.investigation_queries import count_events_matching
+from answerable.web.routing import PageAnswer
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
+_MINUTE = 60 * 10**9
 ACTIVITY_PERMISSIONS = frozenset({WebPermission.INVESTIGATE, WebPermission.OWN})
 
 
 def get_visible_subjects(visitor: Visitor) -> frozenset[str] | None:
     """Return the ids whose activity the visitor may see; None for every id."""
     return None if WebPermission.INVESTIGATE in visitor.may else visitor.owns
+
+
+def count_scope_events(
+    cache: StoreCache, scope: SearchScope, query: SearchQuery
+) -> int:
+    """Count the events of a query, once for each version of the store and minute."""
+    now = cache.now // _MINUTE * _MINUTE
+    event_filter = build_event_filter(scope, query, now=now)
+    key = (cache.version(), now, scope.visible_agents, query.format_as_text)
+
+    def count() -> int:
+        with cache.open_store() as store:
+            return count_events_matching(store, event_filter)
+
+    return cache.totals.get(key, count)
+
+
+def build_counting_page(query: SearchQuery, total: int, view: str) -> PageAnswer:
+    """Build the page of an answer over so many events that a thread computes it."""
+    values = {
+        "text": query.format_as_text,
+        "total": total,
+        "view": view,
+        "permalink": "",
+        "coverage": None,
+    }
+    return PageAnswer("trace-counting.html", "Investigation", values)
 
 
 def build_search_scope(cache: StoreCache, visitor: Visitor) -> SearchScope:

@@ -19,6 +19,7 @@ from answerable.model.errors import AnswerableError
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.store.search_index import SearchIndex
 from answerable.store.store import EvidenceStore
+from answerable.web.background_answers import BackgroundAnswers
 from answerable.web.result_total_cache import TotalCache
 from answerable.web.store_view import (
     SLOW_DERIVED,
@@ -52,6 +53,7 @@ class StoreCache:
     Attributes:
         is_ready: Whether the first load has finished, or failed.
         totals: Sizes of paginated answers.
+        background_answers: Answers over very many events.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class StoreCache:
         self._threads: list[threading.Thread] = []
         self.is_ready = False
         self.totals = TotalCache()
+        self.background_answers = BackgroundAnswers()
         self._newest_slow: dict[str, object] = {}
 
     @property

@@ -2,7 +2,8 @@
 
 A style sheet cannot read the head of a column. A table whose columns leave a narrow
 screen by importance therefore gets the class `cards`, and each cell its column's name;
-below 780 px every row is then a card with all of its cells.
+below 780 px every row is then a card with all of its cells. Cells of the class `events`
+have their names in the style sheet, because a page has many of them.
 """
 
 import re
@@ -25,10 +26,11 @@ def _name_cells_of_table(table: "re.Match[str]") -> str:
     attributes, content = table.groups()
     head, found, body = content.partition(_HEAD_END)
     columns = _COLUMN.findall(head) if found else []
+    classes = _get_value(attributes, "class").split()
     leaves = any(
         _LEAVES & set(_get_value(each, "class").split()) for each, _ in columns
     )
-    if not leaves or _get_value(attributes, "class") == "rows":
+    if "events" in classes or not (leaves or "cards" in classes):
         return table[0]
     names = [" ".join(_TAG.sub("", text).split()) for _, text in columns]
     at = 0
@@ -47,7 +49,9 @@ def _name_cells_of_table(table: "re.Match[str]") -> str:
         return f'<td{attributes} data-th="{quoted}">'
 
     named = _CELL.sub(name_cell, body)
-    if "class=" in attributes:
+    if "cards" in classes:
+        pass
+    elif "class=" in attributes:
         attributes = attributes.replace('class="', 'class="cards ', 1)
     else:
         attributes += ' class="cards"'

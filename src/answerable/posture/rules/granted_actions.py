@@ -34,6 +34,11 @@ def find_unused_actions(facts: PostureFacts) -> Iterator[RuleResult]:
             yield from _evaluate_identity(facts, identity)
 
 
+def is_window_too_short(since: int, now: int) -> bool:
+    """Return whether logs since a time are too few for the rule."""
+    return (now - since) // _DAY < WINDOW_DAYS
+
+
 def _evaluate_identity(facts: PostureFacts, identity: str) -> Iterator[RuleResult]:
     """Evaluate one identity; administrators have a rule of their own."""
     level = facts.reach.get_reach(identity).level
@@ -44,7 +49,7 @@ def _evaluate_identity(facts: PostureFacts, identity: str) -> Iterator[RuleResul
     if level is ReachLevel.ADMINISTRATOR:
         return
     days = (facts.now - use.since) // _DAY
-    if days < WINDOW_DAYS:
+    if is_window_too_short(use.since, facts.now):
         missing = f"logs of {WINDOW_DAYS} days (got {days})"
         yield _not_evaluated(identity, missing, "logs of enough days")
         return

@@ -8,6 +8,7 @@ from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.event import EventOutcome
 from answerable.model.ids import IdentityId
 from answerable.posture.facts import GrantedActionUse
+from answerable.posture.rules.granted_actions import is_window_too_short
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.evaluation.request import DENY_KEY
 from answerable.reach.aws.permission_rows.row_action_expansion import ActionMatcher
@@ -21,6 +22,7 @@ from answerable.services.lineage.recorded_calls import (
 )
 from answerable.services.posture.logged_use import LoggedUse
 from answerable.services.posture.reach_view import SnapshotReach
+from answerable.services.reach.compiled_snapshots import let_waiting_queries_run
 
 # A row may be open where a single action is denied: patterns that overlap.
 _OVERLAPS = (SCOPE, DENY_KEY)
@@ -37,12 +39,17 @@ class GrantedActionUseView:
     def count_action_use(self, identity: str) -> GrantedActionUse | None:
         """Count the granted actions with and without calls; None without the logs.
 
-        None also if the policies of the identity were not collected.
+        None also if the policies of the identity were not collected. Logs of fewer days
+        than the rule needs are not compared with the actions.
         """
-        granted = self._list_granted_actions(identity)
-        if granted is None or self.use.get_use(identity) is None:
+        let_waiting_queries_run(self.reach.inventory)
+        if not self._is_collected(identity) or self.use.get_use(identity) is None:
             return None
         account = {get_arn_account(identity)}
+        since = self._read_recorded_calls.get_recording_start(account)
+        if is_window_too_short(since, self.reach.now):
+            return GrantedActionUse(0, (), (), since)
+        granted = self._list_granted_actions(identity)
         called = {
             str(self._load_catalogue.find_action(each.action) or each.action)
             for each in count_recorded_calls(
@@ -55,14 +62,18 @@ class GrantedActionUseView:
             e for e in silent if self._read_recorded_calls.find_missing_log(e, account)
         ]
         unused = sorted(set(silent).difference(missing))
-        since = self._read_recorded_calls.get_recording_start(account)
         return GrantedActionUse(len(granted), tuple(unused), tuple(missing), since)
 
-    def _list_granted_actions(self, identity: str) -> set[str] | None:
-        """List the actions that an identity's own policies grant; None if not known."""
+    def _is_collected(self, identity: str) -> bool:
+        """Return whether the policies of an identity were collected."""
         query = self.reach.query
-        if query is None or identity not in query.graph.accounts.principals:
-            return None
+        return query is not None and identity in query.graph.accounts.principals
+
+    def _list_granted_actions(self, identity: str) -> set[str]:
+        """List the actions that an identity's own policies grant."""
+        query = self.reach.query
+        if query is None:
+            return set()
         rows = iterate_subject_rows(
             query.graph, IdentityId(identity), parse_row_filter("*", "*"), direct=True
         )

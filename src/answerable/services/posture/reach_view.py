@@ -30,6 +30,7 @@ from answerable.reach.condition_formula import Verdict
 from answerable.reach.gcp.platform import has_estate
 from answerable.reach.platform import PageBounds, Question, SubjectIdentity
 from answerable.services.posture.sensitive_data import list_sensitive_reads
+from answerable.services.reach.compiled_snapshots import let_waiting_queries_run
 from answerable.services.reach.platform_registry import AWS, GCP, open_platforms
 
 _READING = ("get", "list", "describe", "head", "batchget", "lookup", "view", "search")
@@ -58,6 +59,7 @@ class SnapshotReach:
         """Return the reach of an identity."""
         found = self._known.get(identity)
         if found is None:
+            let_waiting_queries_run(self.inventory)
             found = self._known[identity] = self._compute_reach(identity)
         return found
 

@@ -32,7 +32,12 @@ from answerable.usecases.lineage.complete_query import (
     suggest_alternatives,
 )
 from answerable.usecases.lineage.count_events import count_hop_statuses
-from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
+from answerable.web.activity_scope import (
+    ACTIVITY_PERMISSIONS,
+    build_counting_page,
+    build_search_scope,
+    count_scope_events,
+)
 from answerable.web.pages.cases import list_open_cases
 from answerable.web.routing import (
     FileDownload,
@@ -48,6 +53,9 @@ from answerable.web.svg.timeline import TimelineBar, draw_timeline
 from answerable.web.template_filters import build_url, entity_page
 from answerable.web.visitor import Visitor
 
+ROWS = 40
+# What the rows leave of 200 KiB, the diagram may take.
+_PAGE_BYTES, _ROW_BYTES = 165_000, 1_600
 _MAX_EXPORTED = 10_000
 _TICKS = 7
 HopStatusCounts: TypeAlias = Mapping[str, Counter[HopStatus]]
@@ -79,6 +87,7 @@ def show_trace(
                 event_filter,
                 now=cache.now,
                 cursor=after,
+                limit=ROWS,
                 person=query.get_field_value("person"),
             )
         except UsageError as error:
@@ -99,6 +108,7 @@ def show_trace(
             groups,
             ChainLinks(query, entity_page),
             list(map(_describe_event_times, groups)),
+            _PAGE_BYTES - _estimate_rows(items),
         ),
         "times": times,
         "timeline": _build_timeline(times, query),
@@ -118,6 +128,13 @@ def show_trace(
     return PageAnswer("trace.html", "Investigation", values)
 
 
+def _estimate_rows(items: Sequence[TraceItem]) -> int:
+    """Estimate the bytes of the rows: an id is in a link, in a title and in the text."""
+    hops = [get_hops_by_name(item)[name] for item in items for name in HOPS]
+    values = sum(len(hop["value"] or "") + len(hop["source"] or "") for hop in hops)
+    return len(items) * _ROW_BYTES + 3 * values
+
+
 def show_hop_statuses(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
@@ -125,12 +142,21 @@ def show_hop_statuses(
     scope = build_search_scope(cache, visitor)
     query = parse_search_query(request.query.get("q", ""))
     event_filter = flow.build_event_filter(scope, query, now=cache.now)
-    with cache.open_store() as store:
-        counts = count_hop_statuses(store, scope.chains, event_filter)
+    total = count_scope_events(cache, scope, query)
+
+    def count(cache: StoreCache) -> HopStatusCounts:
+        with cache.open_store() as store:
+            return count_hop_statuses(store, scope.chains, event_filter)
+
+    question = ("hops", query.format_as_text, scope.visible_agents)
+    counts = cache.background_answers.get_or_start(cache, question, total, count)
+    if counts is None:
+        return build_counting_page(query, total, "")
     values = {
         "text": query.format_as_text,
-        "hops": _build_hop_status_rows(counts, query),
-        "total": counts[HOPS[0]].total(),
+        "hops": _build_hop_status_rows(counts.value, query),
+        "counted_at": format_time(counts.at),
+        "total": counts.value[HOPS[0]].total(),
         "back": build_url("/trace", q=query.format_as_text),
         "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),
     }

@@ -7,6 +7,7 @@ from answerable.lineage.search_query import HOPS, SearchQuery, parse_search_quer
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.web import ChainSummaryItem, EventFacetItem
 from answerable.model.errors import UsageError
+from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.time_input import parse_window
 from answerable.services.lineage import lineage_search
 from answerable.services.lineage.trace_query import build_trace_query
@@ -17,7 +18,12 @@ from answerable.usecases.lineage.summarize_events import (
     EventSummary,
     summarize_events,
 )
-from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
+from answerable.web.activity_scope import (
+    ACTIVITY_PERMISSIONS,
+    build_counting_page,
+    build_search_scope,
+    count_scope_events,
+)
 from answerable.web.pages.investigation import build_query_error
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
@@ -91,10 +97,20 @@ def show_chains(
             raise UsageError(
                 f"unknown order (got {order[:40]!r}, expected {', '.join(ORDERS)})"
             )
-        found = summarize(cache, visitor, query, with_own=own == SHOW_OWN)
+        scope = build_search_scope(cache, visitor)
+        with_own = own == SHOW_OWN
+        total = count_scope_events(cache, scope, query)
+        answer = cache.background_answers.get_or_start(
+            cache,
+            ("chains", query.format_as_text, with_own, scope.visible_agents),
+            total,
+            lambda cache: summarize(cache, visitor, query, with_own=with_own),
+        )
     except UsageError as error:
         return build_query_error(text, error)
-    scope = build_search_scope(cache, visitor)
+    if answer is None:
+        return build_counting_page(query, total, "Chains")
+    found = answer.value
     ordered = sort_chains(found.chains, order)
     written = query.format_as_text
     values = {
@@ -112,6 +128,7 @@ def show_chains(
             "/trace/chains", q=written, own="" if own else SHOW_OWN, sort=order
         ),
         "own_shown": own == SHOW_OWN,
+        "counted_at": format_time(answer.at),
         "permalink": build_url("/trace/chains", q=written, own=own, sort=order),
         "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),
     }

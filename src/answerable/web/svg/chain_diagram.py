@@ -39,6 +39,8 @@ _CELLS = tuple(int((wide - 2 * _PAD) / _LETTER) for wide in _WIDE)
 _NARROW_LEFT = 84
 _NARROW_CELLS = int((NARROW - _NARROW_LEFT - 2 * _PAD) / _LETTER)
 _MAX_DESCRIBED = 30
+MAX_BYTES = 120_000  # of a diagram, wide and narrow together
+_WIDE_SHARE = 0.8  # of a chain's size when narrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +61,33 @@ class ChainDiagram:
 
 
 def draw_chains(
-    groups: Sequence[ChainGroup], links: ChainLinks, times: Sequence[str]
+    groups: Sequence[ChainGroup],
+    links: ChainLinks,
+    times: Sequence[str],
+    max_bytes: int = MAX_BYTES,
 ) -> ChainDiagram:
     """Draw chains from person to resource, wide and narrow.
 
     Args:
         times: For each chain its number of events and time range, as text.
+        max_bytes: Size of both drawings; the first chain is drawn in any case.
     """
     gaps = MissingHopNotes()
     shown = list(place_chains(groups, links, gaps, _CELLS))
     cells = (_NARROW_CELLS,) * len(COLUMNS)
-    tall = [next(place_chains([each.group], links, gaps, cells)) for each in shown]
+    narrow: list[SvgMarkup] = []
+    size = 0.0
+    for chain, when in zip(shown, times, strict=False):
+        (tall,) = place_chains([chain.group], links, gaps, cells)
+        drawn = _draw_narrow(tall, when)
+        size += len(drawn.text) * (1 + _WIDE_SHARE)
+        if narrow and size > max_bytes:
+            break
+        narrow.append(drawn)
+    shown = shown[: len(narrow)]
     return ChainDiagram(
         _draw_wide(shown, times),
-        [_draw_narrow(each, when) for each, when in zip(tall, times, strict=False)],
+        narrow,
         [(number, name, why) for (name, why), number in gaps.numbers.items()],
         len(groups) - len(shown),
     )

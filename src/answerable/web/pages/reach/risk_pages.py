@@ -31,7 +31,6 @@ def show_exposures(
         "coverage": None,
         "command": format_command("reach", "--all"),
     }
-    status = 200
     try:
         document = list_exposures.list_exposures(
             cache.current_view().inventory, now=cache.now, limit=_MAX_ROWS
@@ -41,9 +40,9 @@ def show_exposures(
         values["total"] = document.coverage.get("shown", {}).get("of", len(items))
         values["coverage"] = document.coverage
     except UsageError as problem:
-        status = 400
+        # The inventory is too large: that is the answer, and no fault of the question.
         values["problem"] = problem
-    return PageAnswer("reach/all.html", "Which identities are a risk?", values, status)
+    return PageAnswer("reach/all.html", "Which identities are a risk?", values)
 
 
 def _build_exposure_row(item: ExposureItem) -> Mapping[str, object]:
