@@ -213,7 +213,7 @@ def test_a_long_query_lets_waiting_ones_run() -> None:
             with lock:
                 lock.let_waiting_run()  # not in the middle of a nested query
             assert not order
-            if lock.has_waiting:
+            if lock.has_waiting():
                 lock.let_waiting_run()
         order.append("long query")
     waiting.join()

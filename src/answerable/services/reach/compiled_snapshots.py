@@ -38,7 +38,6 @@ class QueryLock:
         self._depth -= 1
         self._lock.release()
 
-    @property
     def has_waiting(self) -> bool:
         """Return whether a thread waits for the lock."""
         return self._waiting > 0
@@ -49,11 +48,11 @@ class QueryLock:
         A lock is given to no waiting thread in particular, so that its holder has to
         wait until they have had it.
         """
-        if not self.has_waiting or self._depth != 1:
+        if not self.has_waiting() or self._depth != 1:
             return
         self.__exit__()
         until = time.monotonic() + _PAUSE_SECONDS
-        while self.has_waiting and time.monotonic() < until:
+        while self.has_waiting() and time.monotonic() < until:
             time.sleep(0.001)
         self.__enter__()
 
