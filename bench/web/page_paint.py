@@ -78,10 +78,7 @@ def list_addresses(ids: LargeStoreIds) -> Addresses:
     subjects = [*ids.agents, ids.busiest, *ids.credentials[:1]]
     return {
         "/": ["/"],
-        **{
-            path: [path, build_url(path, q="a"), build_url(path, sort="-owner")]
-            for path in lists
-        },
+        **{path: [path, build_url(path, q="a")] for path in lists},
         "/findings": ["/findings", build_url("/findings", state="open")],
         "/finding": of("/finding", "id", ids.findings),
         **{path: [path] for path in plain},
