@@ -20,7 +20,7 @@ from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
 
 # With more sealed events, a question derives the chains of its own events.
-LARGE_STORE_EVENTS = 1_000_000
+LARGE_STORE_EVENTS = 250_000
 
 
 def load_or_compute_chains(
