@@ -119,9 +119,21 @@ def _move_object(bundle: dict[str, Any]) -> None:
     bundle["objects"][0]["index"] += 1
 
 
+def _change_drawing(bundle: dict[str, Any]) -> None:
+    bundle["drawing"] = bundle["drawing"].replace("person: ", "person: not ")
+
+
 @pytest.mark.parametrize(
     "change",
-    [_change_note, _hide_note, _change_row, _drop_event, _rename, _move_object],
+    [
+        _change_note,
+        _hide_note,
+        _change_row,
+        _drop_event,
+        _rename,
+        _move_object,
+        _change_drawing,
+    ],
 )
 def test_a_changed_bundle_fails(
     day: EvidenceStore, case: str, change: Callable[[dict[str, Any]], None]

@@ -1,9 +1,11 @@
 """Verify the evidence log, and export checkpoints, inclusion proofs and bundles."""
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from answerable.evidence.canonical_event import decode_event
 from answerable.evidence.case_bundle import (
+    CaseBundle,
     decode_case_bundle,
     is_case_bundle,
     verify_case_bundle,
@@ -21,9 +23,11 @@ from answerable.model.documents.evidence import (
     InclusionProofItem,
 )
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError, VerificationError
 from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.presentation.command_hints import format_command
+from answerable.presentation.lineage_exports import iterate_mermaid_lines
 from answerable.store import (
     export_checkpoint,
     fsck,
@@ -133,11 +137,28 @@ def _check_case_bundle(bundle: bytes, key: VerifierKey) -> list[fsck.Verificatio
     """Verify a case bundle; return the checks up to the first that fails."""
     checks: list[fsck.VerificationCheck] = []
     try:
-        for name, detail in verify_case_bundle(decode_case_bundle(bundle), key):
+        decoded = decode_case_bundle(bundle)
+        for name, detail in verify_case_bundle(decoded, key):
             checks.append(fsck.VerificationCheck(name, True, detail))
+        _require_drawing_of_rows(decoded)
     except VerificationError as error:
         checks.append(fsck.VerificationCheck("case bundle", False, error.message))
     return checks
+
+
+def _require_drawing_of_rows(bundle: CaseBundle) -> None:
+    """Require that a case bundle has the drawing of its rows.
+
+    Raises:
+        VerificationError: It has another drawing, or its rows cannot be drawn.
+    """
+    try:
+        lines = iterate_mermaid_lines(cast("Sequence[TraceItem]", bundle.rows))
+        drawn = "\n".join(lines)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        drawn = ""
+    if bundle.drawing != drawn:
+        raise VerificationError("the drawing is not that of the rows of the bundle")
 
 
 def show_checkpoint(store: EvidenceStore) -> Document:
