@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -272,7 +273,7 @@ def test_6_several_orphans_get_an_owner_at_once(task: Any) -> None:
         assert "Signed: you own 2." in at.page.inner_text("body")
         assert at.clicks <= 4
         for name in names:
-            at.page.goto(f"{at.url}/identity?id={name}")
+            at.page.goto(f"{at.url}/identity?{urlencode({'id': name})}")
             assert "attested" in at.text
 
 
