@@ -30,7 +30,6 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("trace", "--score"),
     ("least-privilege", USER),
     ("baseline", "learn", "report", "--cloud", "--identity", USER),
-    ("baseline", "learn", "report"),
     ("findings",),
 )
 FEW = (COMMANDS[2], COMMANDS[6], COMMANDS[8], COMMANDS[13])

@@ -114,7 +114,7 @@ def test_an_unreadable_segment_is_left_out_and_named(
     assert "damaged" in str(found["coverage"])
 
 
-@pytest.mark.parametrize("words", [COMMANDS[0], *COMMANDS[-4:-2], COMMANDS[-1]])
+@pytest.mark.parametrize("words", [COMMANDS[0], *COMMANDS[-3:]])
 def test_another_address_is_refused_before_the_store_is_opened(
     run: Run, words: tuple[str, ...]
 ) -> None:
