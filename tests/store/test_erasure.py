@@ -5,9 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
-import zstandard
 
 from answerable.evidence.proof_bundle import verify_bundle
 from answerable.model.connector import ignore_progress_report
@@ -21,6 +19,7 @@ from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.erase_person import erase_person
 from tests.store.conftest import NOW
 from tests.store.conftest import _make as event
+from tests.stored_contents import iterate_stored_contents
 
 ADA = "ada.lovelace@example.com"
 DAY = 86_400 * 10**9
@@ -32,17 +31,7 @@ def contents(root: Path) -> Iterator[bytes]:
         yield str(path.relative_to(root)).encode()
         if not path.is_file():
             continue
-        raw = path.read_bytes()
-        yield raw
-        if raw[:4] == b"PAR1":
-            rows = duckdb.connect().execute(
-                "select * from read_parquet(?)", [str(path)]
-            )
-            for row in rows.fetchall():
-                for cell in row:
-                    yield cell if isinstance(cell, bytes) else str(cell).encode()
-        elif raw[:4] == b"\x28\xb5\x2f\xfd":
-            yield zstandard.ZstdDecompressor().stream_reader(raw).read()
+        yield from iterate_stored_contents(path)
 
 
 def write(root: Path) -> tuple[list[AuditEvent], list[AuditEvent]]:

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ import pytest
 import zstandard
 
 from answerable.cli.main import main
+from tests.stored_contents import iterate_stored_contents
 
 USER = "arn:aws:iam::111122223333:user/report-bot"
 BOT = "bot@shop.iam.gserviceaccount.com"
@@ -122,20 +123,6 @@ ASK: tuple[tuple[str, ...], ...] = (
 )
 
 
-def _contents(path: Path) -> Iterator[bytes]:
-    """Everything a file says: as it lies there, and unpacked."""
-    raw = path.read_bytes()
-    yield raw
-    if raw[:4] == b"PAR1":
-        rows = duckdb.connect().execute("select * from read_parquet(?)", [str(path)])
-        for row in rows.fetchall():
-            yield b"\n".join(
-                cell if isinstance(cell, bytes) else str(cell).encode() for cell in row
-            )
-    elif raw[:4] == b"\x28\xb5\x2f\xfd":
-        yield zstandard.ZstdDecompressor().stream_reader(raw).read()
-
-
 def _words(asked: Sequence[str], event: str, form: str) -> list[str]:
     words = [event if word == "EVENT" else word for word in asked]
     if "--out" in words:
@@ -184,7 +171,7 @@ def test_no_piece_of_a_secret_leaves_its_file(
     ]
     assert any(path.suffix == ".parquet" for path in files)
     for path in files:
-        for content in _contents(path):
+        for content in iterate_stored_contents(path):
             assert estate.canaries.found_in(content) == set(), path
 
 
@@ -214,12 +201,15 @@ def test_a_canary_that_got_out_would_be_found(estate: Estate, tmp_path: Path) ->
     assert found(value[:7].encode()) == set()
     packed = tmp_path / "packed"
     packed.write_bytes(zstandard.ZstdCompressor().compress(value.encode() * 9))
-    assert any(found(content) for content in _contents(packed))
+    assert any(found(content) for content in iterate_stored_contents(packed))
+    later = tmp_path / "later"
+    later.write_bytes(b"\0\0\1\0" * 2 + packed.read_bytes())
+    assert any(found(content) for content in iterate_stored_contents(later))
     table = tmp_path / "table.parquet"
     duckdb.connect().execute(
         f"copy (select '{value}' as v) to '{table}' (format parquet, compression zstd)"
     )
-    assert any(found(content) for content in _contents(table))
+    assert any(found(content) for content in iterate_stored_contents(table))
 
 
 def test_every_command_is_among_those_asked() -> None:
