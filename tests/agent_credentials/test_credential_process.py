@@ -17,6 +17,7 @@ from tests.agent_credentials.sts_service import (
     SECRET,
     USER_KEY,
 )
+from tests.stored_contents import iterate_stored_contents
 
 PROCESS = ("aws", "credential-process", "--agent", NAME)
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/coder"
@@ -261,7 +262,8 @@ def test_only_standard_output_has_the_secret(laptop: Laptop, capsys: Capture) ->
     for secret in secrets:
         assert secret not in notes + rest.out + rest.err
         for path in _files(laptop.store):
-            assert secret.encode() not in path.read_bytes(), path
+            for content in iterate_stored_contents(path):
+                assert secret.encode() not in content, path
 
 
 def _files(folder: Path) -> list[Path]:

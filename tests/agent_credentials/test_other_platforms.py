@@ -25,6 +25,7 @@ from tests.agent_credentials.token_services import (
     TokenService,
     token_service,
 )
+from tests.stored_contents import iterate_stored_contents
 
 ACCOUNT = {"context": "own", "namespace": "dev", "service_account": "coder"}
 PERMISSIONS = {"contents": "read"}
@@ -197,7 +198,8 @@ def test_a_github_token_is_recorded_by_its_digest_and_nowhere_in_the_store(
     digest = hashlib.sha256(GITHUB_TOKEN.encode()).hexdigest()
     assert f"cred:token/{digest}" in said
     for path in (each for each in laptop.store.rglob("*") if each.is_file()):
-        assert GITHUB_TOKEN[:40].encode() not in path.read_bytes()
+        for content in iterate_stored_contents(path):
+            assert GITHUB_TOKEN[:40].encode() not in content
 
 
 @pytest.mark.parametrize("platform", ["kubernetes", "github"])

@@ -13,6 +13,7 @@ from answerable.cli.sample import account, audit_log, home, write_sample
 from answerable.cli.sample.fake_access_keys import make_fake_secret
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.ids import decode_access_key_account
+from tests.stored_contents import iterate_stored_contents
 
 NOW = 1_795_500_000_000_000_000
 SECRETS = (make_fake_secret("report-bot"), "ghp_" + make_fake_secret("github", 36))
@@ -97,7 +98,8 @@ def test_no_secret_of_the_sample_is_in_its_output_or_its_store(
     for secret in SECRETS:
         assert secret not in text
         for path in stored:
-            assert secret.encode() not in path.read_bytes(), path
+            for content in iterate_stored_contents(path):
+                assert secret.encode() not in content, path
 
 
 def test_the_planted_secrets_are_in_the_sample(told: tuple[int, str, Path]) -> None:

@@ -16,6 +16,7 @@ from joserfc.jwk import ECKey
 from answerable.federation.strict_json import encode_base64url
 from answerable.model.token_request import TICKET_TYPE_URI
 from tests.federation.sample_tokens import public, sign
+from tests.stored_contents import iterate_stored_contents
 from tests.sts.attack_helpers import FORM, refused
 from tests.sts.raw_http_client import RawHttpClient, spelled
 from tests.sts.running_service import (
@@ -219,7 +220,7 @@ def test_19_no_token_and_no_key_is_anywhere(
         told.append(operator.ask("GET", "/admin/state").body)
     time.sleep(0.2)
     files = [path for path in world.folder.rglob("*") if path.is_file()]
-    told += [path.read_bytes() for path in files]
+    told += [each for path in files for each in iterate_stored_contents(path)]
     looked = {each for each in secret if each}
     # The two parts that say nothing: headers of ours and of the issuer's.
     headers = {each for each in looked if each.startswith("eyJhbGciOi")}

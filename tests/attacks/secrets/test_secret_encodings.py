@@ -3,7 +3,6 @@
 import json
 import re
 from base64 import b64encode
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from answerable.cli.main import main
+from tests.stored_contents import iterate_stored_contents
 
 _PER_HOME = 24
 _NAMES = [
@@ -136,18 +136,8 @@ _PLACES = st.sampled_from(
 
 def _stored(store: Path) -> bytes:
     """Return everything a store holds, as it lies there and decompressed."""
-    parts: list[bytes] = []
-    for file in store.rglob("*"):
-        raw = file.read_bytes() if file.is_file() else b""
-        parts.append(raw)
-        at = raw.find(_FRAME)
-        while at >= 0:
-            with suppress(zstandard.ZstdError):
-                parts.append(
-                    zstandard.ZstdDecompressor().decompressobj().decompress(raw[at:])
-                )
-            at = raw.find(_FRAME, at + 1)
-    return b"\n".join(parts)
+    files = [each for each in store.rglob("*") if each.is_file()]
+    return b"\n".join(part for file in files for part in iterate_stored_contents(file))
 
 
 @settings(

@@ -27,6 +27,7 @@ from tests.gateway.stdio.wrapper_fixture import (
 )
 from tests.mcp.gateway import configuration, gateway
 from tests.mcp.running import ROOT
+from tests.stored_contents import iterate_stored_contents
 
 SECRET, NEWER = "kept/for+the-command==", "newer/for+the-command=="
 BROKEN = -32603
@@ -90,7 +91,8 @@ def test_nothing_is_left_of_it_and_the_operator_is_told(tmp_path: Path) -> None:
     left = [
         path
         for path in tmp_path.rglob("*")
-        if path.is_file() and SECRET.encode() in path.read_bytes()
+        if path.is_file()
+        and any(SECRET.encode() in each for each in iterate_stored_contents(path))
     ]
     assert left == [tmp_path / "secret"]
     asked = (
