@@ -321,7 +321,6 @@ _NO += (
     "No event matches.",
     "of all 0 events",
     "No value is known to be",
-    "Nothing stays valid elsewhere",
 )
 
 
