@@ -275,7 +275,7 @@ def test_an_act_without_a_signature_is_a_fault(owned: EvidenceStore) -> None:
 def test_every_kind_that_a_person_signs_is_looked_through_for_repeats() -> None:
     assert {each.kind for each in remote_signing.SIGNED_KINDS} == {
         *("signed-attestation", "amendment", "signed-baseline", "tools-approval"),
-        *("request", "credential-policy", "finding-review"),
+        *("request", "credential-policy", "finding-review", "signed-person-merge"),
     }
 
 

@@ -13,6 +13,7 @@ import pytest
 from answerable.evidence.case_bundle import decode_case_bundle
 from answerable.model.errors import UsageError
 from answerable.web.routing import FileDownload, Redirect
+from answerable.web.pages.investigation import ROWS
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import WebRole
 from tests.web.api.conftest import told
@@ -58,7 +59,7 @@ def test_events_of_a_query_become_a_case_with_its_chains(work, admin, case) -> N
     for name in ("person", "agent", "tool", "identity", "action", "resource"):
         assert f">{name}</text>" in page
     (item,) = (i for i in told(work, admin, "/cases").document.items if i["id"] == case)
-    assert item["events"] == 50
+    assert item["events"] == ROWS
     assert item["opened_by"] == "ana@corp.example, web page, local token"
 
 
