@@ -12,8 +12,8 @@ import pytest
 
 from answerable.evidence.case_bundle import decode_case_bundle
 from answerable.model.errors import UsageError
-from answerable.web.routing import FileDownload, Redirect
 from answerable.web.pages.investigation import ROWS
+from answerable.web.routing import FileDownload, Redirect
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import WebRole
 from tests.web.api.conftest import told
