@@ -77,10 +77,7 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
 ) -> None:
     monkeypatch.setattr("answerable.reach.aws.query_context.MOST_FOLLOWED", 3)
     monkeypatch.setattr(
-        "answerable.reach.aws.subject_queries.get_graph_closure", pytest.fail
-    )
-    monkeypatch.setattr(
-        "answerable.reach.aws.paths.path_search.get_graph_closure", pytest.fail
+        "answerable.reach.aws.bulk.closure.get_graph_closure", pytest.fail
     )
     said = {} if path == "/reach" else dict(CALL)
     said |= {} if path == "/who-can" else {"subject": REPORTER}
