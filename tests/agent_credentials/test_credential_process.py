@@ -310,6 +310,9 @@ def test_names_that_no_agent_has_are_refused_and_hints_are_quoted(
     monkeypatch.setenv("AWS_PROFILE", "nosuch")
     assert main(["aws", "exec", "--agent", NAME, "--", "true"]) == 2
     assert "no such AWS profile (got 'nosuch')" in capsys.readouterr().err
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.setenv(name, "")  # as if it were unset
+    assert main(["aws", "exec", "--agent", NAME, "--", "true"]) == 0
     assert main(["kill", NAME]) == 2  # the spelling of --agent
     assert f"hint: for an agent: {AGENT}" in capsys.readouterr().err
 

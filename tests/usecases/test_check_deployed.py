@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from answerable.baseline.profile_document import encode_profile, profile_document_digest
+from answerable.cli.main import main
 from answerable.model.baseline import (
     BaselineProfile,
     BaselineStage,
@@ -145,3 +146,8 @@ def test_a_policy_that_was_not_collected_is_not_known(signed) -> None:
     assert item["drift"] == "not-known"
     assert item["resource"] == "its policy arn:aws:iam::1:x was not collected"
     assert found.undecided
+
+
+def test_a_time_does_not_go_with_deployed_permissions(capsys) -> None:
+    assert main(["baseline", "check", "--deployed", "--since", "7d"]) == 2
+    assert "--since does not go with --deployed" in capsys.readouterr().err

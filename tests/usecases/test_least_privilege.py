@@ -14,7 +14,9 @@ PASSED = f"arn:aws:iam::{ACCOUNT}:role/worker"
 WIDE = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
 
 
-def write_account(file: Path, statements: object) -> Path:
+def write_account(
+    file: Path, statements: object, attached: tuple[object, ...] = ()
+) -> Path:
     """Write the account details of two roles; the first has the statements."""
 
     def role(arn: str, number: int, policies: object) -> dict[str, object]:
@@ -44,6 +46,7 @@ def write_account(file: Path, statements: object) -> Path:
         role(ROLE, 1, [{"PolicyName": "own", "PolicyDocument": own}]),
         role(PASSED, 2, []),
     ]
+    roles[0]["AttachedManagedPolicies"] = list(attached)
     details = {
         "UserDetailList": [],
         "GroupDetailList": [],
@@ -60,11 +63,11 @@ def derive(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def derive(
-        records, statements=WIDE, *words: str
+        records, statements=WIDE, *words: str, attached=()
     ) -> tuple[int, Mapping[str, object]]:
         store = ["--store", str(tmp_path / "store")]
         if statements is not None:
-            file = write_account(tmp_path / "account.json", statements)
+            file = write_account(tmp_path / "account.json", statements, attached)
             assert main([*store, "scan", f"aws:{file}"]) == 0
         trail = write_trail(tmp_path / "trail", records)
         assert main([*store, "ingest", f"cloudtrail:{trail}"]) == 0
@@ -190,6 +193,29 @@ def test_a_call_that_today_does_not_allow_is_omitted(derive) -> None:
         "sqs:ReceiveMessage": "not-granted",
     }
     assert item["omitted"][0]["reason"] == "would-widen"
+
+
+def test_a_call_that_an_uncollected_policy_may_allow_is_not_known(derive) -> None:
+    own = f"arn:aws:iam::{ACCOUNT}:policy/own"
+    calls = [
+        build_record(1, "s3:GetObject", OBJECT),
+        build_record(2, "ec2:RunInstances"),
+    ]
+    for today, states in (
+        ("s3:*", {"s3:GetObject": "kept", "ec2:RunInstances": "not-known"}),
+        ("sqs:*", {"s3:GetObject": "not-known", "ec2:RunInstances": "not-known"}),
+    ):
+        code, item = derive(
+            calls,
+            [{"Effect": "Allow", "Action": today, "Resource": "*"}],
+            attached=[{"PolicyName": "own", "PolicyArn": own}],
+        )
+        assert code != 0
+        assert proofs(item)["subset-of-today"] == "not-known"
+        assert {each["action"]: each["state"] for each in item["actions"]} == states
+        texts = " ".join(each["text"] for each in item["omitted"])
+        assert "as far as they are known" in texts
+        assert "today" not in texts
 
 
 def test_data_events_that_no_log_records_are_not_unused(derive) -> None:

@@ -36,11 +36,13 @@ class LeastPrivilegeCompiler:
     Attributes:
         catalogue: Actions of all services that were called.
         today: Statements of the identity's own policies; None if they are not known.
+        is_partial: Whether a policy of the identity was not collected or not understood.
         omitted: Observed actions, or resources of them, that no statement allows.
     """
 
     catalogue: ActionCatalogue
     today: Sequence[Statement] | None
+    is_partial: bool = False
     omitted: set[OmittedClause] = field(default_factory=set)
 
     def list_statements(self, observed: Iterable[ObservedAction]) -> list[Statement]:
@@ -112,8 +114,7 @@ class LeastPrivilegeCompiler:
                 )
         yield from conditional
         if not conditional:
-            text = f"{resource} (not allowed by its own policies today)"
-            self._record_omitted_action(ClauseReason.WOULD_WIDEN, name, text)
+            self._record_not_granted(name, resource)
 
     def _allow_types(
         self, action: ActionEntry, types: Sequence[str]
@@ -146,10 +147,19 @@ class LeastPrivilegeCompiler:
                 yield build_allow_statement([name], sorted(kept), each.conditions)
                 found = True
         if not found:
-            text = (
-                "a resource that no log names (not allowed by its own policies today)"
+            self._record_not_granted(name, "a resource that no log names")
+
+    def _record_not_granted(self, action: str, resource: str) -> None:
+        """Record a call that no known statement of today allows."""
+        why = "not allowed by its own policies today"
+        if self.is_partial:
+            why = (
+                "not allowed by its policies as far as they are known; a policy was not "
+                "collected or not understood"
             )
-            self._record_omitted_action(ClauseReason.WOULD_WIDEN, name, text)
+        self._record_omitted_action(
+            ClauseReason.WOULD_WIDEN, action, f"{resource} ({why})"
+        )
 
     def _list_grants(self, action: str) -> Iterator[Statement]:
         """Yield the statements of today that allow an action on something."""

@@ -13,6 +13,7 @@ from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_setti
 from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
 
+_DEFAULT_SINCE = "7d"
 DIGEST = re.compile(r"[0-9a-f]{4,64}")
 _TARGETS = (
     "aws-session-policy",
@@ -31,7 +32,7 @@ _TARGETS = (
 @click.argument("identity", metavar="[IDENTITY]", default="")
 @click.option(
     "--since",
-    default="7d",
+    default=None,
     metavar="T",
     help="Only events since this time.  [default: 7d]",
 )
@@ -48,7 +49,7 @@ _TARGETS = (
 )
 @pass_settings
 def check(
-    settings: Settings, identity: str, since: str, deployed: bool, config: str
+    settings: Settings, identity: str, since: str | None, deployed: bool, config: str
 ) -> None:
     """List recent actions of IDENTITY that it had not used in the 90 days before.
 
@@ -60,6 +61,11 @@ def check(
     an agent. The exit code is 1 if they differ, and 3 if permissions are not known.
     """
     if deployed:
+        if since is not None:
+            raise UsageError(
+                "--since does not go with --deployed, which reads no events",
+                "omit one of them",
+            )
         _check_deployed(settings, identity, config)
         return
     from answerable.usecases.baseline import check_events as flow
@@ -78,7 +84,7 @@ def check(
         document = flow.check_identity_events(
             session.store,
             identity,
-            since=parse_time(since, session.now, "--since"),
+            since=parse_time(since or _DEFAULT_SINCE, session.now, "--since"),
             now=session.now,
         )
     print_and_exit(document, settings)

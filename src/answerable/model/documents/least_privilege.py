@@ -15,8 +15,9 @@ class ObservedActionItem(TypedDict):
     state: Annotated[
         str,
         Column(
-            "`kept`; `not-granted`: today's own policies do not allow it; `no-action`: "
-            "IAM has no such action",
+            "`kept`; `not-granted`: today's own policies do not allow it; `not-known`: "
+            "it is not in the policy, and whether today's own policies allow it is not "
+            "known; `no-action`: IAM has no such action",
             "",
             0,
         ),

@@ -88,7 +88,9 @@ def derive_policy(
     usual = ExportTarget.AWS_PERMISSION_SET if is_set else ExportTarget.AWS_POLICY
     today = read_own_policies(inventory, identity)
     compiler = LeastPrivilegeCompiler(
-        observed.catalogue, None if today is None else today.statements
+        observed.catalogue,
+        None if today is None else today.statements,
+        is_partial=today is not None and (bool(today.missing) or today.unread),
     )
     statements = compiler.list_statements(observed.actions)
     kind = ExportTarget(target) if target else usual

@@ -248,6 +248,8 @@ def _build_action_item(
         state = "no-action"
     elif found.granted is not None and observed.action not in found.granted:
         state = "not-granted"
+    elif found.granted is None and _is_not_in_policy(observed.action, found):
+        state = "not-known"
     return {
         "action": observed.action,
         "calls": observed.count,
@@ -259,6 +261,13 @@ def _build_action_item(
         "privileged": bool(action and is_privileged_action(action)),
         "via": sorted(observed.via),
     }
+
+
+def _is_not_in_policy(action: str, found: LeastPrivilege) -> bool:
+    """Return whether the derived policy does not allow an action, or there is none."""
+    if found.kept is None:
+        return not found.policy.documents
+    return action not in found.kept
 
 
 def _build_coverage(
