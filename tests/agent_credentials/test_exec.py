@@ -14,7 +14,11 @@ import pytest
 from botocore.credentials import BotoProvider
 
 from answerable.cli.main import main
-from answerable.server.agent_credentials.agent_exec import build_clean_environment
+from answerable.model.errors import EnvironmentFailure
+from answerable.server.agent_credentials.agent_exec import (
+    _CredentialWatch,
+    build_clean_environment,
+)
 from answerable.server.agent_credentials.credential_cache import CachedCredential
 from answerable.server.agent_credentials.credential_endpoint import CredentialEndpoint
 from tests.agent_credentials.conftest import AGENT, ANA, NAME, Laptop
@@ -213,6 +217,29 @@ def test_a_kill_in_mid_run_stops_the_renewal_and_the_residual_life_is_printed(
     assert f"{AGENT} is killed: no credential is issued" in said
     assert said.count("AWS cannot end it earlier without a deny") == 1
     assert laptop.sts.operations().count("GetScopedCredentials") == 1
+
+
+def test_the_residual_life_is_printed_when_the_policy_has_ended() -> None:
+    """The session still works, although no kill is the reason."""
+
+    class Broker:
+        def get_credential(self) -> CachedCredential:
+            raise EnvironmentFailure("no credential policy is in force", "")
+
+    now, said = time.time_ns(), list[str]()
+    words = {"stamp": "", "policy": "", "person": ANA, "id": "cred:aws/A", "fields": {}}
+    first = CachedCredential(
+        policy_expires=now, renew_at=now, expires=now + 600 * 10**9, notes=(), **words
+    )
+    watch = _CredentialWatch(Broker(), first, said.append)  # type: ignore[arg-type]
+    try:
+        deadline = time.monotonic() + 60
+        while len(said) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        watch.close()
+    assert said[0] == "no credential policy is in force"
+    assert said[1].startswith("cred:aws/A works until ")
 
 
 def test_a_run_renews_its_session_before_it_ends(laptop: Laptop) -> None:

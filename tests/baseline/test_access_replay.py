@@ -272,8 +272,12 @@ def test_harm_that_no_record_shows_is_not_known(
 ) -> None:
     words = ["replay", "--indicator", "s3:NotRecorded", "--store", f"{trail / 'store'}"]
     capsys.readouterr()
-    assert main([*words, "-o", "json"]) == 0
-    printed = capsys.readouterr()
-    harmful = {each["harmful"] for each in json.loads(printed.out)["items"]}
-    assert harmful == {None}
-    assert "no recorded call matches the indicators" in printed.err
+    assert main([*words, "-o", "table"]) == 3
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "no recorded call matches the indicators" in printed
+    for more, code in (((), 3), (("--indicator", "*:*"), 0)):
+        assert main([*words, *more, "-o", "json"]) == code
+        found = json.loads(capsys.readouterr().out)
+        harmful = {each["harmful"] for each in found["items"]}
+        assert (None in harmful) == (code == 3)
+        assert "no recorded call matches s3:NotRecorded" in found["coverage"]["seen"]

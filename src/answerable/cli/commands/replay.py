@@ -7,10 +7,6 @@ from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, pass_settings
 from answerable.model.errors import UsageError
 
-_NO_MATCH = (
-    "hint: no recorded call matches the indicators; it is not known whether the log "
-    "records such calls, for example data events"
-)
 _MAX_LIFETIME = 7 * 86_400 * 10**9  # nanoseconds
 
 
@@ -90,5 +86,4 @@ def replay(
         from answerable.web.svg.access_curve import draw_access_curve
 
         write_output_file(svg, draw_access_curve(document.items).text + "\n")
-    unknown = indicators and all(each["harmful"] is None for each in document.items)
-    print_and_exit(document, settings, note=_NO_MATCH if unknown else "")
+    print_and_exit(document, settings)

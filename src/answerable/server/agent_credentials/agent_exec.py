@@ -16,10 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
-from answerable.server.agent_credentials.credential_broker import (
-    CredentialBroker,
-    CredentialRevoked,
-)
+from answerable.server.agent_credentials.credential_broker import CredentialBroker
 from answerable.server.agent_credentials.credential_cache import CachedCredential
 from answerable.server.agent_credentials.credential_endpoint import CredentialEndpoint
 from answerable.server.agent_credentials.credential_output import format_expiry
@@ -124,7 +121,7 @@ def build_clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class _CredentialWatch:
-    """Thread that renews the credential early, and reports a kill once."""
+    """Thread that renews the credential early, and reports once that it no longer can."""
 
     def __init__(
         self,
@@ -159,8 +156,7 @@ class _CredentialWatch:
             return
         self._reported = error.message
         self._print_line(error.message)
-        if isinstance(error, CredentialRevoked):
-            self._print_line(describe_residual_life(self._last, time.time_ns()))
+        self._print_line(describe_residual_life(self._last, time.time_ns()))
 
 
 def describe_residual_life(credential: CachedCredential, now: int) -> str:

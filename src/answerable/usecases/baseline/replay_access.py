@@ -36,6 +36,10 @@ from answerable.store.store import EvidenceStore
 _MINUTE = 60
 # Lifetimes of the curve, seconds: from 1 minute to 8 hours.
 CURVE = tuple(each * _MINUTE for each in (1, 2, 5, 10, 15, 30, 60, 120, 240, 480))
+_NO_MATCH = (
+    "no recorded call matches the indicators; it is not known whether the log records "
+    "such calls, for example data events"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,22 @@ def replay_access(store: EvidenceStore, query: ReplayQuery) -> Document:
         _build_item("baseline", None, replay_baseline_access(calls, last), knows_harm),
     ]
     coverage = _build_coverage(past, recent, split, len(events) - len(judged))
-    return Document("access-replay", items, coverage)
+    silent = [
+        each
+        for each in query.indicators
+        if not any(map(_compile_indicators((each,)), judged))
+    ]
+    if silent:
+        missing = f"no recorded call matches {', '.join(silent)}"
+        coverage["seen"] = [*coverage["seen"], missing]
+    unknown = _NO_MATCH if query.indicators and not knows_harm else ""
+    return Document(
+        "access-replay",
+        items,
+        coverage,
+        undecided=unknown,
+        note=f"warning: {unknown}" if unknown else "",
+    )
 
 
 def _judge_calls(
