@@ -1,9 +1,22 @@
 """An expiry that is parsed by its midnight equals one that is parsed whole."""
 
+import base64
+from datetime import UTC, datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.connectors.formats import timestamps
+from answerable.connectors.formats import (
+    client_certificates,
+    found_credential_facts,
+    timestamps,
+)
+from answerable.connectors.formats.aws_api_responses import parse_timestamp_ns
+from answerable.model.time_units import LAST_TIME_NS
 
 DATES = (
     "Nov 2, 2026,",
@@ -43,3 +56,34 @@ def test_the_usual_spelling_is_exact() -> None:
         found = timestamps.parse_expiry("Jul 10, 2023, 12:47:05 PM")
         assert found == 1_688_993_225 * 10**9
         assert timestamps.parse_expiry("2023-07-10T12:47:05Z") == found
+
+
+def test_an_expiry_that_no_store_can_hold_is_none() -> None:
+    # What never expires names the year 9999, and a store has 64 bits.
+    claims = base64.urlsafe_b64encode(b'{"exp": 253402300799}').decode().rstrip("=")
+    found = [
+        parse_timestamp_ns("2999-08-22T19:55:36Z"),
+        parse_timestamp_ns("9999-12-31T23:59:59Z"),
+        found_credential_facts.read_jwt_expiry(f"eyJhbGciOiJub25lIn0.{claims}.x"),
+        client_certificates.read_certificate_expiry(_build_certificate()),
+    ]
+
+    assert found == [0] * 4
+    assert parse_timestamp_ns("2262-04-11T23:47:16Z") < LAST_TIME_NS
+
+
+def _build_certificate() -> str:
+    """Return base64 of a certificate without an end (RFC 5280 section 4.1.2.5)."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "agent")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+        .sign(key, None)
+    )
+    return base64.b64encode(certificate.public_bytes(Encoding.PEM)).decode()

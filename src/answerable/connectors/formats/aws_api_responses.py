@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from answerable.model.errors import ParseError, UsageError
-from answerable.model.time_units import EPOCH
+from answerable.model.time_units import EPOCH, LAST_TIME_NS
 
 AnswerFields = dict[str, msgspec.Raw]
 AwsTimestamp = str | float | int | None
@@ -122,6 +122,7 @@ def is_credential_report(data: bytes) -> bool:
 def parse_timestamp_ns(timestamp: AwsTimestamp) -> int:
     """Parse a time of an AWS answer to UTC nanoseconds; 0 for none.
 
+    A time after the year 2262 means that a key does not expire, and is 0, too.
     Accepts ISO 8601 (the CLI's default) and seconds since 1970 (the API's own).
     """
     try:
@@ -135,7 +136,8 @@ def parse_timestamp_ns(timestamp: AwsTimestamp) -> int:
     except (ValueError, OverflowError, OSError):
         return 0
     seconds = passed.days * 86_400 + passed.seconds
-    return max(0, seconds * 1_000_000_000 + passed.microseconds * 1000)
+    time = seconds * 1_000_000_000 + passed.microseconds * 1000
+    return time if 0 <= time <= LAST_TIME_NS else 0
 
 
 def describe_decode_error(error: Exception) -> str:

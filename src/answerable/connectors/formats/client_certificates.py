@@ -10,6 +10,8 @@ import binascii
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from answerable.model.time_units import LAST_TIME_NS, SECOND_NS
+
 _LONGEST = 64 << 10  # characters
 
 
@@ -40,12 +42,14 @@ def read_certificate_subject(certificate: str) -> tuple[str, tuple[str, ...]]:
 
 
 def read_certificate_expiry(certificate: str) -> int:
-    """Return when a certificate expires, UTC nanoseconds; 0 if invalid or empty."""
+    """Return when a certificate expires, UTC nanoseconds; 0 if invalid, empty or never."""
     if not certificate:
         return 0
     try:
         loaded = x509.load_pem_x509_certificate(_decode_base64(certificate))
-        return int(loaded.not_valid_after_utc.timestamp()) * 1_000_000_000
+        time = int(loaded.not_valid_after_utc.timestamp()) * SECOND_NS
+        # 9999-12-31 is "no expiry": RFC 5280 section 4.1.2.5.
+        return time if time <= LAST_TIME_NS else 0
     except (ValueError, TypeError, OverflowError):
         return 0
 

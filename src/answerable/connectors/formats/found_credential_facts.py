@@ -28,10 +28,10 @@ from answerable.model.ids import (
     is_access_key_id,
 )
 from answerable.model.provenance import FactProvenance, WrittenBy
-from answerable.model.time_units import SECOND_NS
+from answerable.model.time_units import LAST_TIME_NS, SECOND_NS
 
 MIN_HINT_LENGTH = 12
-_FAR_FUTURE = 253_402_300_800  # year 10000, in seconds
+_FAR_FUTURE = LAST_TIME_NS // SECOND_NS  # such a token does not expire
 
 
 @dataclass(frozen=True, slots=True)
