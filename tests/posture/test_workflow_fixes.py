@@ -55,7 +55,7 @@ def test_a_trigger_without_an_author_is_removed() -> None:
 def write_workflow(root: Path, head: str, job: str = "") -> Path:
     """Write a workflow with an agent."""
     text = (
-        f"{head}jobs:\n  a:\n{job}    runs-on: x\n    steps:\n"
+        f"{head}jobs:\n  a:\n{job}    runs-on: ubuntu-latest\n    steps:\n"
         "      - uses: anthropics/claude-code-action@v1\n"
     )
     files = {".github/workflows/a.yml": text, ".git/HEAD": "ref: refs/heads/main\n"}
@@ -100,7 +100,7 @@ def test_the_diff_changes_the_lines_of_the_workflow(
     lines = diff.splitlines()[3:]  # after the heads of both files and the hunk
     assert [each[1:] for each in lines if each[0] == "-"] == removed
     assert [each[1:] for each in lines if each[0] == "+"] == added
-    assert len(lines) == len(removed) + len(added)
+    assert len(lines) <= len(removed) + len(added) + 1
 
 
 def test_a_line_with_anything_else_is_not_part_of_the_diff(tmp_path: Path) -> None:
@@ -119,3 +119,29 @@ def test_a_finding_has_the_patch_of_its_workflow(
     command = ["git", "apply", "--unidiff-zero", "-"]
     subprocess.run(command, input=fix["diff"].encode(), cwd=root, check=True)
     assert "permissions: {contents: read}\njobs" in file.read_text()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("head", "job", "changed"),
+    [
+        ("", "    name: hunter2\n", "    permissions: {contents: read}"),
+        ("permissions: write-all\n", "", "permissions: {contents: read}"),
+        ("", "    permissions:\n      issues: write\n", "      issues: read"),
+    ],
+)
+def test_a_plain_git_apply_changes_the_job_itself(
+    head: str, job: str, changed: str, end: str, tmp_path: Path
+) -> None:
+    # Without context, git takes an edit for the end of the file: another job's.
+    file = write_workflow(tmp_path, f"on: issues\n{head}", job)
+    text = file.read_text().rstrip("\n") + "\n  b:\n    runs-on: ubuntu-latest\n"
+    file.write_bytes(text.replace("\n", end).encode())
+    diff = build_diff(file).replace("a.yml", ".github/workflows/a.yml")
+    assert "hunter2" not in diff
+
+    subprocess.run(["git", "apply", "-"], input=diff.encode(), cwd=tmp_path, check=True)
+
+    found = file.read_bytes().decode()
+    assert found.count("\n") == found.count(end)
+    assert f"{changed}{end}" in found.partition("  b:")[0]

@@ -84,8 +84,8 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
             "role. With a wildcard in the repository or the reference, everyone who "
             "may push a branch can assume the role. Google Cloud: the condition of the "
             "provider and the member of the identity pool count together, for the "
-            "issuers of GitHub, GitLab, Terraform Cloud and Buildkite. A condition that "
-            "is no conjunction of comparisons with `==` is not evaluated. The federated "
+            "issuers of GitHub, GitLab, Terraform Cloud, Buildkite and Google. A condition "
+            "that is no conjunction of comparisons with `==` is not evaluated. The federated "
             "credentials of Azure are not read: the rule is not evaluated there."
         ),
         platforms=("aws", "gcp", "azure"),

@@ -46,12 +46,12 @@ class LineIndex:
         return None if at is None else text.count("\n", 0, at) + 1
 
     def read_small_file(self, file: str) -> str:
-        """Read a small regular file; empty if it cannot be read."""
+        """Read a small regular file with its line ends; empty if it cannot be read."""
         if file not in self._texts:
             path, text = Path(file), ""
             try:
                 if path.is_file() and path.stat().st_size <= _SIZE_LIMIT:
-                    text = path.read_text(encoding="utf-8-sig", errors="replace")
+                    text = path.read_bytes().decode("utf-8-sig", errors="replace")
             except OSError:
                 text = ""
             self._texts[file] = text

@@ -14,6 +14,8 @@ from answerable.reach.gcp.pool_trusts import strip_scheme
 
 # How many workflows can enter, narrow first.
 NARROW, REPOSITORY, OWNER, EVERYONE = range(4)
+# A name that each repository may use: it narrows one repository alone.
+_BRANCH = EVERYONE + 1
 _GITHUB = "token.actions.githubusercontent.com"
 # Issuers whose tokens anyone can get.
 _SHARED = {
@@ -21,12 +23,13 @@ _SHARED = {
     "gitlab.com": "every project on GitLab",
     "app.terraform.io": "every workspace of Terraform Cloud",
     "agent.buildkite.com": "every pipeline of Buildkite",
+    "accounts.google.com": "every service account of Google Cloud",
 }
 # Width that remains if a claim of GitHub has one value.
 _CLAIMS = {
     "sub": NARROW,
-    "ref": NARROW,
-    "environment": NARROW,
+    "ref": _BRANCH,
+    "environment": _BRANCH,
     "job_workflow_ref": NARROW,
     "workflow_ref": NARROW,
     "repository": REPOSITORY,
@@ -45,6 +48,7 @@ _SUBJECT_PREFIX = re.compile(
     r"(?P<owner>[^/'\":]+)/(?P<name>[^'\":]*)(?P<rest>[^'\"]*)(?:'|\")\)",
     re.ASCII,
 )
+_ONE_REFERENCE = re.compile(r":(?:ref:refs/(?:heads|tags)/|environment:)[^/]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,21 @@ def measure_pool_member(provider: GooglePoolProvider, part: str) -> ProviderWidt
     if issuer not in _SHARED:
         return ProviderWidth(provider.name, issuer, NARROW)
     mapping = dict(provider.mapping)
-    widths = [_measure_part(part, mapping), _measure_condition(provider, mapping)]
-    known = [each for each in widths if each is not None]
+    widths = [_measure_part(part, mapping), *_measure_condition(provider, mapping)]
     if issuer != _GITHUB:
         bare = not provider.condition and part == "*"
         return ProviderWidth(provider.name, issuer, EVERYONE if bare else None)
+    return ProviderWidth(provider.name, issuer, _join_widths(widths))
+
+
+def _join_widths(widths: list[int | None]) -> int | None:
+    """Return the width that all parts leave together; None if it is not known."""
+    known = [each for each in widths if each is not None]
+    width = min((*known, EVERYONE))
+    if width == REPOSITORY and _BRANCH in known:
+        width = NARROW
     # A part that is not understood only narrows further.
-    width = min(known) if len(known) == len(widths) or NARROW in known else None
-    return ProviderWidth(provider.name, issuer, width)
+    return width if len(known) == len(widths) or width == NARROW else None
 
 
 def _measure_part(part: str, mapping: dict[str, str]) -> int | None:
@@ -96,18 +107,14 @@ def _measure_expression(expression: str) -> int | None:
 
 def _measure_condition(
     provider: GooglePoolProvider, mapping: dict[str, str]
-) -> int | None:
-    """Measure the attribute condition, if it is a conjunction of comparisons."""
+) -> list[int | None]:
+    """Measure each term of the attribute condition; None is one not understood."""
     if not provider.condition.strip():
-        return EVERYONE
-    widths = [
+        return []
+    return [
         _measure_term(_strip_parentheses(each.strip()), mapping)
         for each in provider.condition.split("&&")
     ]
-    known = [each for each in widths if each is not None]
-    if len(known) < len(widths) and NARROW not in known:
-        return None
-    return min(known)
 
 
 def _strip_parentheses(term: str) -> str:
@@ -122,7 +129,7 @@ def _measure_term(term: str, mapping: dict[str, str]) -> int | None:
     if prefix := _SUBJECT_PREFIX.fullmatch(term):
         if not prefix["name"] or not prefix["rest"]:
             return OWNER
-        return REPOSITORY if prefix["rest"] == ":" else NARROW
+        return NARROW if _ONE_REFERENCE.match(prefix["rest"]) else REPOSITORY
     found = _EQUALS.fullmatch(term)
     if not found:
         return None
