@@ -48,7 +48,9 @@ _SUBJECT_PREFIX = re.compile(
     r"(?P<owner>[^/'\":]+)/(?P<name>[^'\":]*)(?P<rest>[^'\"]*)(?:'|\")\)",
     re.ASCII,
 )
-_ONE_REFERENCE = re.compile(r":(?:ref:refs/(?:heads|tags)/|environment:)[^/]", re.ASCII)
+_ONE_REFERENCE = re.compile(
+    r":(?:ref:refs/(?:heads|tags)/|environment:)[^/].*", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def _measure_term(term: str, mapping: dict[str, str]) -> int | None:
     if prefix := _SUBJECT_PREFIX.fullmatch(term):
         if not prefix["name"] or not prefix["rest"]:
             return OWNER
-        return NARROW if _ONE_REFERENCE.match(prefix["rest"]) else REPOSITORY
+        return NARROW if _ONE_REFERENCE.fullmatch(prefix["rest"]) else REPOSITORY
     found = _EQUALS.fullmatch(term)
     if not found:
         return None
