@@ -27,7 +27,7 @@ LAWS = (
     *("expansions", "law", "what-if", "cedar", "races", "intent", "platforms"),
     *("findings", "policies"),
 )
-UNMEASURED = ("connectors", "investigation", "life", "pages")
+UNMEASURED = ("connectors", "investigation", "life", "engines", "pages")
 PARTS = (
     *("help", "ingest", "queries", "reach", "clusters", "peers"),
     *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
@@ -195,16 +195,18 @@ def run_laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Lin
 def measure_logs(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the log sources; not on the page."""
-    from bench import log_sources, store_life
+    """Measure the log sources and the engines; not on the page."""
+    from bench import engines, log_sources, store_life
 
     for part, measure in (
         ("connectors", log_sources.measure_connectors),
         ("investigation", log_sources.measure_investigation),
         ("life", store_life.measure_life),
+        ("engines", engines.measure_engines),
     ):
         if part in parts:
             own = f"{command} --only {part}"
+            (folder / part).mkdir(exist_ok=True)
             yield from measure(folder / part, SEED, own, quick=quick)
 
 
