@@ -212,6 +212,37 @@ def test_an_attribute_of_a_revision_hides_no_file(
     assert any("tool:mcp/evil/*" in each["text"] for each in items)
 
 
+def test_a_link_that_is_also_a_folder_leads_out_of_no_checkout(
+    repository: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(repository)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+
+    def git(*words: str, stdin: str = "") -> str:
+        done = subprocess.run(
+            ("git", *NAMED, *words),
+            cwd=repository,
+            input=stdin,
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    target = git("hash-object", "-w", "--stdin", stdin=str(outside))
+    folder = git("mktree", stdin=f"120000 blob {target}\tplanted\n")
+    tree = git("mktree", stdin=f"120000 blob {target}\ta\n040000 tree {folder}\ta\n")
+    commit = git("commit-tree", "-m", "crafted", tree)
+    capsys.readouterr()
+    assert main(["diff", f"git:{commit}", str(repository)]) == 2
+    assert "as a file and as a folder" in capsys.readouterr().err
+    assert not list(outside.iterdir())
+
+
 @pytest.mark.parametrize("revision", ["nothing", "", "--output=x", "HEAD --exec=x"])
 def test_a_revision_that_does_not_exist_is_refused(
     repository: Path, revision: str

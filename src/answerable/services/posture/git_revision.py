@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO
 
@@ -47,6 +47,7 @@ def extract_revision(folder: Path, revision: str) -> Iterator[Path]:
         # Not `git archive`: `export-ignore` in a `.gitattributes` of the revision would
         # hide files from the comparison.
         entries = list(_parse_tree(listed))
+        _require_files_are_no_folders(entries)
         contents = Path(made, "contents")
         run.write_objects([each.digest for each in entries], contents)
         with contents.open("rb") as stream:
@@ -135,6 +136,25 @@ def _parse_tree(listed: bytes) -> Iterator[_TreeEntry]:
         parts = name.split("/")
         if kind == b"blob" and not {"", ".", "..", ".git"} & {*parts}:
             yield _TreeEntry(name, digest, mode == b"120000")
+
+
+def _require_files_are_no_folders(entries: Sequence[_TreeEntry]) -> None:
+    """Refuse a tree in which a file or a link is also a folder.
+
+    No checkout has such a tree. Its link would lead a later entry out of the checkout.
+
+    Raises:
+        UsageError: A path is the folder of another one.
+    """
+    paths = {each.path for each in entries}
+    for path in sorted(paths):
+        for folder in PurePosixPath(path).parents:
+            if str(folder) in paths:
+                raise UsageError(
+                    f"the tree of the revision names {str(folder)[:200]!r} as a file and "
+                    "as a folder",
+                    "check the repository with `git fsck`",
+                )
 
 
 def _write_files(entries: Sequence[_TreeEntry], stream: IO[bytes], root: Path) -> None:
