@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 
+from answerable.collector.log_publisher import LogPublisher
 from answerable.collector.receivers.http_server import RecordReceiver
 from answerable.collector.receivers.record_writer import RecordWriter
 from answerable.collector.settings import CollectorSettings
@@ -16,6 +17,7 @@ from answerable.collector.status import (
 )
 from answerable.model.collection import CollectionSchedule, SourceState
 from answerable.model.errors import EnvironmentFailure
+from answerable.server.admission import AdmissionControl
 from answerable.server.asgi import AsgiServer
 from answerable.server.listening_sockets import bind_listener
 from answerable.server.operator_log import OperatorLog
@@ -30,6 +32,7 @@ from answerable.store.store_layout import StoreLayout
 
 SERVER_NAME = "collector"
 RECEIVER_NAME = "receiver"
+TILES_NAME = "tiles"
 SAVE_INTERVAL = 10.0  # seconds between two saves of the states of senders
 
 
@@ -50,6 +53,13 @@ class CollectorApp(App[CollectorSettings]):
         self._deliveries = AsgiServer(
             self._receiver.build_app(), self._admission, self._listeners, self._loop
         )
+        publisher = LogPublisher(self._layout, self._log_failure)
+        self._tiles = AsgiServer(
+            publisher.build_app(),
+            AdmissionControl(settings.config.limits, log=log),
+            self._listeners,
+            self._loop,
+        )
         self._runs: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
@@ -63,6 +73,8 @@ class CollectorApp(App[CollectorSettings]):
             quotas = self._build_status_page_quotas()
             await self._open_status_listener(SERVER_NAME, bound, quotas)
         await self._open_receivers()
+        for listener in self.plan.config.collector.tiles:
+            await self._tiles.listen(TILES_NAME, bind_listener(listener, 1))
         states = read_source_states(self._layout) + read_task_states(self._layout)
         known = {each.source: each for each in states}
         self._start_new_sources(self.plan.runs, known)
@@ -90,7 +102,7 @@ class CollectorApp(App[CollectorSettings]):
             AnswerableError: It cannot be used; the current one stays.
         """
         section = settings.config.collector
-        listeners = (*section.listen, *section.receive)
+        listeners = (*section.listen, *section.receive, *section.tiles)
         self._listeners.prepare_certificates(listeners)()
         self._receiver.configure(section.senders)
         for source in self._collectors.keys() - settings.runs.keys():
@@ -107,6 +119,7 @@ class CollectorApp(App[CollectorSettings]):
         super().drain()
         self._receiver.is_draining = True
         self._deliveries.drain()
+        self._tiles.drain()
         for collector in self._collectors.values():
             collector.drain()
 
@@ -114,6 +127,7 @@ class CollectorApp(App[CollectorSettings]):
         """End the runs in progress."""
         await _cancel_tasks(*self._runs.values())
         self._deliveries.cancel()
+        self._tiles.cancel()
         await super().close()
         await self._writer.close()
         await self._save_source_states()

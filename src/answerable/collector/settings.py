@@ -70,6 +70,7 @@ class CollectorSettings:
             "collector.listen": without_tls_files(collector.listen),
             "collector.parallel": collector.parallel,
             "collector.receive": without_tls_files(collector.receive),
+            "collector.tiles": without_tls_files(collector.tiles),
             "store": self.store,
         }
 
@@ -94,7 +95,8 @@ def load_settings(
     config = require_valid_config(path, reading)
     if not config.needs_collector:
         raise UsageError(
-            f"no source in {path} has a schedule, and there is no sender, task or watch",
+            f"no source in {path} has a schedule, and there is no sender, task, watch "
+            "or listener of tiles",
             "sources: [{source: 'home:~', every: 1h}]; see docs/collector.md",
         )
     faults: list[ConfigFault] = []

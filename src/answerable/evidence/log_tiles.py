@@ -47,11 +47,11 @@ def pack_entries(entries: Sequence[bytes]) -> bytes:
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
 
 
-def unpack_entries(data: bytes, count: int) -> list[bytes]:
+def split_bundle(data: bytes) -> list[bytes]:
     """Split an entry bundle into its entries.
 
     Raises:
-        VerificationError: It does not hold exactly `count` entries.
+        VerificationError: It is truncated.
     """
     entries, at = [], 0
     while at < len(data):
@@ -60,6 +60,16 @@ def unpack_entries(data: bytes, count: int) -> list[bytes]:
             raise VerificationError("an entry bundle is truncated")
         entries.append(data[at + 2 : end])
         at = end
+    return entries
+
+
+def unpack_entries(data: bytes, count: int) -> list[bytes]:
+    """Split an entry bundle of a known number of entries.
+
+    Raises:
+        VerificationError: It does not hold exactly `count` entries.
+    """
+    entries = split_bundle(data)
     if len(entries) != count:
         raise VerificationError("an entry bundle has the wrong length")
     return entries

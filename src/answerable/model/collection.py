@@ -128,6 +128,7 @@ class CollectorConfig:
         parallel: Maximum number of concurrent runs.
         receive: Listeners of the receivers.
         senders: Senders that may use them.
+        tiles: Listeners that publish the log of the store as tiles.
     """
 
     listen: "tuple[Listener, ...]" = ()
@@ -136,11 +137,12 @@ class CollectorConfig:
     senders: tuple[LogSender, ...] = ()
     maintenance: tuple[tuple[str, CollectionSchedule], ...] = ()
     deployed: CollectionSchedule = CollectionSchedule()
+    tiles: "tuple[Listener, ...]" = ()
 
     @property
     def has_work(self) -> bool:
-        """Return whether there are senders, maintenance tasks or a watch."""
-        return bool(self.senders or self.maintenance or self.deployed)
+        """Return whether there are senders, tasks, a watch or a log to publish."""
+        return bool(self.senders or self.maintenance or self.deployed or self.tiles)
 
 
 class SourceState(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
+from starlette.requests import Request
 from starlette.responses import Response
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
@@ -25,7 +26,8 @@ from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import BoundListener
 from answerable.server.processes.pidfd_process import ProcessGone
 from answerable.server.status_listener import StatusPage
-from answerable.server.wire.host_check import ServedNames
+from answerable.server.wire.host_check import ServedNames, check_host_and_origin
+from answerable.server.wire.request_head import HttpRequestHead
 
 MAX_HEAD = 64 * 1024  # bytes of a request's head that are waited for
 
@@ -226,6 +228,24 @@ def build_uvicorn_config(app: Any, idle_seconds: int) -> Config:
     # Its log lines would contain text of clients.
     logging.getLogger("uvicorn.error").disabled = True
     return config
+
+
+def check_request_host(request: Request) -> None:
+    """Check Host and Origin of a request against the names of its listener.
+
+    Raises:
+        RequestRefused: The listener does not serve that name or origin.
+    """
+    fields = {name: request.headers.get(name) for name in ("host", "origin")}
+    head = HttpRequestHead(
+        request.method,
+        request.scope["path"],
+        {"host": "", **{k: v for k, v in fields.items() if v is not None}},
+        0,
+        expects=False,
+        closes=False,
+    )
+    check_host_and_origin(head, request.scope["state"]["served"])
 
 
 def build_page_endpoint(

@@ -112,6 +112,7 @@ schedule: {every: 1h}
 collector:
   listen: [{address: "127.0.0.1:8474", tls: {certificate: c, key: k}}]
   receive: [{address: "127.0.0.1:4318", tls: {certificate: c, key: k}}]
+  tiles: [{address: "127.0.0.1:8477", tls: {certificate: c, key: k}}]
   maintenance: [{task: "checkpoint:git:notes", every: 1h}]
   senders:
     prod: {source: k8s-audit, cluster: prod, token_sha256: ["%s"], silent_after: 10m}

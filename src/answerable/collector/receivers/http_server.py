@@ -33,9 +33,8 @@ from answerable.connectors.otel import export_request
 from answerable.connectors.otel.export_request import LOGS, TRACES, OtlpSignal
 from answerable.model.collection import LogSender
 from answerable.model.errors import AnswerableError
-from answerable.server.wire.host_check import check_host_and_origin
+from answerable.server.asgi import check_request_host
 from answerable.server.wire.refusals import RequestRefused
-from answerable.server.wire.request_head import HttpRequestHead
 
 JSON_TYPE = "application/json"
 PROTOBUF_TYPE = "application/x-protobuf"
@@ -129,17 +128,8 @@ class RecordReceiver:
         if self.is_draining:
             raise DeliveryRefusedError(503, "the collector is shutting down")
         state = request.scope["state"]
-        fields = {name: request.headers.get(name) for name in ("host", "origin")}
-        head = HttpRequestHead(
-            request.method,
-            request.scope["path"],
-            {"host": "", **{k: v for k, v in fields.items() if v is not None}},
-            0,
-            expects=False,
-            closes=False,
-        )
         try:
-            check_host_and_origin(head, state["served"])
+            check_request_host(request)
         except RequestRefused as refused:
             raise DeliveryRefusedError(refused.wire.status, refused.wire.says) from None
         named = request.headers.getlist("authorization")

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from answerable.connectors.config.parse.config_section import ConfigSection
-from answerable.connectors.config.parse.listeners import read_listeners
+from answerable.connectors.config.parse.listeners import (
+    read_listeners,
+    read_optional_listeners,
+)
 from answerable.model.collection import (
     WATCH_DEPLOYED,
     CollectionSchedule,
@@ -65,6 +68,7 @@ def read_collector(
         ),
         maintenance=tuple(_read_maintenance(section)),
         deployed=_read_watch(file),
+        tiles=read_optional_listeners(section, "tiles", folder, insecure=insecure),
     )
     if collector.senders or section.has_key("receive"):
         receive = read_listeners(
