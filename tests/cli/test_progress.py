@@ -10,7 +10,7 @@ import pytest
 from answerable.cli import progress
 from answerable.cli.main import main
 from answerable.cli.settings import Settings
-from answerable.model.connector import ignore_progress_report
+from answerable.model.progress import ignore_progress_report
 
 STAGES = [
     "joining scanned sources",

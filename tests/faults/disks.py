@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import EnvironmentFailure
+from answerable.model.progress import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from tests.faults.counts import Count

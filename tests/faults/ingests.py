@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.model.connector import ignore_progress_report
+from answerable.model.progress import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from bench.cloudtrail import write_trail

@@ -19,8 +19,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import AnswerableError
+from answerable.model.progress import ignore_progress_report
 from answerable.store import durable_files
 from answerable.store.fsck import verify_store
 from answerable.store.store import EvidenceStore

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from answerable.evidence.log_entries import JournalSealed
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import AnswerableError
 from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.progress import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from tests.faults.counts import Count

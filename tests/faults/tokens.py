@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from answerable.model.connector import ignore_progress_report
+from answerable.model.progress import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ship_spool

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.model.connector import ignore_progress_report
+from answerable.model.progress import ignore_progress_report
 from answerable.server.revocation_records import OBJECT_KIND
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import AuditEvent, EventOutcome, QuarantinedRecord
 from answerable.model.ids import build_event_id
+from answerable.model.progress import ignore_progress_report
 from answerable.model.provenance import WrittenBy
 from answerable.store import durable_files, fsck
 from answerable.store.store import EvidenceStore

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence.log_entries import JournalSealed
-from answerable.model.connector import ignore_progress_report
 from answerable.model.event import AuditEvent
+from answerable.model.progress import ignore_progress_report
 from answerable.store import durable_files, fsck
 from answerable.store.search_index import SearchIndex
 from answerable.store.store import EvidenceStore

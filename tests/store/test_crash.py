@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import AuditEvent
+from answerable.model.progress import ignore_progress_report
 from answerable.store import durable_files, fsck
 from answerable.store.store import EvidenceStore
 

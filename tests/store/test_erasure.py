@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence.proof_bundle import verify_bundle
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.progress import ignore_progress_report
 from answerable.store.event_gaps import read_event_gaps
 from answerable.store.fsck import verify_store
 from answerable.store.inclusion_proofs import build_inclusion_bundle

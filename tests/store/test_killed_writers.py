@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.connector import ignore_progress_report
+from answerable.model.progress import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from tests.store.conftest import NOW

@@ -11,8 +11,8 @@ from answerable.evidence.log_entries import (
     list_live_segments,
 )
 from answerable.evidence.proof_bundle import verify_bundle
-from answerable.model.connector import ignore_progress_report
 from answerable.model.event import AuditEvent
+from answerable.model.progress import ignore_progress_report
 from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.event_gaps import read_event_gaps
 from answerable.store.fsck import verify_store

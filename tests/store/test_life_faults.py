@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.connector import ignore_progress_report
+from answerable.model.progress import ignore_progress_report
 from answerable.store import durable_files
 from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.fsck import verify_store

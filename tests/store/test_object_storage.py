@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import (
     AnswerableError,
     EnvironmentFailure,
@@ -14,6 +13,7 @@ from answerable.model.errors import (
     VerificationError,
 )
 from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.progress import ignore_progress_report
 from answerable.store import bucket_openers, compaction, durable_files, fsck
 from answerable.store.remote_store import bind_folder
 from answerable.store.segment_scope import SegmentScope

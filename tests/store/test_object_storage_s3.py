@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors import s3_bucket
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import AuditEvent
+from answerable.model.progress import ignore_progress_report
 from answerable.store import bucket_openers, fsck
 from answerable.store.remote_store import bind_folder
 from answerable.store.store import EvidenceStore

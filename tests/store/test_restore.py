@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent
+from answerable.model.progress import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.fsck import VerificationCheck
 from answerable.store.store import EvidenceStore

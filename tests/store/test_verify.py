@@ -9,9 +9,9 @@ import pytest
 from answerable.evidence.journal_batches import ZSTD_MAGIC
 from answerable.evidence.log_entries import SegmentManifest
 from answerable.evidence.signed_note import VerifierKey, derive_verifier_key
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
+from answerable.model.progress import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.store import EvidenceStore

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from shutil import get_terminal_size
 
 from answerable.cli.settings import Settings
+from answerable.model.progress import ignore_progress_report
 from answerable.presentation.text import clip, sanitize
 
 # Redrawing more often is not visible and costs time.
@@ -23,8 +24,6 @@ def progress_bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]
     clears the line at the end.
     """
     if settings.quiet or not sys.stderr.isatty():
-        from answerable.model.connector import ignore_progress_report
-
         yield ignore_progress_report
         return
     drawn = [0.0]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from answerable.cli.settings import Settings, find_home, find_store
 from answerable.model.errors import UsageError
+from answerable.model.progress import ProgressCallback
 
 if TYPE_CHECKING:
-    from answerable.model.inventory import Inventory, ProgressCallback
+    from answerable.model.inventory import Inventory
     from answerable.store.store import EvidenceStore
 
 

@@ -7,7 +7,6 @@ default, so the bytes of an older record never change. docs/evidence.md has a wo
 example, tests/evidence/vectors.json the test vectors.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import fields
 from operator import itemgetter
@@ -145,21 +144,6 @@ class SealFields(msgspec.Struct, gc=False):
 
 
 decode_seal_fields = msgspec.json.Decoder(SealFields).decode
-
-
-def reject_duplicate_names(data: bytes) -> None:
-    """Reject JSON with a duplicate member name; parsers disagree on its value.
-
-    Raises:
-        ValueError: It has one, or it is no JSON.
-    """
-    json.loads(data, object_pairs_hook=_reject_duplicate_members)
-
-
-def _reject_duplicate_members(pairs: list[tuple[str, object]]) -> None:
-    """Raise `ValueError` if a JSON object names a member twice."""
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("a JSON object has a duplicate member name")
 
 
 def _encode_integer(number: int) -> int | str:

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from answerable.evidence.canonical_event import reject_duplicate_names
 from answerable.evidence.case_records import (
     CASE_RECORD,
     CaseRecord,
@@ -30,6 +29,7 @@ from answerable.evidence.proof_bundle import (
 from answerable.evidence.signed_note import VerifierKey
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent
+from answerable.model.json_members import reject_duplicate_names
 
 SCHEMA = "answerable/case-bundle/v1"
 

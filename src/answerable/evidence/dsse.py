@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from answerable.evidence.signed_note import VerifierKey, sign_bytes, verify_bytes
 from answerable.model.errors import VerificationError
+from answerable.model.json_members import build_unique_members
 
 MAX_ENVELOPE_SIZE = 4 << 20  # bytes of an envelope
 MAX_SIGNATURES = 16
@@ -109,7 +110,7 @@ def decode_envelope(data: bytes) -> DsseEnvelope:
         raise _build_envelope_error(f"expected at most {MAX_ENVELOPE_SIZE} bytes")
     try:
         document = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_reject_duplicate_members
+            data.decode("utf-8"), object_pairs_hook=build_unique_members
         )
     except (ValueError, RecursionError):
         raise _build_envelope_error("expected JSON without duplicate members") from None
@@ -134,14 +135,6 @@ def _decode_signature(decoded: object) -> DsseSignature:
     if not isinstance(keyid, str) or not _is_encodable(keyid):
         raise _build_envelope_error("expected keyid to be a string, if present")
     return DsseSignature(_decode_base64(decoded.get("sig"), "sig"), keyid)
-
-
-def _reject_duplicate_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Build a JSON object; raise `ValueError` for a duplicate member."""
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError
-    return members
 
 
 def _is_encodable(text: str) -> bool:

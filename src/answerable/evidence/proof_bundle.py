@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.evidence.canonical_event import decode_event, reject_duplicate_names
+from answerable.evidence.canonical_event import decode_event
 from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
 from answerable.evidence.log_entries import SegmentManifest, decode_entry
 from answerable.evidence.merkle import leaf_hash, verify_inclusion
 from answerable.evidence.signed_note import VerifierKey
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent
+from answerable.model.json_members import reject_duplicate_names
 
 SCHEMA = "answerable/bundle/v1"
 

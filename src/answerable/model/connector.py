@@ -7,6 +7,7 @@ from typing import Protocol
 from answerable.model.encoded_event import EncodedEvent
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.log_position import LogCursor
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Probe, ReadProblem, Sync
 
@@ -46,10 +47,6 @@ class ConnectorDeclaration:
     live_name: str = ""
 
 
-def ignore_progress_report(done: int, total: int, what: str) -> None:
-    """Discard progress reports: the default progress callback."""
-
-
 @dataclass(frozen=True, slots=True)
 class SyncContext:
     """Context that a use case passes to an inventory connector.
@@ -71,7 +68,7 @@ class SyncContext:
 
     now: int
     fingerprint: Callable[[str], str]
-    progress: Callable[[int, int, str], None] = ignore_progress_report
+    progress: ProgressCallback = ignore_progress_report
     endpoint_url: str = ""
     profile: str = ""
     region: str = ""

@@ -10,11 +10,11 @@ from answerable.model.coverage import CoverageScope
 from answerable.model.credential import Credential
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.person import Person, PersonMerge, SubjectOwnership
+from answerable.model.progress import ProgressCallback
 from answerable.model.sighting import ReadProblem, SightedFacts
 from answerable.model.tool import Tool
 
 ComputedT = TypeVar("ComputedT")
-ProgressCallback = Callable[[int, int, str], None]
 # Stages of a derivation: join, compile, follow paths, store them.
 DERIVATION_STAGES = 4
 

@@ -29,11 +29,6 @@ from answerable.reach.subject_identities import (
     SubjectIdentities,
     find_identities_of_subject,
 )
-from answerable.reach.unknown_subjects import (
-    explain_unclaimed_identity,
-    explain_unknown_credential,
-    find_source_of_identity,
-)
 
 CROSS_PLATFORM_STEPS = "cross-platform-steps"  # word of coverage
 _STORED_GROUPS = "platform_identities"  # file of the ids of each platform
@@ -82,6 +77,8 @@ class OpenPlatforms:
         platform = self.find_platform(start.identity)
         if platform is not None:
             return self.open(platform).resolve_identity(start)
+        from answerable.reach.unknown_subjects import explain_unclaimed_identity
+
         fact = self.inventory.facts.identities_by_id().get(start.identity)
         return explain_unclaimed_identity(start.identity, fact.kind if fact else "")
 
@@ -92,6 +89,11 @@ class OpenPlatforms:
 
     def explain_credential(self, entity: CredentialEntity) -> UnknownSubject:
         """Explain why the identity of a credential is not known."""
+        from answerable.reach.unknown_subjects import (
+            explain_unknown_credential,
+            find_source_of_identity,
+        )
+
         kind = next((each.kind for each in entity.sightings if each.kind), "")
         account = next((s.account for s in entity.sightings if s.account), "")
         platform = self.find_platform(entity.id, kind)
@@ -262,6 +264,8 @@ class OpenPlatforms:
             for each in scope.unknown
             if not any(other.owns(each.subject.id) for other in others)
         }
+        from answerable.reach.unknown_subjects import explain_unclaimed_identity
+
         identities = self._group_identities()
         for fact in identities.get("", ()):
             missing = explain_unclaimed_identity(fact.id, fact.kind)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping, 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from answerable.model.connector import ignore_progress_report
 from answerable.model.documents.shared_shapes import ReachItem, TruncationItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Policy
+from answerable.model.progress import ignore_progress_report
 from answerable.reach.condition_formula import Formula, Verdict
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from answerable.evidence.log_entries import list_live_segments
-from answerable.store import journal_files
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -23,7 +22,7 @@ _STATEMENT_KINDS = (
 def compute_events_generation(store: "EvidenceStore") -> str:
     """Compute a cache generation that changes with every new event."""
     tails = []
-    for name in journal_files.list_journals(store.layout):
+    for name in store.layout.list_journals():
         try:
             tails.append(f"{name}:{store.layout.journal_file(name).stat().st_size}")
         except FileNotFoundError:

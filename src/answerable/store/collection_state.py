@@ -7,17 +7,20 @@ the same for maintenance tasks; `doctor` prints it, and no answer depends on it.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from answerable.model.collection import SourceState
-from answerable.model.log_position import FilePosition, LogCursor
 from answerable.store.durable_files import (
     make_store_folder,
     read_regular_file,
     write_file,
 )
 from answerable.store.store_layout import StoreLayout
+
+if TYPE_CHECKING:
+    from answerable.model.log_position import FilePosition, LogCursor
 
 _UNREADABLE = SourceState(
     "collector:",
@@ -53,8 +56,10 @@ def _read_states(path: Path) -> tuple[SourceState, ...]:
         return (_UNREADABLE,)
 
 
-def read_log_cursor(layout: StoreLayout, source: str) -> dict[str, FilePosition]:
+def read_log_cursor(layout: StoreLayout, source: str) -> "dict[str, FilePosition]":
     """Read the cursor of a log: the position in each file; empty if unknown."""
+    from answerable.model.log_position import FilePosition
+
     try:
         data = read_regular_file(layout.cursor_file(source))
         return msgspec.json.decode(data, type=dict[str, FilePosition])
@@ -62,7 +67,7 @@ def read_log_cursor(layout: StoreLayout, source: str) -> dict[str, FilePosition]
         return {}
 
 
-def write_log_cursor(layout: StoreLayout, source: str, files: LogCursor) -> None:
+def write_log_cursor(layout: StoreLayout, source: str, files: "LogCursor") -> None:
     """Store durably how far each file of a collected log has been read.
 
     Raises:

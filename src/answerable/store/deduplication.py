@@ -149,7 +149,7 @@ class KnownEventIds:
         missing = days - set(self._days)
         if not missing:
             return
-        for name in journal_files.list_journals(self._layout):
+        for name in self._layout.list_journals():
             self._load_journal_ids(name)
         for day in missing:
             ids: set[bytes] = set()

@@ -158,7 +158,7 @@ def _refuse_unsealed_records(
     store: "EvidenceStore", pattern: "re.Pattern[str]", *, dry_run: bool
 ) -> None:
     """Refuse while the journal of a running process mentions the person."""
-    for name in journal_files.list_journals(store.layout):
+    for name in store.layout.list_journals():
         with suppress(FileNotFoundError):
             records = journal_files.read_unsealed_records(store.layout, name)
             if any(_mentions_person(record, pattern) for record in records):

@@ -215,7 +215,7 @@ def build_segment_rows_sql(
 def _read_unsealed_records(layout: StoreLayout) -> dict[str, list[bytes]]:
     """Read the journal records that are not yet in a segment."""
     tails: dict[str, list[bytes]] = {}
-    for name in journal_files.list_journals(layout):
+    for name in layout.list_journals():
         try:
             tails[name] = journal_files.read_unsealed_records(layout, name)
         except FileNotFoundError:

@@ -45,7 +45,7 @@ def _read_open_journal_heads(store: EvidenceStore) -> tuple[JournalHead, ...]:
     entries = store.log.entries()
     sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
     heads = []
-    for name in journal_files.list_journals(store.layout):
+    for name in store.layout.list_journals():
         if name in sealed:
             continue
         head = journal_files.read_newest_journal_head(store.layout, store.keys, name)

@@ -30,7 +30,7 @@ from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.evidence.restore_events import RESTORE_KIND as RESTORE
 from answerable.evidence.signed_note import VerifierKey
 from answerable.model.errors import AnswerableError, VerificationError
-from answerable.model.inventory import ProgressCallback
+from answerable.model.progress import ProgressCallback
 from answerable.store import journal_files
 from answerable.store.durable_files import read_file
 from answerable.store.event_gaps import format_date
@@ -338,7 +338,7 @@ def _check_unsealed_journals(store: EvidenceStore, entries: list[LogEntry]) -> s
     events: set[tuple[str, str]] = set()  # once each, for any number of processes
     sealed = {e.journal for e in entries if isinstance(e, JournalSealed)}
     opened = {e.journal for e in entries if isinstance(e, JournalOpened)} - sealed
-    for name in journal_files.list_journals(layout):
+    for name in layout.list_journals():
         if name in sealed:
             continue
         head = journal_files.read_head_file(layout, name)

@@ -19,7 +19,6 @@ from answerable import __version__
 from answerable.inventory.lazy_ownership import LazyOwnership, SubjectEvidence
 from answerable.inventory.name_resolution import build_entity_name_table
 from answerable.inventory.person_directory import PersonDirectory
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, PersonId
@@ -29,12 +28,12 @@ from answerable.model.inventory import (
     Inventory,
     NameEntry,
     NameTable,
-    ProgressCallback,
     SourceCoverage,
 )
 from answerable.model.person import Person
 from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.policy import Policy
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.model.resource import Resource
 from answerable.model.sighting import SightedFacts
 from answerable.store.block_file import (

@@ -114,12 +114,6 @@ class JournalWriter:
         self._handle = -1
 
 
-def list_journals(layout: StoreLayout) -> list[str]:
-    """List the journal files on disk, one per writing process."""
-    with translate_os_errors("read", layout.journal):
-        return sorted(path.stem for path in layout.journal.glob("*.log"))
-
-
 @contextlib.contextmanager
 def lock_ended_journal(layout: StoreLayout, name: str) -> Iterator[bool]:
     """Lock the journal of an ended process; False if it still runs or is missing."""

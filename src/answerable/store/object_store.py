@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import zstandard
 
 from answerable.evidence.log_entries import ObjectEntry, list_removed_objects
 from answerable.model.errors import AnswerableError, UsageError, VerificationError
-from answerable.model.event import QuarantinedRecord
 from answerable.store.durable_files import (
     mark_crash_point,
     read_file,
@@ -27,6 +27,9 @@ from answerable.store.durable_files import (
 )
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import ANY_ENTRY, TransparencyLog
+
+if TYPE_CHECKING:
+    from answerable.model.event import QuarantinedRecord
 
 _QUARANTINE = "quarantine"
 
@@ -95,7 +98,7 @@ class ObjectStore:
             and entry.sha256 not in removed
         )
 
-    def quarantine(self, records: Sequence[QuarantinedRecord], now: int) -> int:
+    def quarantine(self, records: "Sequence[QuarantinedRecord]", now: int) -> int:
         """Store unparseable records; equal bytes are stored once.
 
         Returns:

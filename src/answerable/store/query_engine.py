@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.event import AuditEvent
-from answerable.store import journal_files
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, list_derived_tables
 from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:
     from answerable.evidence.log_entries import SegmentManifest
+    from answerable.model.event import AuditEvent
     from answerable.store.damaged_segments import DamagedFiles
     from answerable.store.duckdb_engine import DuckDbEngine
     from answerable.store.event_engine import EventEngine
@@ -208,7 +207,7 @@ class EventQueries:
 
     def read_events_at(
         self, places: "Sequence[EventPlace]", identities: Collection[str] = ()
-    ) -> list[AuditEvent]:
+    ) -> "list[AuditEvent]":
         """Read complete events by place (time, id, segment, row), in that order.
 
         Args:
@@ -266,7 +265,7 @@ class EventQueries:
 
     def _read_events_at(
         self, places: "Sequence[EventPlace]", identities: Collection[str]
-    ) -> list[AuditEvent]:
+    ) -> "list[AuditEvent]":
         """Read complete events by place once."""
         found: dict[EventPlace, AuditEvent] = {}
         if self._index is not None:
@@ -278,7 +277,7 @@ class EventQueries:
         by_id: dict[bytes, list[AuditEvent]] = {}
         for event in self._read_events_by_id(left, identities):
             by_id.setdefault(event.event_id, []).append(event)
-        events = list[AuditEvent]()
+        events: list[AuditEvent] = []
         for place in places:
             # Two records of one id and other bytes are both there.
             events += [found[place]] if place in found else by_id.pop(place[1], [])
@@ -286,7 +285,7 @@ class EventQueries:
 
     def _read_events_by_id(
         self, places: "Sequence[EventPlace]", identities: Collection[str]
-    ) -> list[AuditEvent]:
+    ) -> "list[AuditEvent]":
         """Read complete events by id and time."""
         from answerable.store.event_columns import NAMES, decode_event_row
         from answerable.store.segment_scope import SegmentScope
@@ -394,7 +393,7 @@ class EventQueries:
     def _read_store_state(self) -> object:
         """Return the checkpoint and journal sizes, which change with each write."""
         tails = []
-        for name in journal_files.list_journals(self._layout):
+        for name in self._layout.list_journals():
             with suppress(FileNotFoundError):
                 tails.append((name, self._layout.journal_file(name).stat().st_size))
         return self._log.checkpoint(), tails, tuple(self._damaged.items())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -13,20 +14,19 @@ from answerable.evidence.log_entries import (
     SegmentManifest,
 )
 from answerable.model.errors import VerificationError
-from answerable.model.event import AuditEvent, QuarantinedRecord
-from answerable.store import journal_files
-from answerable.store.deduplication import KnownEventIds
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
-from answerable.store.sealing_process import SealingProcess
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, open_layout
 from answerable.store.transparency_log import ANY_ENTRY, TransparencyLog
 
 if TYPE_CHECKING:  # what reads or writes events is imported where it runs
-    from answerable.store.deduplication import StoredEvent
+    from answerable.model.event import AuditEvent, QuarantinedRecord
+    from answerable.store.deduplication import KnownEventIds, StoredEvent
+    from answerable.store.journal_files import JournalWriter
     from answerable.store.query_tables import NamedTable, ParquetTable
     from answerable.store.query_views import ViewDefinitions
+    from answerable.store.sealing_process import SealingProcess
     from answerable.store.search_index import EventPlace, SearchIndex
     from answerable.store.segment_scope import SegmentScope
 
@@ -62,14 +62,26 @@ class EvidenceStore:
         self.keys = LogKeys(layout)
         self.log = TransparencyLog(layout, self.keys)
         self.queries = EventQueries(layout, self.log, self.keys, index)
-        self._known = KnownEventIds(layout, self.log)
-        self._writer: journal_files.JournalWriter | None = None
+        self._writer: JournalWriter | None = None
         self._objects = ObjectStore(layout, self.log)
-        self._sealer = SealingProcess(layout.root)
         self._mine: set[str] = set()
         self._sealed = 0
         self._attached: dict[str, object] = {}
         self.derived = layout.root / "derived"
+
+    @cached_property
+    def _known(self) -> "KnownEventIds":
+        """Ids of stored events, read when the first batch arrives."""
+        from answerable.store.deduplication import KnownEventIds
+
+        return KnownEventIds(self.layout, self.log)
+
+    @cached_property
+    def _sealer(self) -> "SealingProcess":
+        """Process that seals full journals in the background."""
+        from answerable.store.sealing_process import SealingProcess
+
+        return SealingProcess(self.root)
 
     @classmethod
     def open(
@@ -108,12 +120,18 @@ class EvidenceStore:
 
     def close(self) -> None:
         """Close the journal and the connections; nothing acknowledged is lost."""
-        self._sealer.close()
+        self._close_writer()
+        self.queries.close()
+        if "_known" in self.__dict__:
+            self._known.close()
+
+    def _close_writer(self) -> None:
+        """Wait for the process that seals, and close the journal."""
+        if "_sealer" in self.__dict__:
+            self._sealer.close()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-        self.queries.close()
-        self._known.close()
 
     def get_or_create_cached(
         self, name: str, create: Callable[["EvidenceStore"], AttachmentT]
@@ -176,12 +194,9 @@ class EvidenceStore:
         from answerable.store import spill_folders
 
         spill_folders.sweep_spill_folders()
-        self._sealer.close()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._close_writer()
         others, damage = 0, None
-        for name in journal_files.list_journals(self.layout):
+        for name in self.layout.list_journals():
             try:
                 written = self.seal_journal(name, now)
             except VerificationError as error:
@@ -202,9 +217,7 @@ class EvidenceStore:
             for entry in self.log.entries()
         )
 
-    def _seal_in_background(
-        self, writer: journal_files.JournalWriter, now: int
-    ) -> None:
+    def _seal_in_background(self, writer: "JournalWriter", now: int) -> None:
         """Seal a full journal in a separate process while more events arrive."""
         writer.close()
         self._writer = None
@@ -214,7 +227,7 @@ class EvidenceStore:
             self._open_journal(now)
             if self._sealer.start(writer.name, now):
                 return
-        for name in journal_files.list_journals(self.layout):
+        for name in self.layout.list_journals():
             self.seal_journal(name, now)
 
     def seal_journal(self, name: str, now: int, *, must_be_valid: bool = True) -> int:
@@ -266,7 +279,7 @@ class EvidenceStore:
 
     def read_events_at(
         self, places: "Sequence[EventPlace]", identities: Collection[str] = ()
-    ) -> list[AuditEvent]:
+    ) -> "list[AuditEvent]":
         """Read complete events by place (time, id, segment, row), in that order.
 
         Args:
@@ -320,7 +333,7 @@ class EvidenceStore:
         """List the objects of a kind that no policy removed, in log order."""
         return self._objects.list_objects(kind)
 
-    def quarantine(self, records: Sequence[QuarantinedRecord], now: int) -> int:
+    def quarantine(self, records: "Sequence[QuarantinedRecord]", now: int) -> int:
         """Store unparseable records; equal bytes are stored once.
 
         Returns:
@@ -328,10 +341,12 @@ class EvidenceStore:
         """
         return self._objects.quarantine(records, now)
 
-    def _open_journal(self, now: int) -> journal_files.JournalWriter:
+    def _open_journal(self, now: int) -> "JournalWriter":
         """Return the open journal of this process; create and log it if needed."""
         if self._writer is None:
-            writer = journal_files.JournalWriter(self.layout, self.keys)
+            from answerable.store.journal_files import JournalWriter
+
+            writer = JournalWriter(self.layout, self.keys)
             try:
                 self.log.append(
                     [JournalOpened(journal=writer.name, at=str(now))], after=ANY_ENTRY

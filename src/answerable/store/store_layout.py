@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from answerable.evidence.canonical_event import reject_duplicate_names
 from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.json_members import reject_duplicate_names
 from answerable.store.durable_files import (
     BINDING_FILE,
     FOLDER_MODE,
@@ -101,6 +101,11 @@ class StoreLayout:
     def checkpoint_exports(self) -> Path:
         """Record of the last export of a checkpoint to each destination."""
         return self.root / "collector" / "exports.json"
+
+    def list_journals(self) -> list[str]:
+        """List the journal files on disk, one per writing process."""
+        with translate_os_errors("read", self.journal):
+            return sorted(path.stem for path in self.journal.glob("*.log"))
 
     def cursor_file(self, source: str) -> Path:
         """Path of the cursor of a scheduled log."""
@@ -237,7 +242,6 @@ def _refuse_dangling_links(layout: StoreLayout) -> None:
 
 def _create_store_folders(layout: StoreLayout) -> None:
     """Create the folders of a store, and the format file last."""
-    folders = layout.folders
     with translate_os_errors("make", layout.root):
         if layout.root.exists() and not (
             layout.root.is_dir() and can_become_store(layout.root)
@@ -251,7 +255,7 @@ def _create_store_folders(layout: StoreLayout) -> None:
         mode = layout.root.stat().st_mode
         if not is_shared_folder(mode) and not _is_volume_of_group(layout.root):
             layout.root.chmod(FOLDER_MODE)
-    for folder in folders:
+    for folder in layout.folders:
         make_store_folder(folder)
     # Last: a store that was made half is made again.
     write_format(layout, STORE_SCHEMA)
@@ -361,8 +365,6 @@ def refuse_access_by_others(layout: StoreLayout, path: Path, expected: int) -> N
     """Refuse a secret of the store that `is_open_to_others`.
 
     Args:
-        layout: Layout of the store.
-        path: The file or folder.
         expected: Mode without a group.
 
     Raises:

@@ -18,7 +18,7 @@ from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.reach.compiled_snapshots import compile_snapshot
-from answerable.store import cache_generation, journal_files
+from answerable.store import cache_generation
 from answerable.store.collection_state import read_source_states
 from answerable.store.store import EvidenceStore
 
@@ -96,7 +96,7 @@ def compute_store_stamp(store: EvidenceStore) -> bytes:
     """Return a digest that changes with log, journals and states of sources."""
     states = read_source_states(store.layout)
     named = [store.log.checkpoint(), msgspec.json.encode(states)]
-    for name in journal_files.list_journals(store.layout):
+    for name in store.layout.list_journals():
         try:
             size = store.layout.journal_file(name).stat().st_size
         except FileNotFoundError:

@@ -10,9 +10,9 @@ import pytest
 import zstandard
 
 from answerable.evidence.checkpoint import parse_checkpoint
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
+from answerable.model.progress import ignore_progress_report
 from answerable.store import durable_files, fsck
 from answerable.store.store import EvidenceStore
 from tests.store.conftest import only, wrong

@@ -10,9 +10,9 @@ import pytest
 from answerable.evidence import journal_format as frames
 from answerable.evidence.merkle import leaf_hash
 from answerable.evidence.signed_note import derive_verifier_key, sign_bytes
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
+from answerable.model.progress import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import verify_and_prove as flow

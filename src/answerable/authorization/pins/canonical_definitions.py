@@ -16,6 +16,7 @@ import json
 from collections.abc import Mapping
 
 from answerable.model.definition_pin import DefinitionKind, McpDefinition
+from answerable.model.json_members import build_unique_members, reject_constant
 
 MAX_FIELD = 16 * 1024  # characters of one field that are kept
 MAPPING_FIELD = "x-authzen-mapping"
@@ -56,8 +57,8 @@ def build_canonical_definition(
     try:
         said = json.loads(
             raw,
-            object_pairs_hook=_reject_repeated_keys,
-            parse_constant=_reject_nan_and_infinity,
+            object_pairs_hook=build_unique_members,
+            parse_constant=reject_constant,
         )
         if kind is DefinitionKind.INSTRUCTIONS:
             said = {"instructions": said}
@@ -127,16 +128,3 @@ def _text_digest(text: str) -> str:
     if text.startswith("sha256:"):
         return text
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}, {len(text)} letters"
-
-
-def _reject_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Build an object from its members; reject a repeated key."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
-    return found
-
-
-def _reject_nan_and_infinity(_: str) -> object:
-    """Reject NaN and Infinity, which are not JSON."""
-    raise ValueError

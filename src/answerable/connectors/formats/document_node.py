@@ -4,6 +4,7 @@ JSON, TOML and YAML all become the same tree, so readers are independent of the 
 The repr of a node omits its value, which may be a secret.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,6 +26,17 @@ class ObjectWithDuplicates(dict[str, RawValue]):
     """
 
     names: tuple[str, ...] = ()
+
+
+def build_object(pairs: list[tuple[str, RawValue]]) -> dict[str, RawValue]:
+    """Build an object that remembers its repeated names."""
+    plain = dict(pairs)
+    if len(plain) == len(pairs):
+        return plain
+    doubled = ObjectWithDuplicates(plain)
+    counts = Counter(name for name, _ in pairs)
+    doubled.names = tuple(name for name, times in counts.items() if times > 1)
+    return doubled
 
 
 def escape_pointer_token(key: str) -> str:

@@ -6,13 +6,12 @@ this is what Visual Studio Code's own parser accepts.
 """
 
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 
 from answerable.connectors.formats.document_node import (
     DEPTH_LIMIT,
-    ObjectWithDuplicates,
     RawValue,
+    build_object,
     check_tree_size,
 )
 from answerable.model.errors import ParseError
@@ -37,7 +36,7 @@ def parse_jsonc(text: str) -> RawValue:
     try:
         raw: RawValue = json.loads(
             strict,
-            object_pairs_hook=_make_object,
+            object_pairs_hook=build_object,
             parse_constant=_refuse_constant,
             parse_int=_parse_number,
             parse_float=_parse_number,
@@ -76,17 +75,6 @@ def _parse_number(digits: str) -> int | float | str:
     if len(digits) > _DIGITS_LIMIT:
         return digits
     return int(digits) if digits.lstrip("-").isdigit() else float(digits)
-
-
-def _make_object(pairs: list[tuple[str, RawValue]]) -> dict[str, RawValue]:
-    """Build an object that remembers its repeated names."""
-    plain = dict(pairs)
-    if len(plain) == len(pairs):
-        return plain
-    doubled = ObjectWithDuplicates(plain)
-    counts = Counter(name for name, _ in pairs)
-    doubled.names = tuple(name for name, times in counts.items() if times > 1)
-    return doubled
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ from typing import TypeAlias
 import msgspec
 
 from answerable.model.errors import AnswerableError
+from answerable.model.json_members import build_unique_members, reject_constant
 
 MAX_MAPPING = 16 << 10  # characters of a mapping
 MAX_ENTRIES = 16
@@ -102,8 +103,8 @@ def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
     try:
         said = json.loads(
             text,
-            object_pairs_hook=_build_unique_members,
-            parse_constant=_reject_constant,
+            object_pairs_hook=build_unique_members,
+            parse_constant=reject_constant,
         )
     except (ValueError, RecursionError):
         raise MappingRejected("not-json", "expected JSON") from None
@@ -118,19 +119,6 @@ def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
     if sum(len(each.leaves) for each in read) > MAX_LEAVES:
         raise MappingRejected("too-large", f"expected at most {MAX_LEAVES} values")
     return read
-
-
-def _build_unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Build an object from its members; reject a repeated key."""
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        raise ValueError("duplicate key in a JSON object")
-    return read
-
-
-def _reject_constant(constant: str) -> object:
-    """Reject NaN and Infinity, which are not JSON."""
-    raise ValueError(constant)
 
 
 def _parse_envelope_evaluations(

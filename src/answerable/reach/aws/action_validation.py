@@ -5,6 +5,7 @@ A mistyped action would otherwise be answered `never`.
 
 from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher, get_close_matches
+from typing import TYPE_CHECKING
 
 from answerable.model.action_catalogue import ActionCatalogue, ServiceEntry
 from answerable.model.errors import UsageError
@@ -15,10 +16,12 @@ from answerable.reach.aws.patterns.glob_matching import (
     has_no_wildcard,
     matches_glob,
 )
-from answerable.reach.aws.policy_vocabulary import PolicyNames
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.policy_vocabulary import PolicyNames
 
 LoadCatalogue = Callable[[Iterable[str] | None], ActionCatalogue]
-GetPolicyNames = Callable[[], PolicyNames]
+GetPolicyNames = Callable[[], "PolicyNames"]
 
 _NAME_CUTOFF = 0.8
 _SERVICE_CUTOFF = 0.5

@@ -30,7 +30,6 @@ from answerable.reach.aws.patterns.glob_matching import (
     encode_glob,
     has_no_wildcard,
 )
-from answerable.reach.aws.region_validation import is_region_name, suggest_region
 
 ARN_FORM = "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
 _PARTITION, _SERVICE, _REGION, _ACCOUNT, _RESOURCE = 1, 2, 3, 4, 5
@@ -108,6 +107,18 @@ def _is_collected_arn(facts: SightedFacts, text: str) -> bool:
     return text in facts.resources_by_id() or text in facts.identities_by_id()
 
 
+def _find_region_error(text: str, parts: ArnParts) -> UsageError | None:
+    """Check the name of the region."""
+    from answerable.reach.aws.region_validation import is_region_name, suggest_region
+
+    region = parts[_REGION]
+    if is_region_name(region):
+        return None
+    near = suggest_region(region)
+    near = _replace_arn_part(parts, _REGION, near) if near else ""
+    return _build_impossible_arn_error(text, f"unknown region {region!r}", near)
+
+
 def _find_arn_form_error(
     text: str, parts: ArnParts, load_catalogue: LoadCatalogue
 ) -> UsageError | None:
@@ -122,11 +133,10 @@ def _find_arn_form_error(
         return _build_impossible_arn_error(
             text, f"unknown partition {partition!r}", _replace_arn_part(parts, 1, "aws")
         )
-    region = parts[_REGION]
-    if region and has_no_wildcard(region) and not is_region_name(region):
-        near = suggest_region(region)
-        near = _replace_arn_part(parts, _REGION, near) if near else ""
-        return _build_impossible_arn_error(text, f"unknown region {region!r}", near)
+    if parts[_REGION] and has_no_wildcard(parts[_REGION]):
+        error = _find_region_error(text, parts)
+        if error is not None:
+            return error
     if account.isdigit() and not _ACCOUNT_NUMBER.fullmatch(account):
         return UsageError(
             f"an account id has 12 digits, not {len(account)} (got {text[:120]!r}, "

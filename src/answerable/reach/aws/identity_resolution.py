@@ -13,7 +13,6 @@ from answerable.reach.aws.compiled.principal_element import (
     is_account_number,
 )
 from answerable.reach.platform import SubjectIdentity, UnknownSubject
-from answerable.reach.unknown_subjects import explain_unclaimed_identity
 
 AWS, AWS_KEYS = "aws", "aws-keys"
 _PREFIXES = ("arn:", "cred:aws/")
@@ -67,6 +66,8 @@ def explain_unknown_permissions(
     fact = get_facts().get(identity)
     kind = fact.kind if fact else ""
     if not is_aws_entity(identity, kind):
+        from answerable.reach.unknown_subjects import explain_unclaimed_identity
+
         return explain_unclaimed_identity(identity, kind)
     account = identity if is_account_number(identity) else get_arn_account(identity)
     if account and not accounts.is_account_collected(account):

@@ -7,7 +7,6 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import VerdictBits, list_positions
 from answerable.reach.aws.compiled.external_callers import ExternalCaller, parse_caller
 from answerable.reach.aws.compiled.statements import PolicyGap
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
@@ -35,6 +34,7 @@ from answerable.reach.platform import DeterminingStatement, PathHop
 
 # A call that needs no path imports neither the closure nor lists of permissions.
 if TYPE_CHECKING:
+    from answerable.reach.aws.bulk.bitset import VerdictBits
     from answerable.reach.aws.bulk.closure import GraphClosure
     from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 
@@ -87,7 +87,7 @@ def answer_subject(
     resource: str,
     *,
     direct: bool,
-    targets: VerdictBits | None = None,
+    targets: "VerdictBits | None" = None,
 ) -> ReachAnswer:
     """Decide whether a subject can make a call, itself or as another identity.
 
@@ -133,7 +133,7 @@ def answer_subject(
 
 def _find_targets_in_reach(
     closure: "GraphClosure", number: int, action: str, resource: str
-) -> VerdictBits:
+) -> "VerdictBits":
     """Return actors that may make a call, at least all that a node can become.
 
     A few identities are evaluated one by one; that reads a few rows of stored tables.
@@ -141,6 +141,8 @@ def _find_targets_in_reach(
     reachable = closure.get_reachable(number)
     if reachable.bit_count() > _MAX_EVALUATED_SINGLY:
         return closure.find_direct_callers(action, resource)
+    from answerable.reach.aws.bulk.bitset import list_positions
+
     return closure.evaluate_each_node(list_positions(reachable), action, resource)
 
 

@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from answerable.evidence.log_entries import RowsRemoved
-from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.inventory import (
-    DERIVATION_STAGES,
-    EventGaps,
-    Inventory,
-    ProgressCallback,
-)
+from answerable.model.inventory import DERIVATION_STAGES, EventGaps, Inventory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, PersonMerge
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import inventory_cache
 from answerable.store.cache_generation import compute_snapshot_generation

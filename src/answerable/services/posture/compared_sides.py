@@ -38,7 +38,8 @@ from answerable.inventory.compared_things import ComparedSide
 from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.connector import SyncContext
 from answerable.model.errors import ParseError, UsageError
-from answerable.model.inventory import Inventory, ProgressCallback
+from answerable.model.inventory import Inventory
+from answerable.model.progress import ProgressCallback
 from answerable.model.sighting import Sync
 from answerable.services.inventory import snapshots
 from answerable.services.posture.default_cluster_roles import add_default_cluster_roles

@@ -13,7 +13,7 @@ from answerable.connectors.aws.simulator_interface import (
     SimulationResult,
     open_simulator,
 )
-from answerable.model.connector import SyncContext, ignore_progress_report
+from answerable.model.connector import SyncContext
 from answerable.model.documents.shared_shapes import (
     AwsComparisonItem,
     DeterminingStatementItem,
@@ -21,8 +21,9 @@ from answerable.model.documents.shared_shapes import (
 )
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import IdentityId
-from answerable.model.inventory import Inventory, ProgressCallback
+from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.model.sighting import SightedFacts
 from answerable.presentation.answer_coverage import build_coverage
 from answerable.reach import answer_items as generic_items

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.action_catalogue import ActionCatalogue
-from answerable.model.connector import ignore_progress_report
 from answerable.model.documents.logged_days import LoggedDaysItem
 from answerable.model.documents.permission_usage import ActionUsageItem
 from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
-from answerable.model.inventory import Inventory, ProgressCallback
+from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
 from answerable.reach import subject_identities

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from answerable.connectors import registry
-from answerable.model.connector import EventBatch, EventContext, ignore_progress_report
+from answerable.model.connector import EventBatch, EventContext
 from answerable.model.documents.shared_shapes import (
     CoverageSourceItem,
     Document,
@@ -14,8 +14,8 @@ from answerable.model.documents.shared_shapes import (
 from answerable.model.encoded_event import EncodedEvent
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
-from answerable.model.inventory import ProgressCallback
 from answerable.model.log_position import FilePosition, LogCursor
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.model.sighting import ReadProblem
 from answerable.presentation.answer_coverage import format_problem, format_time
 from answerable.presentation.command_hints import format_command

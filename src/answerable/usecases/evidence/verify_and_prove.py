@@ -15,7 +15,6 @@ from answerable.evidence.log_entries import SegmentManifest, decode_entry
 from answerable.evidence.merkle import leaf_hash
 from answerable.evidence.proof_bundle import decode_bundle, encode_bundle, verify_bundle
 from answerable.evidence.signed_note import VerifierKey
-from answerable.model.connector import ignore_progress_report
 from answerable.model.documents.evidence import (
     CheckItem,
     CheckpointItem,
@@ -25,6 +24,7 @@ from answerable.model.documents.evidence import (
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError, VerificationError
+from answerable.model.progress import ignore_progress_report
 from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.lineage_exports import iterate_mermaid_lines

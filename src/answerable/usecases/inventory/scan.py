@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from answerable.connectors import registry
-from answerable.model.connector import SyncContext, ignore_progress_report
+from answerable.model.connector import SyncContext
 from answerable.model.documents.shared_shapes import Document, ScanItem
 from answerable.model.errors import AnswerableError
-from answerable.model.inventory import ProgressCallback, SourceCoverage
+from answerable.model.inventory import SourceCoverage
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.presentation.answer_coverage import (
     build_source_coverage,
     format_problem,

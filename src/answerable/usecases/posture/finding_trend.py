@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from answerable.model.documents.shared_shapes import Document
-from answerable.model.inventory import ProgressCallback
+from answerable.model.progress import ProgressCallback
 from answerable.presentation.answer_coverage import build_list_coverage
 from answerable.services.inventory.snapshots import list_snapshots, load_inventory
 from answerable.services.posture.finding_documents import compute_findings

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from answerable.model.connector import ignore_progress_report
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
+from answerable.model.progress import ignore_progress_report
 from answerable.reach.platform import ConditionContext, PageBounds, Question
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.reach.stated_request_context import read_stated_policy

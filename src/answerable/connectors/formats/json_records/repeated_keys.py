@@ -1,24 +1,12 @@
 """Detect repeated keys in JSON objects: two parsers could see different values."""
 
-import json
-
-
-class _RepeatedKeyError(ValueError):
-    """Repeated key in one object."""
-
-
-def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> None:
-    """Raise if an object has repeated keys."""
-    if len({key for key, _ in pairs}) < len(pairs):
-        raise _RepeatedKeyError
+from answerable.model.json_members import reject_duplicate_names
 
 
 def has_repeated_keys(raw: bytes) -> bool:
     """Return whether any object has repeated keys, or the JSON is invalid."""
     try:
-        json.loads(raw, object_pairs_hook=_refuse_repeated_keys)
-    except _RepeatedKeyError:
-        return True
+        reject_duplicate_names(raw)
     except (ValueError, RecursionError):
         return True
     return False

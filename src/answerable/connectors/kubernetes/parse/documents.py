@@ -13,8 +13,8 @@ import msgspec
 import yaml
 
 from answerable.connectors.formats.document_node import (
-    ObjectWithDuplicates,
     RawValue,
+    build_object,
     check_tree_size,
     find_duplicate_keys,
 )
@@ -183,26 +183,13 @@ def _parse_json_object(text: str, empty: FileObject) -> FileObject:
     """Parse one object; its fault says why it is invalid."""
     fault, raw = "", None
     try:
-        raw = json.loads(text, object_pairs_hook=_make_object)
+        raw = json.loads(text, object_pairs_hook=build_object)
         check_tree_size(raw)
     except ParseError as error:
         fault = error.reason
     except (RecursionError, ValueError):
         fault = "not JSON"
     return replace(empty, fault=fault) if fault else replace(empty, raw=raw)
-
-
-def _make_object(pairs: list[tuple[str, RawValue]]) -> dict[str, RawValue]:
-    """Build an object that remembers its repeated names."""
-    made = dict(pairs)
-    if len(made) == len(pairs):
-        return made
-    seen: set[str] = set()
-    repeated = ObjectWithDuplicates(made)
-    repeated.names = tuple(
-        dict.fromkeys(n for n, _ in pairs if n in seen or seen.add(n))  # type: ignore[func-returns-value]
-    )
-    return repeated
 
 
 def _iter_items_before_cut(text: str, place: str, number: int) -> Iterator[FileObject]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from answerable.model.ids import PolicyId
 from answerable.model.policy import ConditionClause, PolicyEffect, PolicyLayer
@@ -31,7 +31,6 @@ from answerable.reach.aws.patterns.arn_matching import (
     split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import encode_glob, has_no_wildcard
-from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
 from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
@@ -42,7 +41,10 @@ from answerable.reach.condition_formula import (
     negate,
 )
 
-StatementTerms = tuple[tuple[PatternTerm[str], PatternTerm[ArnParts]], ...]
+if TYPE_CHECKING:
+    from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
+
+StatementTerms = tuple[tuple["PatternTerm[str]", "PatternTerm[ArnParts]"], ...]
 _PrincipalPairs = tuple[tuple[str, str], ...]
 
 

@@ -12,7 +12,6 @@ from answerable.reach.aws.compiled.external_callers import (
 )
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
-from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role_with_keys
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.evaluation.evaluate_principal import (
     evaluate_principal_request,
@@ -33,6 +32,10 @@ def evaluate_action(
     if is_owner_only_call(accounts, principal.identity.account, action, resource):
         return _build_other_account_result(action)
     if call.action == ASSUME_ROLE and IdentityId(resource) in accounts.trusts:
+        from answerable.reach.aws.evaluation.assume_role import (
+            evaluate_assume_role_with_keys,
+        )
+
         return evaluate_assume_role_with_keys(
             accounts, principal, IdentityId(resource), NO_KEYS, hop=False
         )

@@ -17,7 +17,6 @@ from answerable.reach.aws.compiled.principals import (
     is_customer_managed_policy,
 )
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
-from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.evaluation.request import describe_statement
 from answerable.reach.aws.evaluation.trust_policies import (
@@ -324,6 +323,8 @@ class IdentityGraph:
         include_same_account: bool = True,
     ) -> Iterator[IdentityEdge]:
         """Yield the `sts:AssumeRole` edges of a principal."""
+        from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
+
         roles = (
             self.list_assumable_roles(principal) if targets is None else sorted(targets)
         )

@@ -8,7 +8,6 @@ from operator import not_
 from typing import TYPE_CHECKING, NamedTuple
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
 from answerable.reach.aws.paths.identity_edges import (
     IdentityEdge,
     IdentityNode,
@@ -20,6 +19,7 @@ from answerable.reach.condition_formula import TRUE, Formula, conjoin_hops
 from answerable.reach.platform import PathHop
 
 if TYPE_CHECKING:
+    from answerable.reach.aws.bulk.bitset import VerdictBits
     from answerable.reach.aws.bulk.closure import GraphClosure
 
 
@@ -227,6 +227,8 @@ class _TargetDistances:
         self, targets: int, extra_nodes: Iterable[int]
     ) -> None:
         """Measure the distance of each node, breadth first from the targets."""
+        from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
+
         closure = self.whole.sure if self.unconditional else self.whole.some
         sources = closure.find_nodes_reaching(targets) & ~targets
         left = list_positions(sources)
@@ -308,7 +310,7 @@ class BackwardSearch:
 
 
 def search_backward_from_targets(
-    graph: IdentityGraph, starts: Iterable[IdentityNode], targets: VerdictBits
+    graph: IdentityGraph, starts: Iterable[IdentityNode], targets: "VerdictBits"
 ) -> BackwardSearch:
     """Search backward from every target node for the nodes that reach it.
 
