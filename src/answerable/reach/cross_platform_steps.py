@@ -1,6 +1,6 @@
 """Steps by which identities of one platform act as identities of another.
 
-A source of steps registers once, in `services/reach/platforms.py`. Between its steps,
+A source of steps registers once, in `services/reach/platform_registry.py`. Between its steps,
 each platform finds the paths among its own identities.
 """
 

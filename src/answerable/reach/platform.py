@@ -1,6 +1,6 @@
 """Contract of a permission platform: a system with identities and permissions.
 
-A platform registers once, in `services/reach/platforms.py`. `reach/engine.py` picks the
+A platform registers once, in `services/reach/platform_registry.py`. `reach/engine.py` picks the
 platform of a question and merges the answers of several. Commands, use cases and pages
 know the types of this module, never a platform.
 """

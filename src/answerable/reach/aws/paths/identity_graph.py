@@ -334,13 +334,10 @@ class IdentityGraph:
             same = self.accounts.trusts[role].account == principal.identity.account
             if same and not include_same_account:
                 continue
-            if role != principal.id and not has_unconditional_edge(
-                best_edges, IdentityNode(role)
-            ):
+            node = IdentityNode(role)
+            if role != principal.id and not has_unconditional_edge(best_edges, node):
                 answer = evaluate_assume_role(self.accounts, principal, role)
-                yield from build_identity_edge(
-                    IdentityNode(role), "sts:AssumeRole", answer
-                )
+                yield from build_identity_edge(node, "sts:AssumeRole", answer)
 
     def list_assumable_roles(
         self, principal: CompiledPrincipal, targets: IdentityFilter = None
