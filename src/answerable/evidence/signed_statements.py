@@ -28,6 +28,7 @@ from answerable.model.owner_signing_key import (
     StatementInvalidity,
     StatementType,
     VerifiedStatement,
+    WebAuthnCredential,
     build_owner_key_id,
 )
 from answerable.model.policy_exception import NO_EXPIRY
@@ -71,9 +72,39 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(_StatementWire, strict=True)
 
 
-def is_valid_public_key(public_key: bytes) -> bool:
-    """Return whether 32 bytes are a canonical Ed25519 key, not of small order."""
+def is_valid_public_key(
+    public_key: bytes, credential: WebAuthnCredential | None = None
+) -> bool:
+    """Return whether a key can sign: an Ed25519 key, or a P-256 key of a security key.
+
+    An Ed25519 key is canonical and not of small order. A P-256 key has a credential.
+    """
+    if credential is not None:
+        from answerable.evidence.webauthn import is_valid_p256_key
+
+        return is_valid_p256_key(public_key)
     return len(public_key) == PUBLIC_KEY_BYTES and not is_small_order(public_key)
+
+
+def verify_key_signature(envelope: dsse.DsseEnvelope, key: OwnerKey) -> int | None:
+    """Verify that a key signed an envelope.
+
+    Returns:
+        Signature counter of a security key, 0 for a key without one; None if the key
+        did not sign.
+    """
+    credential = key.webauthn
+    if credential is None:
+        return 0 if dsse.find_signers(envelope, {key.id: key.public}) else None
+    from answerable.evidence.webauthn import verify_assertion
+
+    signed = dsse.pre_authentication_encoding(envelope.payload_type, envelope.payload)
+    for each in envelope.signatures:
+        if each.keyid in ("", key.id):
+            found = verify_assertion(each.sig, key.public, credential, signed)
+            if found is not None:
+                return found.sign_count
+    return None
 
 
 def encode_payload(statement: OwnerStatement) -> bytes:
@@ -140,7 +171,7 @@ def index_enrolled_keys(
         list
     )
     for placed, enrolment in enrolments:
-        if is_valid_public_key(enrolment.public):
+        if is_valid_public_key(enrolment.public, enrolment.webauthn):
             enrolled[build_owner_key_id(enrolment.public)].append((placed, enrolment))
     revoked: dict[OwnerKeyId, list[tuple[LogPosition, KeyRevocation]]] = defaultdict(
         list
@@ -157,6 +188,7 @@ def index_enrolled_keys(
             person=first.person,
             enrolled=tuple(each for each in said if each[1].person == first.person),
             revoked=tuple(sorted(revoked[key], key=lambda each: each[0].index)),
+            webauthn=first.webauthn,
         )
     return found
 
@@ -222,7 +254,7 @@ def verify_statement(
             f"the key {said.key[:80]} is not enrolled in this store",
             said,
         )
-    if said.key not in dsse.find_signers(envelope, {key.id: key.public}):
+    if verify_key_signature(envelope, key) is None:
         raise InvalidStatement(
             StatementInvalidity.SIGNATURE,
             f"the statement is not signed by the key {key.id}",

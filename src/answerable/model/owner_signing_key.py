@@ -17,7 +17,8 @@ from answerable.model.time_units import DAY_NS
 
 OwnerKeyId = NewType("OwnerKeyId", str)
 
-PUBLIC_KEY_BYTES = 32  # bytes of a public key, RFC 8032 5.1.5
+PUBLIC_KEY_BYTES = 32  # bytes of a public Ed25519 key, RFC 8032 5.1.5
+P256_KEY_BYTES = 65  # bytes of a public P-256 key, uncompressed, SEC 1 2.3.3
 ATTESTATION_LIFETIME = 180 * DAY_NS
 KEY_LIFETIME = 365 * DAY_NS  # default of an enrolment
 MAX_CLOCK_SKEW = 30 * 10**9  # between the clocks of signer and recorder
@@ -30,15 +31,22 @@ def build_owner_key_id(public: bytes) -> OwnerKeyId:
     """Return the id of a key by its thumbprint: `owner-key:` and 43 letters.
 
     Args:
-        public: 32 bytes.
+        public: 32 bytes of an Ed25519 key, or 65 of a P-256 key of a security key.
 
     Source: RFC 7638 3, with the members that RFC 8037 2 asks for.
     """
-    x = base64.urlsafe_b64encode(public).rstrip(b"=").decode("ascii")
-    jwk = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'
+    if len(public) == P256_KEY_BYTES:
+        x, y = _encode_base64url(public[1:33]), _encode_base64url(public[33:])
+        jwk = f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'
+    else:
+        jwk = f'{{"crv":"Ed25519","kty":"OKP","x":"{_encode_base64url(public)}"}}'
     digest = hashlib.sha256(jwk.encode("ascii")).digest()
-    thumbprint = base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
-    return OwnerKeyId(f"owner-key:{thumbprint}")
+    return OwnerKeyId(f"owner-key:{_encode_base64url(digest)}")
+
+
+def _encode_base64url(data: bytes) -> str:
+    """Encode without padding, RFC 7515 2."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +68,32 @@ def create_position_before_logging(now: int) -> LogPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class WebAuthnCredential:
+    """Credential of a security key, for one web origin.
+
+    Attributes:
+        id: Credential id, with which the browser finds the security key.
+        origin: Origin of the web page, such as `https://answerable.example`. Its host is
+            the relying party id.
+    """
+
+    id: bytes
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyEnrolment:
     """Recorded enrolment of a person's key.
 
     Attributes:
-        public: 32 bytes.
+        public: 32 bytes, or 65 of a security key.
         person: Key holder.
         valid_from: Start of validity, UTC nanoseconds.
         valid_until: End of validity.
         uid: User id of the recording process.
         by: Authority: issuer and subject of a sign-in, or an administrator's id; empty
             where only the user id is known.
+        webauthn: Credential of a security key; None for an Ed25519 key.
     """
 
     public: bytes
@@ -80,6 +103,7 @@ class KeyEnrolment:
     written_by: WrittenBy
     uid: int
     by: str = ""
+    webauthn: WebAuthnCredential | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +128,12 @@ class OwnerKey:
     """Owner key with its enrolments and revocations.
 
     Attributes:
-        public: 32 bytes.
+        public: 32 bytes, or 65 of a security key.
         person: Key holder, as named by the first enrolment.
         enrolled: Enrolments for that person, in log order.
         revoked: Revocations, in log order.
+        webauthn: Credential of a security key, as named by the first enrolment; None
+            for an Ed25519 key.
     """
 
     id: OwnerKeyId
@@ -115,6 +141,7 @@ class OwnerKey:
     person: PersonId
     enrolled: tuple[tuple[LogPosition, KeyEnrolment], ...]
     revoked: tuple[tuple[LogPosition, KeyRevocation], ...]
+    webauthn: WebAuthnCredential | None = None
 
 
 def is_owner_key_valid_at(key: OwnerKey, at: LogPosition) -> bool:

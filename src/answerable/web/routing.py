@@ -24,6 +24,7 @@ class RouteRequest:
         last_event_id: Last received event of a stream; empty for none.
         etags: ETags that the client holds (`If-None-Match`).
         counts: Counts of the navigation by path; a path without one is not known.
+        origin: Web origin of the request, such as `https://answerable.example`.
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class RouteRequest:
     last_event_id: str = ""
     etags: frozenset[str] = frozenset()
     counts: Mapping[str, int] = field(default_factory=dict)
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from answerable.model.errors import AnswerableError
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.store.search_index import SearchIndex
 from answerable.store.store import EvidenceStore
+from answerable.web.auth.signature_counters import SignatureCounters
 from answerable.web.background_answers import BackgroundAnswers
 from answerable.web.result_total_cache import TotalCache
 from answerable.web.store_view import (
@@ -54,6 +55,7 @@ class StoreCache:
         is_ready: Whether the first load has finished, or failed.
         totals: Sizes of paginated answers.
         background_answers: Answers over very many events.
+        signature_counters: Signature counts of security keys.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class StoreCache:
         self.is_ready = False
         self.totals = TotalCache()
         self.background_answers = BackgroundAnswers()
+        self.signature_counters = SignatureCounters()
         self._newest_slow: dict[str, object] = {}
 
     @property

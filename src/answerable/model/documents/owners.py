@@ -79,6 +79,15 @@ class OwnerKeyItem(TypedDict):
 
     id: Annotated[str, Column("`owner-key:THUMBPRINT`", "key", 0)]
     person: Annotated[str, Column("the person", "", 0, "short-id")]
+    kind: Annotated[
+        str,
+        Column(
+            "`ed25519`, or `webauthn` for a security key, which signs on the web page",
+            "kind",
+            3,
+            "words",
+        ),
+    ]
     state: Annotated[
         str,
         Column(

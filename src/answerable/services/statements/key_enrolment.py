@@ -14,6 +14,7 @@ from answerable.model.owner_signing_key import (
     KeyRevocation,
     OwnerKey,
     OwnerKeyId,
+    WebAuthnCredential,
     build_owner_key_id,
 )
 from answerable.model.provenance import WrittenBy
@@ -48,11 +49,12 @@ def enroll_owner_key(
     uid: int,
     now: int,
     authority: KeyAuthority = KeyAuthority(),
+    credential: WebAuthnCredential | None = None,
 ) -> Document:
     """Record a public key as the signing key of a person.
 
     Args:
-        public_key: 32 bytes.
+        public_key: 32 bytes, or 65 of a security key.
         valid_from: UTC nanoseconds.
         valid_until: UTC nanoseconds.
         uid: User id of the operator.
@@ -62,9 +64,11 @@ def enroll_owner_key(
         UsageError: The key is malformed, belongs to another person or is revoked, or
             the times are in the wrong order.
     """
-    if not signed_statements.is_valid_public_key(public_key):
+    if not signed_statements.is_valid_public_key(public_key, credential):
+        expected = "Ed25519" if credential is None else "P-256"
         raise UsageError(
-            "not a usable Ed25519 key (its point is of small order)",
+            f"not a usable {expected} key (its point is not on the curve, or of small "
+            "order)",
             "create a key: answerable owner-keys new --person PERSON",
         )
     if not valid_from < valid_until or valid_until <= now:
@@ -94,6 +98,7 @@ def enroll_owner_key(
         written_by=authority.written_by,
         uid=uid,
         by=authority.by,
+        webauthn=credential,
     )
     store.put_object(owner_keys.ENROLMENT, msgspec.json.encode(said), now)
     return _build_owner_key_document(store, now, build_owner_key_id(public_key))
@@ -169,6 +174,7 @@ def _build_owner_key_item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
     return {
         "id": key.id,
         "person": key.person,
+        "kind": "ed25519" if key.webauthn is None else "webauthn",
         "state": owner_keys.get_owner_key_state(key, now),
         "valid_from": format_time(min(each.valid_from for _, each in key.enrolled)),
         "valid_until": format_time(max(each.valid_until for _, each in key.enrolled)),

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from answerable.evidence import dsse
+from answerable.evidence import dsse, signed_statements
 from answerable.model.errors import VerificationError
 from answerable.model.ids import PersonId
 from answerable.model.owner_signing_key import OwnerKey, OwnerKeyId
@@ -64,7 +64,7 @@ def verify_key_sign_in(
     owners.read(now)
     if owners.canonical_person(key.person) != owners.canonical_person(person):
         raise _build_error("its key belongs to another person")
-    if not dsse.find_signers(signed, {key.id: key.public}):
+    if signed_statements.verify_key_signature(signed, key) is None:
         raise _build_error("its signature is wrong")
     return key
 

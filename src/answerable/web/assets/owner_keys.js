@@ -1,5 +1,6 @@
 // Owner keys. They are created and stored in this browser for this origin and cannot be
 // exported: not even the server has them. The page shows exactly the signed statement.
+// A security key (WebAuthn) is another such key: it signs the SHA-256 of the same bytes.
 
 const BASE = "answerable-owner-keys";
 const SHELF = "keys";
@@ -41,7 +42,9 @@ const forget = async (id) => settled((await shelf("readwrite")).delete(id));
 
 async function nameOf(raw) {
   // RFC 7638, as the store names keys.
-  const jwk = `{"crv":"Ed25519","kty":"OKP","x":"${base64url(raw)}"}`;
+  const jwk = raw.length === 32
+    ? `{"crv":"Ed25519","kty":"OKP","x":"${base64url(raw)}"}`
+    : `{"crv":"P-256","kty":"EC","x":"${base64url(raw.slice(1, 33))}","y":"${base64url(raw.slice(33))}"}`;
   return `owner-key:${base64url(await crypto.subtle.digest("SHA-256", bytes(jwk)))}`;
 }
 
@@ -71,8 +74,52 @@ function pae(type, payload) {
   return whole;
 }
 
-const sign = (record, type, payload) =>
-  crypto.subtle.sign("Ed25519", record.pair.privateKey, pae(type, payload));
+async function sign(record, type, payload) {
+  const signed = pae(type, payload);
+  if (record.pair) return crypto.subtle.sign("Ed25519", record.pair.privateKey, signed);
+  return bytes(JSON.stringify(await asserted(record.credential, signed)));
+}
+
+// Security keys.
+
+const hasSecurityKeys = () =>
+  Boolean(globalThis.PublicKeyCredential && globalThis.crypto?.subtle && navigator.credentials);
+
+async function asserted(id, signed) {
+  const { response } = await navigator.credentials.get({
+    publicKey: {
+      challenge: await crypto.subtle.digest("SHA-256", signed),
+      allowCredentials: [{ type: "public-key", id }],
+      userVerification: "required",
+    },
+  });
+  return {
+    authenticatorData: base64url(response.authenticatorData),
+    clientDataJSON: base64url(response.clientDataJSON),
+    signature: base64url(response.signature),
+  };
+}
+
+async function securityKey(person, store) {
+  const user = await crypto.subtle.digest("SHA-256", bytes(`${store} ${person}`));
+  const created = await navigator.credentials.create({
+    publicKey: {
+      rp: { name: "answerable" },
+      user: { id: user, name: person, displayName: person },
+      challenge: crypto.getRandomValues(new Uint8Array(32)), // the proof below is what counts
+      pubKeyCredParams: [{ type: "public-key", alg: -7 }],
+      authenticatorSelection: { userVerification: "required", residentKey: "discouraged" },
+      attestation: "none",
+    },
+  });
+  const spki = created.response.getPublicKey();
+  const key = await crypto.subtle.importKey(
+    "spki", spki, { name: "ECDSA", namedCurve: "P-256" }, true, ["verify"],
+  );
+  const raw = new Uint8Array(await crypto.subtle.exportKey("raw", key));
+  const credential = new Uint8Array(created.rawId);
+  return { id: await nameOf(raw), person, store, raw, credential, made: Date.now() };
+}
 
 async function works() {
   if (!globalThis.crypto?.subtle || !globalThis.indexedDB) return false;
@@ -82,6 +129,29 @@ async function works() {
   } catch {
     return false;
   }
+}
+
+// Keys that this browser can use now, those of security keys among them.
+async function usable() {
+  if (!globalThis.indexedDB) return [];
+  const [ed25519, held] = [await works(), await all()];
+  return held.filter((record) => (record.pair ? ed25519 : hasSecurityKeys()));
+}
+
+// One button for the first key of this browser, and one for the first security key.
+function chosen(held, button) {
+  const kinds = [held.find((each) => each.pair), held.find((each) => !each.pair)];
+  const choices = new Map();
+  for (const record of kinds.filter(Boolean)) {
+    const own = choices.size ? button.cloneNode(true) : button;
+    if (!record.pair) {
+      own.textContent = button.textContent.replace("the key in this browser", "your security key");
+    }
+    if (choices.size) button.after(" ", own);
+    own.disabled = false;
+    choices.set(own, record);
+  }
+  return choices;
 }
 
 async function enveloped(record, type, payload) {
@@ -98,16 +168,16 @@ async function enveloped(record, type, payload) {
 async function signingIn(form) {
   const says = $("[data-key-sign-in-says]", form);
   const button = $("button", form);
-  const held = (await works()) ? await all() : [];
-  const record = held.sort((a, b) => b.made - a.made)[0];
-  if (!record) {
+  const held = (await usable()).sort((a, b) => b.made - a.made);
+  if (!held.length) {
     says.textContent = "no owner key is in this browser";
     return;
   }
-  button.disabled = false;
+  const choices = chosen(held, button);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    button.disabled = true;
+    const record = choices.get(event.submitter) ?? choices.get(button);
+    for (const each of choices.keys()) each.disabled = true;
     try {
       const said = JSON.stringify({
         address: location.origin,
@@ -119,7 +189,7 @@ async function signingIn(form) {
       form.submit();
     } catch (error) {
       says.textContent = `this browser did not sign (${error.name})`;
-      button.disabled = false;
+      for (const each of choices.keys()) each.disabled = false;
     }
   });
 }
@@ -130,39 +200,48 @@ async function signing(part) {
   const says = $("[data-signing-says]", part);
   const button = $("button", part);
   const drafts = $$("[data-draft]", part);
-  if (!(await works())) {
-    says.textContent = "this browser makes no Ed25519 signatures here: use the command line";
+  const held = new Map((await usable()).map((record) => [record.id, record]));
+  for (const { dataset } of drafts) {
+    // A security key signs in any browser; the page names its credential.
+    if (held.has(dataset.key) || dataset.origin !== location.origin) continue;
+    if (!dataset.credential || !hasSecurityKeys()) continue;
+    const credential = unbase64(dataset.credential.replaceAll("-", "+").replaceAll("_", "/"));
+    held.set(dataset.key, { id: dataset.key, credential });
+  }
+  const mine = drafts.map((each) => held.get(each.dataset.key)).filter(Boolean);
+  if (!mine.length) {
+    says.textContent = !(await works())
+      ? "this browser makes no Ed25519 signatures here: use a security key or the command line"
+      : "your key is not in this browser: make one under Keys, or use the command line";
     return;
   }
-  const held = new Map((await all()).map((record) => [record.id, record]));
-  const draft = drafts.find((each) => held.has(each.dataset.key));
-  if (!draft) {
-    says.textContent = "your key is not in this browser: make one under Keys, or use the command line";
-    return;
-  }
+  const choices = chosen(mine, button);
   // One statement of the key, or several of one page.
-  const own = drafts.filter((each) => each.dataset.key === draft.dataset.key);
-  for (const each of drafts) each.hidden = !own.includes(each);
+  const of = (record) => drafts.filter((each) => each.dataset.key === record.id);
+  const show = (record) => {
+    for (const each of drafts) each.hidden = each.dataset.key !== record.id;
+  };
+  show(choices.get(button));
   says.textContent = "";
-  button.disabled = false;
   $("form", part).addEventListener("submit", async (event) => {
     event.preventDefault();
     const form = event.target;
-    button.disabled = true;
+    const record = choices.get(event.submitter) ?? choices.get(button);
+    show(record);
+    for (const each of choices.keys()) each.disabled = true;
     try {
-      const record = held.get(draft.dataset.key);
       const signed = [];
-      for (const each of own) {
+      for (const each of of(record)) {
         const payload = unbase64(each.dataset.payload);
         signed.push(await enveloped(record, part.dataset.type, payload));
       }
       const { ids, envelope, envelopes } = form.elements;
-      if (ids) ids.value = own.map((each) => each.dataset.id).join("\n");
+      if (ids) ids.value = of(record).map((each) => each.dataset.id).join("\n");
       (envelopes ?? envelope).value = signed.join("\n");
       form.submit();
     } catch (error) {
       says.textContent = `this browser did not sign (${error.name})`;
-      button.disabled = false;
+      for (const each of choices.keys()) each.disabled = false;
     }
   });
 }
@@ -183,7 +262,9 @@ async function enrolling(form) {
     event.preventDefault();
     button.disabled = true;
     try {
-      const own = (await all()).filter((each) => each.person === person && each.store === store);
+      const own = (await all()).filter(
+        (each) => each.pair && each.person === person && each.store === store,
+      );
       // One that was made and never enrolled is taken before another is made.
       const record = own.find((each) => !enrolled.has(each.id)) ?? (await made(person, store));
       const said = JSON.stringify({ key: record.id, person, store });
@@ -192,6 +273,34 @@ async function enrolling(form) {
       form.submit();
     } catch (error) {
       says.textContent = `this browser made no key (${error.name})`;
+      button.disabled = false;
+    }
+  });
+}
+
+async function enrollingSecurityKey(form) {
+  const says = $("[data-enrolling-says]", form);
+  const button = $("button", form);
+  if (!hasSecurityKeys()) {
+    says.textContent = "this browser uses no security keys here (it needs https or localhost)";
+    return;
+  }
+  const { person, store } = form.dataset;
+  button.disabled = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      says.textContent = "touch the security key, twice: to create the key, and to prove it";
+      const record = await securityKey(person, store);
+      const said = JSON.stringify({ key: record.id, person, store });
+      form.elements.proof.value = base64(await sign(record, POSSESSION, bytes(said)));
+      form.elements.public.value = base64(record.raw);
+      form.elements.credential.value = base64(record.credential);
+      await keep(record);
+      form.submit();
+    } catch (error) {
+      says.textContent = `no security key was enrolled (${error.name})`;
       button.disabled = false;
     }
   });
@@ -216,5 +325,6 @@ async function marking(rows) {
 
 for (const part of $$("[data-signing]")) signing(part);
 for (const form of $$("form[data-enrolling]")) enrolling(form);
+for (const form of $$("form[data-security-key]")) enrollingSecurityKey(form);
 for (const form of $$("form[data-key-sign-in]")) signingIn(form);
 marking($$("[data-owner-key]"));

@@ -259,7 +259,9 @@ class WebDispatcher:
             )
             etags = parse_etags(incoming.fields.get("if-none-match", ""))
             url = build_permalink(incoming.path, query)
-            return RouteRequest(query, {}, url, is_part, etags=etags)
+            return RouteRequest(
+                query, {}, url, is_part, etags=etags, origin=incoming.origin
+            )
         if incoming.query:
             raise RequestRejected(
                 400, "query", "a form must send its fields in the body"
@@ -275,7 +277,7 @@ class WebDispatcher:
                 "the form does not belong to this session",
                 "open the page again, and send it from there",
             )
-        return RouteRequest({}, form, incoming.path, is_part)
+        return RouteRequest({}, form, incoming.path, is_part, origin=incoming.origin)
 
     def _allowed_methods(self, path: str) -> list[str]:
         """List the allowed methods of a path, for the `Allow` header."""

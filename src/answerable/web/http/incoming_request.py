@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,6 +46,11 @@ class IncomingRequest:
         """Return the peer address, empty for a unix socket."""
         client = self.request.client
         return client.host if client else ""
+
+    @property
+    def origin(self) -> str:
+        """Return the web origin of the page, `scheme://host:port`."""
+        return f"{urlsplit(self.link.url).scheme}://{self.fields.get('host', '')}"
 
     @property
     def is_post(self) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
@@ -67,10 +66,9 @@ class KeySignIn:
         envelope = form.get("envelope", "").encode()
         if not self._challenges.redeem(read_challenge(envelope)):
             return self._refuse("stale", _STALE, next_path)
-        scheme = urlsplit(incoming.link.url).scheme
-        address = f"{scheme}://{incoming.fields['host']}"
+        verify = partial(self._verify, envelope, person, incoming.origin)
         try:
-            await self._pool.run(partial(self._verify, envelope, person, address))
+            await self._pool.run(verify)
         except AnswerableError as error:
             return self._refuse("key", error.message, next_path)
         self._report_attempt(KEY_METHOD, "")
@@ -79,9 +77,10 @@ class KeySignIn:
     def _verify(self, envelope: bytes, person: PersonId, address: str) -> None:
         """Verify the envelope against the keys in the store."""
         with self._cache.open_store() as store:
-            verify_key_sign_in(
+            key = verify_key_sign_in(
                 store, envelope, person, address=address, now=self._cache.now
             )
+        self._cache.signature_counters.require_new_signature(key, envelope)
 
     def _refuse(self, reason: str, message: str, next_path: str) -> Response:
         """Report a failed sign-in and show the sign-in page with the reason."""

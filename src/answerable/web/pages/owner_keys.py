@@ -3,11 +3,17 @@
 import binascii
 import os
 from base64 import b64decode
+from urllib.parse import urlsplit
 
+from answerable.evidence import webauthn
 from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId, build_person_id
-from answerable.model.owner_signing_key import KEY_LIFETIME, PUBLIC_KEY_BYTES
+from answerable.model.owner_signing_key import (
+    KEY_LIFETIME,
+    PUBLIC_KEY_BYTES,
+    WebAuthnCredential,
+)
 from answerable.model.provenance import WrittenBy
 from answerable.model.time_units import DAY_NS
 from answerable.presentation.command_hints import format_command
@@ -16,6 +22,7 @@ from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.key_enrolment import KeyAuthority
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import enroll_remote_key
+from answerable.web.auth.local_token import is_local_peer
 from answerable.web.auth.sessions import LOCAL_METHOD, LOCAL_METHODS
 from answerable.web.routing import (
     Forbidden,
@@ -33,7 +40,7 @@ _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 
 
 def list_keys(
-    cache: StoreCache, visitor: Visitor, _request: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """List the visitor's keys; all keys for investigators and administrators."""
     with cache.open_store() as store:
@@ -49,6 +56,7 @@ def list_keys(
         "administers": WebPermission.ADMINISTER in visitor.may,
         "days": enroll_remote_key.LIFE // DAY_NS,
         "store": here,
+        "named_origin": _suggest_named_origin(request.origin),
         "commands": _enrolment_commands(visitor),
     }
     return PageAnswer("keys.html", "Keys", values)
@@ -59,6 +67,7 @@ def enroll_own_key(
 ) -> RouteAnswer:
     """Enrol the visitor's own key, generated in the browser."""
     form, person = request.form, visitor.person
+    credential = _read_credential(request)
     if person is None or WebPermission.OWN not in visitor.may:
         raise Forbidden
     _require_recent_sign_in(visitor)
@@ -67,9 +76,17 @@ def enroll_own_key(
     word, uid = _sign_in_authority(visitor), os.getuid()
     with cache.open_store() as store:
         enroll_remote_key.enroll_remote_key(
-            store, public, person, proof, word, uid=uid, now=cache.now
+            store,
+            public,
+            person,
+            proof,
+            word,
+            uid=uid,
+            now=cache.now,
+            credential=credential,
         )
-    return Redirect("/keys", f"Enrolled: this browser now signs as {person}.")
+    signer = "this browser" if credential is None else "this security key"
+    return Redirect("/keys", f"Enrolled: {signer} now signs as {person}.")
 
 
 def enroll_for_person(
@@ -158,6 +175,35 @@ def _list_own_key_ids(
     )
 
 
+def _read_credential(request: RouteRequest) -> WebAuthnCredential | None:
+    """Return the credential of a security key, for the origin of this page.
+
+    Raises:
+        UsageError: It is malformed, or this page has no host name.
+    """
+    text = request.form.get("credential", "")
+    if not text:
+        return None
+    raw = _decode_base64(text, "the id of the credential")
+    if not 0 < len(raw) <= webauthn.MAX_CREDENTIAL_ID or not request.origin:
+        raise UsageError(
+            f"not a credential id (got {len(raw)} bytes)",
+            "enroll the security key again",
+        )
+    return WebAuthnCredential(raw, request.origin)
+
+
+def _suggest_named_origin(origin: str) -> str:
+    """Return this page's origin with a host name; empty if it has one.
+
+    Browsers offer security keys to host names alone, never to IP addresses.
+    """
+    at = urlsplit(origin)
+    if not is_local_peer(at.hostname or ""):
+        return ""
+    return f"{at.scheme}://localhost" + (f":{at.port}" if at.port else "")
+
+
 def _resolve_person(cache: StoreCache, text: str) -> PersonId:
     """Return the canonical person of a name or address."""
     return PersonDirectory(cache.current_view().inventory.facts.persons)(
@@ -215,7 +261,7 @@ ROUTES: tuple[WebRoute, ...] = (
         "/keys",
         enroll_own_key,
         frozenset({WebPermission.OWN}),
-        ("public", "proof"),
+        ("public", "proof", "credential"),
         "POST",
     ),
     WebRoute(

@@ -1,6 +1,6 @@
 """`/sign`: show the statement to sign, and record the submitted signature."""
 
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass
 
 from answerable.evidence import signed_statements
@@ -40,6 +40,8 @@ class StatementDraft:
 
     Attributes:
         key: Id of the signing key.
+        credential: Credential id of a security key, base64url; empty for others.
+        origin: Web origin at which a security key signs; empty for others.
         payload: The bytes to sign, base64.
         text: The payload as text.
         lines: Its claims as label and value.
@@ -49,6 +51,8 @@ class StatementDraft:
     payload: str
     text: str
     lines: tuple[tuple[str, str], ...]
+    credential: str = ""
+    origin: str = ""
 
 
 def show_statement(
@@ -81,7 +85,8 @@ def build_drafts(
             _build_draft(
                 remote_signing.prepare_statement(
                     lambda signer: action.execute(store, signer, now), key.id
-                )
+                ),
+                key,
             )
             for key in list_valid_keys(store, visitor, now)[:_MAX_KEYS]
         ]
@@ -107,13 +112,14 @@ def record_signature(
     """
     now = cache.now
     with cache.open_store() as store:
-        own = {key.id for key in list_valid_keys(store, visitor, now)}
-        key = signed_statements.decode_statement(envelope)[1].key
-        if key not in own:
+        own = {key.id: key for key in list_valid_keys(store, visitor, now)}
+        key = own.get(signed_statements.decode_statement(envelope)[1].key)
+        if key is None:
             raise VerificationError(
                 "the statement was not signed with one of your valid keys",
                 "your keys are listed at /keys",
             )
+        cache.signature_counters.require_new_signature(key, envelope)
         remote_signing.submit_statement(
             store, lambda signer: action.execute(store, signer, now), envelope, now
         )
@@ -135,9 +141,9 @@ def list_valid_keys(store: EvidenceStore, visitor: Visitor, now: int) -> list[Ow
     return sorted(own, key=lambda key: key.enrolled[-1][0].index, reverse=True)
 
 
-def _build_draft(statement: OwnerStatement) -> StatementDraft:
+def _build_draft(statement: OwnerStatement, key: OwnerKey) -> StatementDraft:
     """Encode a statement and format its claims for display."""
-    data = signed_statements.encode_payload(statement)
+    data, credential = signed_statements.encode_payload(statement), key.webauthn
     lines = [
         ("type", statement.type.value),
         ("subject", statement.subject),
@@ -154,6 +160,8 @@ def _build_draft(statement: OwnerStatement) -> StatementDraft:
             (name.replace("_", " "), _format_claim(name, value))
             for name, value in lines
         ),
+        urlsafe_b64encode(credential.id).decode().rstrip("=") if credential else "",
+        credential.origin if credential else "",
     )
 
 
