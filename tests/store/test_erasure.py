@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from answerable.model.progress import ignore_progress_report
 from answerable.store.event_gaps import read_event_gaps
 from answerable.store.fsck import verify_store
 from answerable.store.inclusion_proofs import build_inclusion_bundle
-from answerable.store.legal_holds import LegalHold, place_hold
+from answerable.store.legal_holds import LegalHold, place_hold, release_hold
 from answerable.store.store import EvidenceStore
+from answerable.store.store_repair import repair_store
 from answerable.usecases.evidence.erase_person import erase_person
 from tests.store.conftest import NOW
 from tests.store.conftest import _make as event
@@ -130,6 +132,37 @@ def test_a_hold_beats_erasure(tmp_path: Path) -> None:
         assert sum(each["held"] for each in answer.items) == 10
         rows = store.run_query("SELECT DISTINCT event_id FROM events")
         assert {row[0] for row in rows} == {e.event_id for e in gone + kept}
+        check(store)
+
+
+def test_copies_that_a_repair_set_aside_are_deleted_unless_there_is_a_hold(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "store"
+    write(root)
+    shutil.copytree(root, tmp_path / "copy")
+    tables = sorted(root.glob("segments/*/*.parquet"))
+    for file in tables:
+        file.write_bytes(file.read_bytes()[:-1])
+    stray = tables[0].with_name("stray.parquet")
+    stray.write_bytes(b"no table")
+    with EvidenceStore.open(root, now=NOW) as store:
+        repair_store(store, tmp_path / "copy", NOW, dry_run=False)
+        aside = root / "set-aside"
+        assert len(list(aside.iterdir())) == len(tables)
+        hold = place_hold(store, LegalHold("case 7", since="2030-01-01"), NOW)
+        answer = erase_person(store, [ADA], "asked", now=NOW)
+        open_items = {e["target"] for e in answer.items if e["state"] == "open"}
+        assert len(open_items) == len(tables) + 1  # the file that is no table
+        assert str(stray.relative_to(root)) in open_items
+        release_hold(store, hold, "closed", NOW)
+        stray.unlink()
+        planned = erase_person(store, [ADA], "asked", now=NOW, dry_run=True)
+        assert len(planned.items) == len(tables) == len(list(aside.iterdir()))
+        answer = erase_person(store, [ADA], "asked", now=NOW)
+        assert not answer.failed, answer.items
+        assert answer.items == [{**e, "state": "done"} for e in planned.items]
+        assert not list(aside.iterdir())
         check(store)
 
 

@@ -4,17 +4,14 @@ Leaves commit to a random salt beside each row. A row that is erased with its sa
 a hash that cannot be guessed, so that the rest still proves.
 """
 
-import base64
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import msgspec
-import zstandard
 
 from answerable.evidence.log_entries import ObjectEntry, ObjectRemoved
 from answerable.model.errors import AnswerableError, UsageError
@@ -22,12 +19,10 @@ from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point
 from answerable.store.legal_holds import read_holds
+from answerable.store.mention_search import MentionSearch
 from answerable.store.object_store import read_compressed_object
 from answerable.store.retention import build_hold_conditions
-from answerable.store.row_conditions import (
-    build_mention_pattern,
-    build_person_condition,
-)
+from answerable.store.row_conditions import build_person_condition
 from answerable.store.row_removal import PlannedRemoval, plan_removal, remove_rows
 from answerable.store.segment_files import delete_files
 from answerable.store.temporary_folders import sweep_temporary_folders
@@ -37,7 +32,6 @@ if TYPE_CHECKING:
 
 ERASURE_KIND = "erasure"
 _CONFLICT = "conflict"
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}")
 
 
 class ErasureRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +64,8 @@ class ErasureResult:
         used: Kind and digest of each object that mentions the person and is in use.
         held: Kind and digest of each object that a legal hold keeps.
         remaining: Files that still mention the person afterwards.
+        damaged: Damaged files, set aside by a repair, that mention the person or cannot
+            be searched; deleted, unless there is a legal hold.
     """
 
     rows: Sequence[PlannedRemoval]
@@ -77,6 +73,7 @@ class ErasureResult:
     used: Sequence[tuple[str, str]]
     held: Sequence[tuple[str, str]] = ()
     remaining: Sequence[str] = ()
+    damaged: Sequence[str] = ()
 
 
 def erase_person(
@@ -105,15 +102,15 @@ def erase_person(
         EnvironmentFailure: The disk failed; the command may be repeated.
     """
     store.layout.refuse_remote()
-    pattern = re.compile(build_mention_pattern(names))
-    if any(pattern.finditer(reason)):
+    search = MentionSearch(names)
+    if search.in_text(reason):
         raise UsageError(
             "the reason names the person", "the reason is kept: omit the name"
         )
     if not dry_run:
         store.seal(now)
         sweep_temporary_folders(store.layout)
-    _refuse_unsealed_records(store, pattern, dry_run=dry_run)
+    _refuse_unsealed_records(store, search, dry_run=dry_run)
     with store.log.lock():
         holds = read_holds(store)
         planned = plan_removal(
@@ -123,16 +120,18 @@ def erase_person(
             build_hold_conditions(holds.values()),
         )
         kinds = _list_object_kinds(store)
-        found = _find_objects(store, kinds, pattern)
+        found = _find_objects(store, kinds, search)
         found |= _find_conflicts(store, kinds, planned)
         used, referring = find_used_objects(found)
         kept = set(holds) & found
         objects = sorted((found | referring) - used - kept)
+        damaged = [] if holds else search.list_damaged_files(store)
         result = ErasureResult(
             planned,
             [(kinds[each], each) for each in objects],
             [(kinds[each], each) for each in sorted(used)],
             [(kinds[each], each) for each in sorted(kept)],
+            damaged=[str(each.relative_to(store.root)) for each in damaged],
         )
         if dry_run:
             return result
@@ -144,24 +143,19 @@ def erase_person(
             policy = store.put_object(ERASURE_KIND, msgspec.json.encode(record), now)
             remove_rows(store, planned, "erasure", policy, now)
             _remove_objects(store, objects, policy, now)
+        delete_files(damaged)
         _delete_derived_files(store)
-    return ErasureResult(
-        result.rows,
-        result.objects,
-        result.used,
-        result.held,
-        tuple(_find_mentions(store, names, pattern)),
-    )
+    return replace(result, remaining=tuple(search.list_files(store)))
 
 
 def _refuse_unsealed_records(
-    store: "EvidenceStore", pattern: "re.Pattern[str]", *, dry_run: bool
+    store: "EvidenceStore", search: MentionSearch, *, dry_run: bool
 ) -> None:
     """Refuse while the journal of a running process mentions the person."""
     for name in store.layout.list_journals():
         with suppress(FileNotFoundError):
             records = journal_files.read_unsealed_records(store.layout, name)
-            if any(_mentions_person(record, pattern) for record in records):
+            if any(search.in_bytes(record) for record in records):
                 if dry_run:
                     continue
                 raise UsageError(
@@ -178,14 +172,14 @@ def _list_object_kinds(store: "EvidenceStore") -> dict[str, str]:
 
 
 def _find_objects(
-    store: "EvidenceStore", kinds: dict[str, str], pattern: "re.Pattern[str]"
+    store: "EvidenceStore", kinds: dict[str, str], search: MentionSearch
 ) -> set[str]:
     """Find the objects that mention the person."""
     return {
         digest
         for digest, kind in kinds.items()
         if (data := _read_object(store, digest, kind)) is not None
-        and _mentions_person(data, pattern)
+        and search.in_bytes(data)
     }
 
 
@@ -254,44 +248,6 @@ def _delete_derived_files(store: "EvidenceStore") -> None:
     mark_crash_point("erasure-caches-deleted")
 
 
-def _find_mentions(
-    store: "EvidenceStore", names: Sequence[str], pattern: "re.Pattern[str]"
-) -> Iterator[str]:
-    """Yield the files of the store that mention the person, relative to the store."""
-    condition = build_person_condition(names)
-    engine = DuckDbEngine(store.layout.segments)
-    try:
-        for path in sorted(store.root.rglob("*")):
-            if path.is_symlink() or not path.is_file():
-                continue
-            name = str(path.relative_to(store.root))
-            if any(pattern.finditer(name)):
-                yield name
-            elif path.suffix == ".parquet" and path.is_relative_to(
-                store.layout.segments
-            ):
-                found = engine.run(
-                    "SELECT count(*) FROM read_parquet("  # noqa: S608 - ours
-                    f"{quote_text(str(path.absolute()))}, hive_partitioning=false) "
-                    f"WHERE {condition.sql}",
-                    condition.parameters,
-                )
-                if found != [(0,)]:
-                    yield name
-            elif _mentions_person(_read_any_file(path), pattern):
-                yield name
-    finally:
-        engine.close()
-
-
-def _read_any_file(path: Path) -> bytes:
-    """Read a file, decompressed if it is compressed with zstd."""
-    data = path.read_bytes()
-    with suppress(zstandard.ZstdError):
-        return zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    return data
-
-
 def _read_object(store: "EvidenceStore", digest: str, kind: str) -> bytes | None:
     """Read an object; None if it was removed or is damaged."""
     layout = store.layout
@@ -299,20 +255,3 @@ def _read_object(store: "EvidenceStore", digest: str, kind: str) -> bytes | None
     with suppress(AnswerableError, OSError):
         return read_compressed_object(folder / digest)
     return None
-
-
-def _mentions_person(data: bytes, pattern: "re.Pattern[str]") -> bool:
-    """Return whether bytes mention the person."""
-    return any(pattern.finditer(_decode_text(data)))
-
-
-def _decode_text(data: bytes) -> str:
-    """Decode bytes as text, followed by all that is base64 in them.
-
-    Quarantined records and payloads of signed statements are base64.
-    """
-    parts = [data]
-    for match in _BASE64.finditer(data):
-        with suppress(ValueError):
-            parts.append(base64.b64decode(match[0] + b"=" * (-len(match[0]) % 4)))
-    return b"\n".join(parts).decode("utf-8", "replace")

@@ -28,6 +28,7 @@ from answerable.store.durable_files import (
     write_file,
 )
 from answerable.store.fsck_segments import SegmentUnreadableError, read_row_leaves
+from answerable.store.mention_search import SET_ASIDE
 from answerable.store.segment_files import delete_files, list_obsolete_files
 from answerable.store.spill_folders import sweep_spill_folders
 
@@ -153,7 +154,7 @@ def _restore_or_set_aside(
     name = str(file.relative_to(store.root))
     if file.exists() and not file.is_symlink():
         if not dry_run:
-            aside = store.root / "set-aside"
+            aside = store.root / SET_ASIDE
             make_store_folder(aside)
             with translate_os_errors("move", file):
                 file.replace(aside / f"{file.parent.name}-{file.name}")

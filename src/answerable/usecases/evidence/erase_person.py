@@ -83,6 +83,8 @@ def _list_objects(
         )
     for kind, digest in result.held:
         yield _build_item("open", f"{kind} {digest}", "release this hold first")
+    for name in result.damaged:
+        yield _build_item(done, name, "a damaged copy, set aside by a repair")
     for name in result.remaining:
         yield _build_item("open", name, "still mentions the person")
 

@@ -1,0 +1,116 @@
+"""Search the files of a store for mentions of a person."""
+
+import base64
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import zstandard
+
+from answerable.model.errors import AnswerableError
+from answerable.store.duckdb_engine import DuckDbEngine, quote_text
+from answerable.store.mention_pattern import build_mention_pattern
+from answerable.store.row_conditions import RowCondition, build_person_condition
+
+if TYPE_CHECKING:
+    from answerable.store.store import EvidenceStore
+
+SET_ASIDE = "set-aside"  # folder of damaged files in the store
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}|[A-Za-z0-9_-]{16,}")
+_ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
+_URLSAFE = bytes.maketrans(b"-_", b"+/")
+
+
+class MentionSearch:
+    """Search for one person.
+
+    Args:
+        names: Names of the person, with or without `person:`.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._text = build_mention_pattern(names)
+        self._pattern = re.compile(self._text)
+        self._condition = build_person_condition(names)
+
+    def in_text(self, text: str) -> bool:
+        """Return whether a text mentions the person."""
+        return self._pattern.search(text) is not None
+
+    def in_bytes(self, data: bytes) -> bool:
+        """Return whether bytes, or what is base64 in them, mention the person.
+
+        Quarantined records and payloads of signed statements are base64.
+        """
+        parts = [data]
+        for match in _BASE64.finditer(data):
+            with suppress(ValueError):
+                text = match[0].translate(_URLSAFE)
+                parts.append(base64.b64decode(text + b"=" * (-len(text) % 4)))
+        return self.in_text(b"\n".join(parts).decode("utf-8", "replace"))
+
+    def list_files(self, store: "EvidenceStore") -> Iterator[str]:
+        """Yield the files of a store that mention the person, relative to it."""
+        engine = DuckDbEngine(store.root)
+        try:
+            for path in sorted(store.root.rglob("*")):
+                if path.is_symlink() or not path.is_file():
+                    continue
+                name = str(path.relative_to(store.root))
+                if self.in_text(name) or self._is_in_file(store, engine, path):
+                    yield name
+        finally:
+            engine.close()
+
+    def list_damaged_files(self, store: "EvidenceStore") -> list[Path]:
+        """List the files that were set aside and mention the person, or may."""
+        folder = store.root / SET_ASIDE
+        engine = DuckDbEngine(store.root)
+        try:
+            return [
+                each
+                for each in (sorted(folder.iterdir()) if folder.is_dir() else [])
+                if self._is_in_file(store, engine, each)
+            ]
+        finally:
+            engine.close()
+
+    def _is_in_file(
+        self, store: "EvidenceStore", engine: DuckDbEngine, path: Path
+    ) -> bool:
+        """Return whether a file mentions the person; a damaged table may."""
+        import _duckdb as duckdb
+
+        if path.suffix != ".parquet":
+            return self.in_bytes(_read_frames(path))
+        condition = RowCondition("regexp_matches(t::VARCHAR, ?)", (self._text,))
+        if path.is_relative_to(store.layout.segments):
+            condition = self._condition
+        try:
+            found = engine.run(
+                "SELECT count(*) FROM read_parquet("  # noqa: S608 - ours
+                f"{quote_text(str(path.absolute()))}, hive_partitioning=false) AS t "
+                f"WHERE {condition.sql}",
+                condition.parameters,
+            )
+        except (AnswerableError, duckdb.Error):
+            return True
+        return found != [(0,)]
+
+
+def _read_frames(path: Path) -> bytes:
+    """Read a file, and the content of each frame of zstd in it.
+
+    A journal has a frame after the length of each batch.
+    """
+    raw = path.read_bytes()
+    parts = [raw]
+    place = raw.find(_ZSTD_FRAME)
+    while place >= 0:
+        with suppress(zstandard.ZstdError):
+            decompressor = zstandard.ZstdDecompressor().decompressobj()
+            parts.append(decompressor.decompress(raw[place:]))
+        place = raw.find(_ZSTD_FRAME, place + 1)
+    return b"\n".join(parts)
