@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.lineage.chain_stitching import (
-    derive_lineage_chains,
-    find_chain_valid_at,
-)
+from answerable.lineage.chain_index import find_chain_valid_at
+from answerable.lineage.chain_stitching import derive_lineage_chains
 from answerable.lineage.chain_stitching_types import (
     ALL_TIME,
     MAX_CHAIN_LENGTH,

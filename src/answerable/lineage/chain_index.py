@@ -1,5 +1,6 @@
 """Index the chains of all events by agent, tool, identity, credential and person."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -120,6 +121,12 @@ class ChainIndex(tuple[ChainTimeline, ...]):
     def sources(self) -> frozenset[str]:
         """Return the log sources of all chains."""
         return frozenset(each.chain_key.source for each in self)
+
+
+def find_chain_valid_at(chains: Sequence[LineageChain], at: int) -> LineageChain:
+    """Return the chain that is valid at a time, UTC nanoseconds."""
+    starts = [chain.valid_from for chain in chains]
+    return chains[max(0, bisect_right(starts, at) - 1)]
 
 
 def list_searchable_texts(chain: LineageChain) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Derive the lineage chains of events from chain keys, issuances and inventory."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -118,12 +117,6 @@ class _StitchingFacts:
             return _NEVER_PRESENTED
         subject = get_presented_subject(key, chain_key.source)
         return self.presented.get(subject, _NEVER_PRESENTED)
-
-
-def find_chain_valid_at(chains: Sequence[LineageChain], at: int) -> LineageChain:
-    """Return the chain that is valid at a time, UTC nanoseconds."""
-    starts = [chain.valid_from for chain in chains]
-    return chains[max(0, bisect_right(starts, at) - 1)]
 
 
 def _index_sign_ins_by_subject(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:

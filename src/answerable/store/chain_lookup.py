@@ -17,7 +17,7 @@ from answerable.store.investigation_queries import (
 )
 from answerable.store.query_tables import NamedTable, ParquetTable
 from answerable.store.search_index import PLACE_COLUMNS
-from answerable.store.segment_scope import NO_SEGMENTS
+from answerable.store.segment_scope import NO_EVENTS
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -128,7 +128,7 @@ def count_all_events_by_hops(
         f"GROUP BY {', '.join(values)}"
     )
     tables = {"chains": files[0], "counts": files[1]}
-    return _decode_counts(store.run_query(query, (), tables, NO_SEGMENTS))
+    return _decode_counts(store.run_query(query, (), tables, NO_EVENTS))
 
 
 def list_hop_values_before(
@@ -160,7 +160,7 @@ def list_hop_values_before(
     )
     tables = {"chains": files[0], "counts": files[1]}
     parameters = [until, *equal_columns.values()]
-    rows = store.run_query(query, parameters, tables, NO_SEGMENTS)
+    rows = store.run_query(query, parameters, tables, NO_EVENTS)
     return cast("list[tuple[str, bool]]", rows)
 
 
@@ -252,7 +252,7 @@ def _read_chains(
         f"SELECT {', '.join(_COLUMNS)} FROM chains c WHERE {condition} "  # noqa: S608 - our own names
         "ORDER BY c.n, c.valid_from"
     )
-    rows = store.run_query(query, parameters, {"chains": file, **tables}, NO_SEGMENTS)
+    rows = store.run_query(query, parameters, {"chains": file, **tables}, NO_EVENTS)
     found: dict[SourcedChainKey, list[LineageChain]] = {}
     hops: dict[tuple[object, ...], Hop] = {}
     for row in rows:

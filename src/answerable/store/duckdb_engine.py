@@ -15,6 +15,8 @@ from answerable.store.durable_files import ERRNO_HINTS
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from answerable.store.query_tables import NamedTable, ParquetTable
+
 ResultT = TypeVar("ResultT")
 MEMORY_LIMIT = "384MB"
 LATE_MATERIALIZATION_ROWS = 100_000
@@ -55,6 +57,7 @@ class DuckDbEngine:
 
         self._spill: SpillFolder | None = SpillFolder()
         self._thread: ThreadPoolExecutor | None = None
+        self.temporary_tables: dict[str, NamedTable | ParquetTable] = {}
         self.connection = duckdb.connect(
             config={
                 "memory_limit": memory,
@@ -84,7 +87,7 @@ class DuckDbEngine:
         """Open an engine on the same databases for another thread."""
         made = copy(self)
         made.connection, made._spill = self.connection.cursor(), None
-        made._thread = None
+        made._thread, made.temporary_tables = None, {}
         return made
 
     def compact(self) -> None:

@@ -353,9 +353,16 @@ def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:
             scope = NO_SEGMENTS
             for each in known:
                 counts.update(each.sources if each else {})
+            if not sources.records:
+                return sorted(counts.items())
     rows = store.run_query(query, scope=scope)
     counts.update({cast("str", name): cast("int", n) for name, n in rows})
     return sorted(counts.items())
+
+
+def read_event_sources(store: "EvidenceStore") -> frozenset[str]:
+    """Read the log sources of all events."""
+    return frozenset(source for source, _ in count_events_by_source(store))
 
 
 def has_events(store: "EvidenceStore") -> bool:

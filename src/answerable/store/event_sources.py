@@ -1,6 +1,7 @@
 """Build SQL over all events of a store: sealed segments and unsealed records."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -171,6 +172,15 @@ class EventSources:
         if self.records or not parts:
             parts.append(f"SELECT {NAMES} FROM {tail_table}")  # noqa: S608 - our own names
         return " UNION ALL ".join(parts)
+
+
+def read_store_state(layout: StoreLayout, log: TransparencyLog) -> object:
+    """Read the checkpoint and the sizes of the journals, which change with each write."""
+    tails = []
+    for name in layout.list_journals():
+        with suppress(FileNotFoundError):
+            tails.append((name, layout.journal_file(name).stat().st_size))
+    return log.checkpoint(), tails
 
 
 def create_event_view(

@@ -18,7 +18,6 @@ from answerable.store.credential_joint_facts import (
     read_presentations,
     read_token_id_issuances,
 )
-from answerable.store.event_queries import count_events_by_source
 from answerable.store.investigation_queries import (
     InvestigationFilter,
     build_investigation_scope,
@@ -58,11 +57,6 @@ def read_chain_keys_matching(
         for source, written_by, *key in rows
     )
     return list(dict.fromkeys(found))
-
-
-def read_event_sources(store: "EvidenceStore") -> frozenset[str]:
-    """Read the log sources of all events."""
-    return frozenset(source for source, _ in count_events_by_source(store))
 
 
 def read_lineage_facts_of_keys(

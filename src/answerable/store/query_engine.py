@@ -125,7 +125,6 @@ class EventQueries:
         # An index has the newest events in memory; foreign events have no statistics.
         if self.has_index or self._foreign is not None:
             return [SearchWindow(scope.since, scope.until)]
-
         return list_newest_windows(self.get_current_sources(), scope)
 
     def _get_current_sources(
@@ -146,19 +145,20 @@ class EventQueries:
         scope: "SegmentScope | None",
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL once."""
-        from answerable.store.query_tables import drop_table, make_temporary_table
+        from answerable.store.query_tables import (
+            drop_large_tables,
+            show_temporary_tables,
+        )
 
         if self.engine is not None:
             shown = self._get_current_sources(scope)
             return self.engine.run(shown, query, parameters, tables)
         engine = self._get_current_engine(scope)
-        for name, table in tables.items():
-            make_temporary_table(engine, name, table)
+        show_temporary_tables(engine, tables)
         try:
             return engine.run(query, parameters)
         finally:
-            for name, table in tables.items():
-                drop_table(engine, name, table)
+            drop_large_tables(engine)
 
     def run_user_select(
         self,
@@ -310,6 +310,7 @@ class EventQueries:
         """Return the engine, with views of the current segments in a scope."""
         from answerable.store.event_sources import create_event_view
         from answerable.store.search_index import INDEXED_COLUMNS_SQL, NOT_INDEXED
+        from answerable.store.segment_scope import NO_EVENTS
 
         state = self._read_store_state()
         if self._index is not None:
@@ -317,6 +318,8 @@ class EventQueries:
         if self._engine is None:
             self._engine = self._open_engine()
             self._state = self._tail_state = None
+        if scope is NO_EVENTS:
+            return self._engine
         shown = state, scope and scope.key
         if shown != self._state:
             sources = self._get_current_sources(scope)
@@ -391,9 +394,7 @@ class EventQueries:
         return DuckDbEngine(self._layout.segments, files=files)
 
     def _read_store_state(self) -> object:
-        """Return the checkpoint and journal sizes, which change with each write."""
-        tails = []
-        for name in self._layout.list_journals():
-            with suppress(FileNotFoundError):
-                tails.append((name, self._layout.journal_file(name).stat().st_size))
-        return self._log.checkpoint(), tails, tuple(self._damaged.items())
+        """Return what changes with each write, or with each file found damaged."""
+        from answerable.store.event_sources import read_store_state
+
+        return read_store_state(self._layout, self._log), (*self._damaged.items(),)

@@ -69,7 +69,41 @@ def quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def make_temporary_table(
+def show_temporary_tables(
+    engine: "DuckDbEngine", tables: Mapping[str, NamedTable | ParquetTable]
+) -> None:
+    """Make the temporary tables of a query; drop those of earlier queries.
+
+    The queries of one search share a table of keys, which is made once.
+    """
+    kept = engine.temporary_tables
+    _drop_tables(engine, [n for n, e in kept.items() if e is not tables.get(n)])
+    for name, table in tables.items():
+        if name not in kept:
+            _make_temporary_table(engine, name, table)
+            kept[name] = table
+
+
+def drop_large_tables(engine: "DuckDbEngine") -> None:
+    """Drop the temporary tables that are too large to keep after a query."""
+    kept = engine.temporary_tables.items()
+    _drop_tables(engine, [name for name, each in kept if not _is_small(each)])
+
+
+def _drop_tables(engine: "DuckDbEngine", names: Sequence[str]) -> None:
+    """Drop temporary tables."""
+    for name in names:
+        table = engine.temporary_tables.pop(name)
+        kind = "TABLE" if isinstance(table, NamedTable) else "VIEW"
+        engine.run(f"DROP {kind} IF EXISTS {quote_name(name)}")
+
+
+def _is_small(table: NamedTable | ParquetTable) -> bool:
+    """Return whether a table has few rows in memory."""
+    return isinstance(table, ParquetTable) or len(table.rows) <= _MAX_JSON_ROWS
+
+
+def _make_temporary_table(
     engine: "DuckDbEngine", name: str, table: NamedTable | ParquetTable
 ) -> None:
     """Make a table of this connection: rows in memory, or a view of a file."""
@@ -85,14 +119,6 @@ def make_temporary_table(
     )
 
 
-def drop_table(
-    engine: "DuckDbEngine", name: str, table: NamedTable | ParquetTable
-) -> None:
-    """Drop a table that `make_temporary_table` made."""
-    kind = "TABLE" if isinstance(table, NamedTable) else "VIEW"
-    engine.run(f"DROP {kind} IF EXISTS {quote_name(name)}")
-
-
 def register_table(
     engine: "DuckDbEngine", name: str, table: NamedTable, *, temporary: bool = False
 ) -> None:
@@ -104,22 +130,15 @@ def register_table(
         table: Rows and column types.
         temporary: Make it visible to this connection alone.
     """
-    is_small = len(table.rows) <= _MAX_JSON_ROWS
-    values = ", ".join(
-        _build_cast_sql(column, kind, is_hex=is_small) + f" AS {quote_name(column)}"
-        for column, kind in table.columns.items()
-    )
     kind = "TEMP TABLE" if temporary else "TABLE"
-    create = f"CREATE OR REPLACE {kind} {quote_name(name)} AS SELECT {values} FROM"
-    if is_small:
-        shape = json.dumps([{c: _get_json_type(k) for c, k in table.columns.items()}])
-        engine.run(
-            f"{create} (SELECT unnest(json_transform(?, ?), max_depth := 2))",
-            [_encode_rows_as_json(table), shape],
-        )
+    create = f"CREATE OR REPLACE {kind} {quote_name(name)} AS SELECT"
+    if _is_small(table):
+        values = _list_values_sql(table, from_json=True)
+        cells = [_encode_column_as_json(table, name) for name in table.columns]
+        engine.run(f"{create} {values}", cells)
         return
     engine.register_arrow("_rows", _build_arrow_table(table))
-    engine.run(f"{create} _rows")
+    engine.run(f"{create} {_list_values_sql(table, from_json=False)} FROM _rows")
     engine.connection.unregister("_rows")
 
 
@@ -137,21 +156,16 @@ def _build_arrow_table(table: NamedTable) -> "Table":
     return Table.from_pydict(arrow)
 
 
-def _encode_rows_as_json(table: NamedTable) -> str:
-    """Encode rows as a JSON array of objects; bytes become hexadecimal."""
-    if _JSON_TYPES.issuperset(table.columns.values()):
+def _encode_column_as_json(table: NamedTable, column: str) -> str:
+    """Encode the cells of a column as a JSON array; bytes become hexadecimal."""
+    kind = table.columns[column]
+    if kind in _JSON_TYPES:
         with suppress(UnicodeEncodeError):  # a lone surrogate
-            return msgspec.json.encode(table.rows).decode()
+            cells = [row.get(column) for row in table.rows]
+            return msgspec.json.encode(cells).decode()
+    encoded = (_encode_cell(row.get(column), kind) for row in table.rows)
     return json.dumps(
-        [
-            {
-                column: value.hex()
-                if isinstance(value := _encode_cell(row.get(column), kind), bytes)
-                else value
-                for column, kind in table.columns.items()
-            }
-            for row in table.rows
-        ]
+        [cell.hex() if isinstance(cell, bytes) else cell for cell in encoded]
     )
 
 
@@ -192,13 +206,23 @@ def _get_arrow_type(kind: ColumnType) -> "DataType":
             return DataType.utf8()
 
 
-def _build_cast_sql(column: str, kind: ColumnType, *, is_hex: bool) -> str:
-    """Build the SQL that casts a column to its DuckDB type."""
-    name = quote_name(column)
+def _list_values_sql(table: NamedTable, *, from_json: bool) -> str:
+    """List the SQL of the columns: parameters with JSON arrays, or Arrow columns."""
+    values: list[str] = []
+    for column, kind in table.columns.items():
+        name = cell = quote_name(column)
+        if from_json:
+            cell = f"unnest(from_json(?, '[\"{_get_json_type(kind)}\"]'))"
+        values.append(f"{_build_cast_sql(cell, kind, is_hex=from_json)} AS {name}")
+    return ", ".join(values)
+
+
+def _build_cast_sql(cell: str, kind: ColumnType, *, is_hex: bool) -> str:
+    """Build the SQL that casts a cell to its DuckDB type."""
     if kind is ColumnType.BYTES and is_hex:
-        return f"from_hex({name})"
+        return f"from_hex({cell})"
     if kind is ColumnType.TEXTS:
-        return f"json_transform({name}, '[\"VARCHAR\"]')"
+        return f"json_transform({cell}, '[\"VARCHAR\"]')"
     if kind is ColumnType.TIME:
-        return f"make_timestamp_ns({name})"
-    return name
+        return f"make_timestamp_ns({cell})"
+    return cell

@@ -105,6 +105,8 @@ def build_kind_scope(kind: str) -> SegmentScope:
 
 
 NO_SEGMENTS = SegmentScope(alternatives=({"source": ()},))
+# Scope of a query that reads its own tables alone: unsealed events are not read either.
+NO_EVENTS = SegmentScope(alternatives=({"source": ()},))
 
 
 def _has_value(

@@ -7,6 +7,7 @@ from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.action_validation import GetPolicyNames, LoadCatalogue
 from answerable.reach.aws.arn_validation import check_resource_arn
 from answerable.reach.aws.patterns.glob_matching import do_globs_overlap, encode_glob
+from answerable.reach.aws.s3_uri import convert_s3_uri
 
 
 def parse_resource_argument(
@@ -82,13 +83,6 @@ def _suggest_collected_resource(facts: SightedFacts, name: str) -> str:
     names = {str(r.id).replace("/", ":").rpartition(":")[2]: 0 for r in facts.resources}
     close = get_close_matches(name, names, n=1, cutoff=0.7)
     return f"did you mean {close[0]}?" if close else "give its ARN, or *"
-
-
-def convert_s3_uri(resource: str) -> str:
-    """Convert an `s3://` URI to an ARN; other texts stay unchanged."""
-    if resource.startswith("s3://"):
-        return "arn:aws:s3:::" + resource.removeprefix("s3://").rstrip("/")
-    return resource
 
 
 def find_resources_by_name(facts: SightedFacts, name: str) -> list[str]:

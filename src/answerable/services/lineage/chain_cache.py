@@ -1,23 +1,24 @@
 """Load or compute the chains (person, agent, tool, identity) of all events, cached."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.chain_stitching import iterate_lineage_chains
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.python_gc_pause import pause_garbage_collection
-from answerable.store import (
-    chain_tables,
-    lineage_facts,
-    lineage_facts_of_keys,
-)
-from answerable.store.event_queries import count_sealed_events
+from answerable.store import chain_tables
+from answerable.store.event_queries import count_sealed_events, read_event_sources
 from answerable.store.query_tables import NamedTable, ParquetTable
 from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
+
+# Most questions about a large store read its chain file: what derives chains is
+# imported where that happens.
+if TYPE_CHECKING:
+    from answerable.store.lineage_facts import LineageFacts
 
 # With more sealed events, a question derives the chains of its own events.
 LARGE_STORE_EVENTS = 250_000
@@ -35,6 +36,8 @@ def load_or_compute_chains(
         store: Store of the events.
         inventory: The newest snapshot, if loaded; loading takes long.
     """
+    from answerable.store import lineage_facts
+
     with pause_garbage_collection():
         known = lineage_facts.load_cached_chains(store)
     if known is not None:
@@ -46,7 +49,7 @@ def load_or_compute_chains(
 
 
 def derive_chains(
-    facts: lineage_facts.LineageFacts,
+    facts: "LineageFacts",
     inventory_store: EvidenceStore,
     inventory: Inventory | None,
 ) -> ChainIndex:
@@ -72,7 +75,7 @@ def write_current_chain_file(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    from answerable.store import chain_file  # other questions do not need it
+    from answerable.store import chain_file, lineage_facts
 
     if not is_large_store(store):
         return chain_file.write_chain_file(store, load_or_compute_chains(store))
@@ -84,11 +87,13 @@ def write_current_chain_file(
 
 
 def _iterate_chains(
-    facts: lineage_facts.LineageFacts,
+    facts: "LineageFacts",
     inventory_store: EvidenceStore,
     inventory: Inventory | None,
 ) -> Iterator[ChainTimeline]:
     """Derive the chains of facts one by one."""
+    from answerable.lineage.chain_stitching import iterate_lineage_chains
+
     parents: dict[str, str] = {}
     if inventory_store.list_objects("snapshot"):
         agents = (inventory or snapshots.load_inventory(inventory_store)).agents
@@ -115,9 +120,11 @@ def derive_chains_of_keys(
 
     The sources of the index are those of all events.
     """
-    facts = lineage_facts_of_keys.read_lineage_facts_of_keys(store, keys)
+    from answerable.store.lineage_facts_of_keys import read_lineage_facts_of_keys
+
+    facts = read_lineage_facts_of_keys(store, keys)
     index = derive_chains(facts, store, inventory)
-    index.sources = lineage_facts_of_keys.read_event_sources(store)
+    index.sources = read_event_sources(store)
     return index
 
 

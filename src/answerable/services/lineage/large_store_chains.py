@@ -30,13 +30,11 @@ from answerable.store.chain_lookup import (
     read_chains_of_keys,
     read_chains_with_names,
 )
+from answerable.store.event_queries import read_event_sources
 from answerable.store.investigation_queries import (
+    InvestigationFilter,
     NewestEvents,
     find_and_count_newest_events,
-)
-from answerable.store.lineage_facts_of_keys import (
-    read_chain_keys_matching,
-    read_event_sources,
 )
 from answerable.store.query_tables import ParquetTable
 from answerable.store.store import EvidenceStore
@@ -68,7 +66,7 @@ def load_chains_of_question(
             _find_chains_with_names(store, inventory, file, query)
             if file and _has_searchable_name(query)
             else derive_chains_of_keys(
-                store, inventory, read_chain_keys_matching(store, selected)
+                store, inventory, _read_chain_keys(store, selected)
             )
         )
         identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
@@ -94,8 +92,17 @@ def load_chains_of_counts(
     chains, _ = load_chains_of_question(store, inventory, replace(query, limit=1))
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     wanted = build_event_filter(inventory, chains, replace(query, identity=identity))
-    keys = read_chain_keys_matching(store, wanted)
+    keys = _read_chain_keys(store, wanted)
     return _add_chains(store, inventory, find_current_chain_file(store), chains, keys)
+
+
+def _read_chain_keys(
+    store: EvidenceStore, wanted: InvestigationFilter
+) -> list[SourcedChainKey]:
+    """Read the chain keys of matching events."""
+    from answerable.store.lineage_facts_of_keys import read_chain_keys_matching
+
+    return read_chain_keys_matching(store, wanted)
 
 
 def build_index_without_chains(store: EvidenceStore) -> ChainIndex:

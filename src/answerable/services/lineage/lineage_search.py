@@ -7,10 +7,10 @@ from functools import cache
 
 import re2
 
-from answerable.lineage.chain_index import ChainIndex, list_searchable_texts
-from answerable.lineage.chain_stitching import (
-    derive_lineage_chains,
+from answerable.lineage.chain_index import (
+    ChainIndex,
     find_chain_valid_at,
+    list_searchable_texts,
 )
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.lineage.search_query import SearchQuery
@@ -157,8 +157,11 @@ def join_events_with_chains(
     stitched = ChainIndex.wrap_chains(scope.chains).chains_by_key
     known = {joint: stitched[joint] for joint in joints if joint in stitched}
     new = [joint for joint in joints if joint not in known]
-    for each in derive_lineage_chains(new, ()) if new else ():
-        known[each.chain_key] = each.chains
+    if new:
+        from answerable.lineage.chain_stitching import derive_lineage_chains
+
+        derived = derive_lineage_chains(new, ())
+        known |= {each.chain_key: each.chains for each in derived}
     for event in events:
         chain = find_chain_valid_at(
             known[name_resolution.get_event_chain_key(event)], event.event_time

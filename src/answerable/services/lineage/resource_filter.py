@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
-from answerable.reach.aws.resource_argument_parser import convert_s3_uri
+from answerable.reach.aws.s3_uri import convert_s3_uri
 from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import (
     InvestigationFilter,

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.chain_stitching import find_chain_valid_at
+from answerable.lineage.chain_index import ChainIndex, find_chain_valid_at
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.lineage.search_query import SearchQuery
 from answerable.model.documents.shared_shapes import CoverageRecord
