@@ -216,3 +216,10 @@ class Arn:
             f"arn:{self.partition}:{self.service}:{self.region}:"
             f"{self.account}:{self.resource}"
         )
+
+
+def convert_s3_uri(resource: str) -> str:
+    """Convert an `s3://` URI to an ARN; other texts stay unchanged."""
+    if resource.startswith("s3://"):
+        return "arn:aws:s3:::" + resource.removeprefix("s3://").rstrip("/")
+    return resource

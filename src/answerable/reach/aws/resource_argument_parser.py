@@ -3,11 +3,11 @@
 from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
+from answerable.model.ids import convert_s3_uri
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.action_validation import GetPolicyNames, LoadCatalogue
 from answerable.reach.aws.arn_validation import check_resource_arn
 from answerable.reach.aws.patterns.glob_matching import do_globs_overlap, encode_glob
-from answerable.reach.aws.s3_uri import convert_s3_uri
 
 
 def parse_resource_argument(

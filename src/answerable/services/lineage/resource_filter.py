@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from answerable.lineage.chain_index import ChainIndex
+from answerable.model.ids import convert_s3_uri
 from answerable.model.inventory import Inventory
-from answerable.reach.aws.s3_uri import convert_s3_uri
 from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import (
     InvestigationFilter,

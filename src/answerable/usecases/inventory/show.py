@@ -11,10 +11,10 @@ from answerable.inventory.name_resolution import (
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.ids import convert_s3_uri
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.entity_links import add_entity_rows
 from answerable.presentation.entity_rows import EntityRows, get_id_kind
-from answerable.reach.aws.s3_uri import convert_s3_uri
 from answerable.services.authorization import decision_records
 from answerable.services.authorization.decision_records import SpoolPlaces
 from answerable.services.inventory.foreign_edges import add_declared_edges

@@ -17,8 +17,8 @@ from answerable.lineage.search_query import parse_search_query
 from answerable.model.documents.trace import SavedQueryItem
 from answerable.model.documents.web import SearchItem
 from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.ids import convert_s3_uri
 from answerable.model.inventory import NameTable
-from answerable.reach.aws.s3_uri import convert_s3_uri
 from answerable.services.authorization import decision_records
 from answerable.services.lineage import event_links
 from answerable.services.lineage.lineage_search import hide_invisible_chains
