@@ -4,8 +4,13 @@ Writes send `If-None-Match: *` or `If-Match: ETAG`
 (docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html) and the SHA-256 of
 the object, so that the server refuses one that arrived in part. boto3 finds credentials,
 region and endpoint (`AWS_ENDPOINT_URL_S3`).
+
+The gateway of Ceph 18 compares `If-Match` as text with the ETag without its quotes, and
+so refuses the ETag that it answered. Such a server gets the ETag without quotes.
 """
 
+import base64
+import hashlib
 import random
 import re
 import time
@@ -91,6 +96,7 @@ class ObjectStorageBucket:
             from botocore.config import Config
             from botocore.exceptions import BotoCoreError
         self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
+        self._compares_quotes: bool | None = None  # of If-Match; None until one matched
         # Repeated here: botocore's own repetition hides that a write may have happened.
         config = Config(
             connect_timeout=10,
@@ -127,7 +133,15 @@ class ObjectStorageBucket:
 
     def replace(self, key: str, data: bytes, version: str) -> str:
         """Write an object if it still has this version; return the new one or empty."""
-        return self._put(key, data, IfMatch=version)
+        known = self._compares_quotes
+        for quoted in (True, False) if known is None else (known,):
+            if known is None and not quoted and self._read_version(key) != version:
+                return ""
+            expected = version if quoted else version.strip('"')
+            if written := self._put(key, data, IfMatch=expected):
+                self._compares_quotes = quoted
+                return written
+        return ""
 
     def delete(self, key: str) -> None:
         """Delete an object, if there is one."""
@@ -138,8 +152,20 @@ class ObjectStorageBucket:
             lambda: self._client.delete_object(Bucket=self._bucket, Key=name),
         )
 
+    def _read_version(self, key: str) -> str:
+        """Read the version (ETag) of an object; empty if there is none."""
+        name = self._prefix + key
+
+        def read() -> str:
+            return _get_version(self._client.head_object(Bucket=self._bucket, Key=name))
+
+        return self._repeat("read", key, read) or ""
+
     def _put(self, key: str, data: bytes, **condition: str) -> str:
         """Write an object under a condition; return its version, empty if refused."""
+        # Computed here: boto3 sends its own after the body over TLS, where not every
+        # server compares it; with this one, it signs the digest of the body too.
+        digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
 
         def write() -> str:
             return _get_version(
@@ -147,7 +173,7 @@ class ObjectStorageBucket:
                     Bucket=self._bucket,
                     Key=self._prefix + key,
                     Body=data,
-                    ChecksumAlgorithm="SHA256",
+                    ChecksumSHA256=digest,
                     **condition,
                 )
             )

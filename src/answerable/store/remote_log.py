@@ -75,10 +75,11 @@ class RemoteLog:
 
         Raises:
             UsageError: Another machine created it, with another key.
-            EnvironmentFailure: The bucket ignores the conditions of writes.
+            EnvironmentFailure: The conditional writes of the bucket do not work.
         """
         self._refuse_unconditional_bucket()
         if not self._bucket.create(_KEY, public_key):
+            self._complete_public_key(public_key)
             self.check_public_key(public_key)
         mark_crash_point("remote-key")
         self._bucket.create(_HEAD, note)
@@ -96,17 +97,39 @@ class RemoteLog:
                 "copy the folder keys of a machine that writes to it",
             )
 
+    def _complete_public_key(self, public_key: bytes) -> None:
+        """Write a public key again that arrived in part, at a server that kept it.
+
+        Raises:
+            EnvironmentFailure: It was not written.
+        """
+        data, version = self._bucket.get(_KEY) or (b"", "")
+        if not public_key.startswith(data) or data.rstrip() == public_key.rstrip():
+            return
+        if not data or not self._bucket.replace(_KEY, public_key, version):
+            raise EnvironmentFailure(
+                f"{_KEY} in {self.location} was not written", "run the command again"
+            )
+
     def _refuse_unconditional_bucket(self) -> None:
-        """Refuse storage that accepts a write whose condition does not hold.
+        """Refuse storage whose conditional writes do not work.
 
         Raises:
             EnvironmentFailure: It does.
         """
         probe = "log/probe"
         self._bucket.create(probe, b"1")
-        if self._bucket.create(probe, b"2") or self._bucket.replace(
-            probe, b"3", '"00000000000000000000000000000000"'
-        ):
+        ignored = self._bucket.create(probe, b"2")
+        found = self._bucket.get(probe)  # None: another machine deleted it just now
+        if found is not None and not self._bucket.replace(probe, b"3", found[1]):
+            again = self._bucket.get(probe)
+            if again is not None and again[1] == found[1]:
+                raise EnvironmentFailure(
+                    f"{self.location} refuses If-Match with the object's own ETag",
+                    "use object storage with conditional writes: the checkpoint of the "
+                    "log cannot be replaced",
+                )
+        if ignored or self._bucket.replace(probe, b"4", f'"{"0" * 32}"'):
             raise EnvironmentFailure(
                 f"{self.location} ignores If-None-Match or If-Match",
                 "use object storage with conditional writes; several writers would "

@@ -123,14 +123,14 @@ class LogKeys:
         text = remote.read_public_key()
         if not text:
             return None
-        public = VerifierKey.parse(text.decode("utf-8"))
         own = (self._layout.keys / "log.key").exists()
+        if own and remote.read_head() is None:
+            return None  # created in part: creating it is repeated
+        public = VerifierKey.parse(text.decode("utf-8"))
         if own:
             seed = self._read_secret_key("log.key")
             raw = derive_verifier_key("answerable", seed).raw
             remote.check_public_key(f"{VerifierKey(public.name, raw)}\n".encode())
-        if own and remote.read_head() is None:
-            return None  # created in part: creating it is repeated
         write_file(self._layout.keys / "log.pub", f"{public}\n".encode())
         return public
 
