@@ -1,10 +1,12 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.model.errors import VerificationError
+from answerable.store import block_file
 from answerable.store.block_file import BlockFile, BlockFileError, encode_block_file
 
 KEY = b"k" * 32
@@ -60,3 +62,30 @@ def test_another_generation_and_another_key_are_missing(tmp_path: Path) -> None:
         opened(tmp_path, encode_block_file("g", {"one": [("a", 1)]}, b"other"))
     with pytest.raises(BlockFileError, match="missing"):
         BlockFile(tmp_path / "absent", "g", KEY)
+
+
+def test_threads_change_the_cached_blocks_of_a_section_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(block_file, "_BLOCK_BYTES", 1)  # a block for each row
+    monkeypatch.setattr(block_file, "_MAX_CACHED_BLOCKS", 2)
+    rows = [(f"{number:04}", number) for number in range(9)]
+    data = encode_block_file("g", {"one": rows}, KEY)
+    section = opened(tmp_path, data).section("one", int)
+    changes = []
+
+    class WatchedCache(dict[int, Any]):
+        """Cache that notes whether the lock is held at each change."""
+
+        def __setitem__(self, at: int, block: Any) -> None:
+            changes.append(section._eviction.locked())
+            super().__setitem__(at, block)
+
+        def __delitem__(self, at: int) -> None:
+            changes.append(section._eviction.locked())
+            super().__delitem__(at)
+
+    section._read = WatchedCache()
+    assert [section[key] for key, _ in rows] == [number for _, number in rows]
+    assert len(section._read) == 2
+    assert changes == [True] * (9 + 7)

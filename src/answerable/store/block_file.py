@@ -15,6 +15,7 @@ import hmac
 import itertools
 import mmap
 import struct
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -201,6 +202,7 @@ class BlockSection(Mapping[str, RowT], Generic[RowT]):
         self._decode = msgspec.msgpack.Decoder(kind).decode
         self._found: dict[str, RowT] = {}
         self._read: dict[int, dict[str, msgspec.Raw]] = {}
+        self._eviction = threading.Lock()  # threads of a server share the section
 
     def __getitem__(self, key: str) -> RowT:
         if key in self._found:
@@ -224,9 +226,11 @@ class BlockSection(Mapping[str, RowT], Generic[RowT]):
             return None
         rows = self._read.get(at)
         if rows is None:
-            if len(self._read) >= _MAX_CACHED_BLOCKS:
-                del self._read[next(iter(self._read))]
-            rows = self._read[at] = dict(self._file.read_block(self._blocks[at]))
+            rows = dict(self._file.read_block(self._blocks[at]))
+            with self._eviction:
+                while len(self._read) >= _MAX_CACHED_BLOCKS:
+                    del self._read[next(iter(self._read))]
+                self._read[at] = rows
         return rows.get(key)
 
     def __iter__(self) -> Iterator[str]:
