@@ -253,7 +253,11 @@ def test_an_answer_over_very_many_events_is_counted_in_the_background(
 ) -> None:
     monkeypatch.setattr(background_answers, "INLINE_EVENTS", 10)
     counted = None
-    for path, says in (("/trace/hops", "Counted"), ("/trace/chains", "counted")):
+    for path, says in (
+        ("/trace/hops", "Counted"),
+        ("/trace/chains", "counted"),
+        ("/trace/compare", "Compared"),
+    ):
         first = shown(desk, admin, path, q="action:s3:*")
         assert "events are being counted." in first
         assert "No event" not in first
@@ -264,3 +268,17 @@ def test_an_answer_over_very_many_events_is_counted_in_the_background(
                 break
             time.sleep(0.01)
         assert "being counted" not in counted
+
+
+def test_an_answer_that_fails_in_the_background_says_so(
+    desk, admin, monkeypatch
+) -> None:
+    monkeypatch.setattr(background_answers, "INLINE_EVENTS", 10)
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        page = answer(desk, admin, "/trace/compare", q="action:s3:*", by="nonsense")
+        if page.status != 200:
+            break
+        time.sleep(0.01)
+    assert page.status == 400
+    assert "nonsense" in page.values["problem"].message

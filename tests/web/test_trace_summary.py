@@ -15,7 +15,12 @@ from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.lineage_search import SearchScope, build_event_filter
 from answerable.store.store import EvidenceStore
-from answerable.usecases.lineage.summarize_events import EventSummary, summarize_events
+from answerable.usecases.lineage.summarize_events import (
+    FACETS,
+    EventSummary,
+    summarize_events,
+)
+from answerable.web.pages import trace_summary
 from answerable.web.visitor import WebRole
 from tests.lineage.conftest import NOW, keep, made
 from tests.web.api.conftest import told
@@ -165,3 +170,35 @@ def test_own_sign_ins_and_nonce_handshakes_are_folded_and_counted(store, own) ->
 def test_an_act_that_another_could_have_written_is_never_folded(store, event) -> None:
     found = summary(store, made(1), made(2, **event), own=False)
     assert (found.own, found.total) == (None, 2)
+
+
+def test_chains_with_many_long_actions_fit_on_a_page(desk, admin, monkeypatch) -> None:
+    hop = {"value": "agent:" + "a" * 80, "status": "inferred", "source": "s" * 150}
+    counts = {"events": 9, "denied": 1, "outcome_unknown": 0}
+    counts |= {"first": "2026-11-01T00:00:00Z", "last": "2026-11-02T00:00:00Z"}
+    on = {"resource": "arn:aws:s3:::" + "b" * 150, "resource_is_prefix": True}
+    actions = [{"action": f"s3:Action{n}", **counts, **on} for n in range(40)]
+    chain = dict.fromkeys(("person", "agent", "tool", "identity"), hop)
+    chain |= {"agent_path": [], "identity_path": [], **counts, **on}
+    chain |= {"actions": actions}
+    facets = [
+        {"field": name, "value": f"{n}" + "c" * 200, **counts}
+        for name in FACETS
+        for n in range(50)
+    ]
+    values = dict.fromkeys(FACETS, 900)
+
+    def show(chains: int) -> str:
+        found = EventSummary([chain] * chains, facets, 9, None, values)
+        monkeypatch.setattr(trace_summary, "summarize", lambda *_, **__: found)
+        return shown(desk, admin, "/trace/chains")
+
+    many = show(400)
+    assert 100_000 < len(many) < 200 * 1024
+    assert "400 chains behind" in many
+    assert "39 more actions of this chain" in many
+    assert 6 * len(FACETS) <= many.count('"n">9 <small class="denied">')
+    alone = show(1)
+    assert len(alone) < 200 * 1024
+    assert "s3:Action39" in alone
+    assert "more actions" not in alone

@@ -1,5 +1,6 @@
 """Build the rows of `show` for an entity of the inventory: its facts and its links."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from answerable.model.agent import FactStatus
@@ -8,6 +9,7 @@ from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import Inventory, ToolUse
 from answerable.model.person import OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import FactProvenance
+from answerable.model.resource import Resource
 from answerable.model.tool import Tool
 from answerable.presentation.answer_coverage import select_uncollected_data
 from answerable.presentation.coverage_text import describe_collecting_commands
@@ -311,11 +313,22 @@ def _add_resource_rows(rows: EntityRows) -> bool:
             rows.add("identity", "runs as", resource.runs_as, own)
         if resource.behind:
             rows.add("resource", "gives access to", resource.behind, own)
-    for each in facts.resources_by_id().values():
-        if each.behind == rows.subject:
-            evidence = LinkEvidence.from_scanned_fact(each.seen)
-            rows.add("resource", "reached through", each.id, evidence)
+    in_front = rows.inventory.get_or_compute_value(
+        "resources in front", _group_resources_in_front
+    )
+    for each in in_front.get(rows.subject, ()):
+        evidence = LinkEvidence.from_scanned_fact(each.seen)
+        rows.add("resource", "reached through", each.id, evidence)
     return resource is not None
+
+
+def _group_resources_in_front(inventory: Inventory) -> Mapping[str, Sequence[Resource]]:
+    """Group the resources that give access to another one, by that one."""
+    found: dict[str, list[Resource]] = defaultdict(list)
+    for each in inventory.facts.resources_by_id().values():
+        if each.behind:
+            found[each.behind].append(each)
+    return dict(found)
 
 
 _BUILDERS: Mapping[str, Callable[[EntityRows], bool]] = {

@@ -56,6 +56,8 @@ class ParquetTable:
 
 # More rows are faster through Arrow, whose adapter takes a tenth of a second to import.
 _MAX_JSON_ROWS = 5_000
+_MAX_KEPT_ROWS = 50_000  # rows of a table that stays for the next query
+_TEXT_TYPES = frozenset((str, type(None)))
 # Types whose cells are the same in JSON.
 _JSON_TYPES = frozenset(
     (ColumnType.TEXT, ColumnType.INT, ColumnType.FLOAT, ColumnType.BOOL)
@@ -87,7 +89,12 @@ def show_temporary_tables(
 def drop_large_tables(engine: "DuckDbEngine") -> None:
     """Drop the temporary tables that are too large to keep after a query."""
     kept = engine.temporary_tables.items()
-    _drop_tables(engine, [name for name, each in kept if not _is_small(each)])
+    large = [
+        name
+        for name, each in kept
+        if isinstance(each, NamedTable) and len(each.rows) > _MAX_KEPT_ROWS
+    ]
+    _drop_tables(engine, large)
 
 
 def _drop_tables(engine: "DuckDbEngine", names: Sequence[str]) -> None:
@@ -148,12 +155,21 @@ def _build_arrow_table(table: NamedTable) -> "Table":
 
     arrow: dict[str, ArrayInput] = {
         column: Array(
-            [_encode_cell(row.get(column), kind) for row in table.rows],
+            _encode_column([row.get(column) for row in table.rows], kind),
             _get_arrow_type(kind),
         )
         for column, kind in table.columns.items()
     }
     return Table.from_pydict(arrow)
+
+
+def _encode_column(values: list[object], kind: ColumnType) -> list[object]:
+    """Encode the cells of a column for Arrow; most columns need nothing."""
+    is_text = kind in (ColumnType.TEXT, ColumnType.TEXTS)
+    is_plain = kind is ColumnType.TEXT and _TEXT_TYPES.issuperset(map(type, values))
+    if not is_text or is_plain:
+        return values
+    return [_encode_cell(each, kind) for each in values]
 
 
 def _encode_column_as_json(table: NamedTable, column: str) -> str:

@@ -1,13 +1,16 @@
 """Answers over very many events: computed by a thread, so that no page waits for them.
 
 A page over a small log waits for its answer; over a large one it says that the events are
-being counted, and later shows the newest answer with its time.
+being counted, and later shows the newest answer with its time. One answer is computed at a
+time, so that other pages stay fast.
 """
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from answerable.model.errors import AnswerableError
 
 if TYPE_CHECKING:
     from answerable.web.store_cache import StoreCache
@@ -29,9 +32,10 @@ class BackgroundAnswers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._answers: OrderedDict[Hashable, tuple[str, BackgroundAnswer[Any]]] = (
-            OrderedDict()
-        )
+        self._turn = threading.Lock()
+        self._answers: OrderedDict[
+            Hashable, tuple[str, BackgroundAnswer[Any] | AnswerableError]
+        ] = OrderedDict()
 
     def get_or_start(
         self,
@@ -46,21 +50,40 @@ class BackgroundAnswers:
             question: Query and visitor scope.
             count: Number of events that the answer reads.
             answer: Computes the answer, in a thread if the events are many.
+
+        Raises:
+            AnswerableError: The answer over this version of the store failed with it.
         """
         if count <= INLINE_EVENTS:
             return BackgroundAnswer(answer(cache), cache.now)
         version = cache.version()
         with self._lock:
-            known = self._answers.get(question)
-        if known is None or known[0] != version:
+            computed_at, known = self._answers.get(question, ("", None))
+        if computed_at != version:
+            cache.start_in_background(
+                f"answer {hash(question)}",
+                lambda cache: self._compute(cache, question, version, answer),
+            )
+        elif isinstance(known, AnswerableError):
+            raise known
+        return None if isinstance(known, AnswerableError) else known
 
-            def compute(cache: "StoreCache") -> None:
+    def _compute(
+        self,
+        cache: "StoreCache",
+        question: Hashable,
+        version: str,
+        answer: Callable[["StoreCache"], AnswerT],
+    ) -> None:
+        """Compute an answer when no other is being computed, and keep it."""
+        found: BackgroundAnswer[AnswerT] | AnswerableError
+        with self._turn:
+            try:
                 found = BackgroundAnswer(answer(cache), cache.now)
-                with self._lock:
-                    self._answers[question] = version, found
-                    self._answers.move_to_end(question)
-                    while len(self._answers) > _MOST:
-                        self._answers.popitem(last=False)
-
-            cache.start_in_background(f"answer {hash(question)}", compute)
-        return None if known is None else known[1]
+            except AnswerableError as error:
+                found = error
+        with self._lock:
+            self._answers[question] = version, found
+            self._answers.move_to_end(question)
+            while len(self._answers) > _MOST:
+                self._answers.popitem(last=False)

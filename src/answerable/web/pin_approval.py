@@ -14,7 +14,7 @@ from answerable.model.ids import PersonId
 from answerable.presentation.command_hints import format_command
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.state_folders import gateway_state
-from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.usecases.authorization import tool_pins as flow
 from answerable.web.routing import Forbidden
@@ -46,7 +46,7 @@ def may_approve_definitions(cache: "StoreCache", visitor: Visitor, server: str) 
         return False
     allowed = flow.list_approvers(cache.config, server)
     with cache.open_store() as store:
-        owners = AttestedOwnerReader(store)
+        owners = open_owner_reader(store)
         owners.read(cache.now)
         known = {owners.canonical_person(each) for each in allowed}
         return not known or owners.canonical_person(visitor.person) in known

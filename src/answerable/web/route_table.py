@@ -28,6 +28,7 @@ from answerable.web.pages import (
     search,
     show,
     signing,
+    trace_comparison,
     trace_summary,
 )
 from answerable.web.routing import StreamRoute, WebRoute
@@ -47,6 +48,7 @@ ROUTES: tuple[WebRoute, ...] = (
     *event_and_decision.ROUTES,
     *event_histogram.ROUTES,
     *trace_summary.ROUTES,
+    *trace_comparison.ROUTES,
     *saved_queries.ROUTES,
     *cases.ROUTES,
     *reach.ROUTES,

@@ -21,7 +21,7 @@ from answerable.services.authorization.value_provenance import (
 )
 from answerable.services.baseline import profile_learning
 from answerable.services.statements import policy_exceptions as signed
-from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.usecases.authorization import answer_approval_requests
 from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 from answerable.usecases.baseline import manage_profiles
@@ -327,7 +327,7 @@ def _build_attest_action(
     if person is None or WebPermission.OWN not in visitor.may or not known:
         raise Forbidden
     with cache.open_store() as store:
-        owners = AttestedOwnerReader(store)
+        owners = open_owner_reader(store)
         attested = owners.owners_by_agent(cache.now).get(AgentId(subject))
         own = owners.canonical_person(person)
     shown = inventory.owners.get(subject)

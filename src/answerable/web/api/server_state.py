@@ -17,7 +17,7 @@ from answerable.server.kills_in_force import group_kills
 from answerable.server.revocation_service import RevocationService
 from answerable.services.federation.trust_rule_dry_run import KnownAgents
 from answerable.services.inventory import scan_sources
-from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.usecases.federation import check_trust_rules
 from answerable.usecases.inventory import list_scan_locations
 from answerable.usecases.operations import doctor
@@ -74,7 +74,7 @@ def _list_trust_rules(
     reading = read_config_file(cache.config.place)
     agents = frozenset(cache.current_view().inventory.agents)
     with cache.open_store() as store:
-        owners = AttestedOwnerReader(store).owners_by_agent(get_current_minute(cache))
+        owners = open_owner_reader(store).owners_by_agent(get_current_minute(cache))
     answered = {agent: owner.person for agent, owner in owners.items()}
     return check_trust_rules.show_trust_rules(reading, KnownAgents(agents, answered))
 

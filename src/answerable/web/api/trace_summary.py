@@ -24,7 +24,8 @@ from answerable.web.api.trace_query import (
     SAVED,
     parse_trace_query,
 )
-from answerable.web.pages.trace_summary import COMPARE, FIRST_SEEN, compare, summarize
+from answerable.web.pages.trace_comparison import COMPARE, FIRST_SEEN, compare
+from answerable.web.pages.trace_summary import summarize
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 

@@ -3,6 +3,7 @@
 import binascii
 import os
 from base64 import b64decode
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from answerable.evidence import webauthn
@@ -18,7 +19,7 @@ from answerable.model.provenance import WrittenBy
 from answerable.model.time_units import DAY_NS
 from answerable.presentation.command_hints import format_command
 from answerable.services.statements import key_enrolment, owner_keys
-from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.services.statements.key_enrolment import KeyAuthority
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import enroll_remote_key
@@ -46,7 +47,7 @@ def list_keys(
     with cache.open_store() as store:
         document = key_enrolment.list_owner_keys(store, now=cache.now)
         here = owner_keys.get_store_id(store)
-        mine = _list_own_key_ids(store, visitor, cache.now)
+        mine = _list_own_key_ids(store, visitor, _get_directory(cache))
     every = bool({WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visitor.may)
     items = [item for item in document.items if every or item["id"] in mine]
     values = {
@@ -117,7 +118,9 @@ def revoke_key(
     """Revoke a key: one's own, or any as an administrator."""
     name, now = request.form.get("key", ""), cache.now
     with cache.open_store() as store:
-        mine = name in _list_own_key_ids(store, visitor, now)
+        owners = open_owner_reader(store)
+        owners.read(now)
+        mine = name in _list_own_key_ids(store, visitor, owners.canonical_person)
         known = name in owner_keys.read_owner_keys(store)
         if not (mine or (known and WebPermission.ADMINISTER in visitor.may)):
             raise Forbidden
@@ -159,19 +162,19 @@ def _sign_in_authority(visitor: Visitor) -> KeyAuthority:
 
 
 def _list_own_key_ids(
-    store: EvidenceStore, visitor: Visitor, now: int
+    store: EvidenceStore, visitor: Visitor, canonical: Callable[[str], PersonId]
 ) -> frozenset[str]:
     """Return the ids of the visitor's keys, valid or not."""
     if visitor.person is None:
         return frozenset()
-    owners = AttestedOwnerReader(store)
-    owners.read(now)
-    person, known = (
-        owners.canonical_person(visitor.person),
-        owner_keys.read_owner_keys(store),
-    )
-    return frozenset(
-        k for k, key in known.items() if owners.canonical_person(key.person) == person
+    person, known = canonical(visitor.person), owner_keys.read_owner_keys(store)
+    return frozenset(k for k, key in known.items() if canonical(key.person) == person)
+
+
+def _get_directory(cache: StoreCache) -> PersonDirectory:
+    """Return the directory of the persons of the newest scan."""
+    return cache.get_derived(
+        "person directory", lambda view: PersonDirectory(view.inventory.facts.persons)
     )
 
 
@@ -206,9 +209,7 @@ def _suggest_named_origin(origin: str) -> str:
 
 def _resolve_person(cache: StoreCache, text: str) -> PersonId:
     """Return the canonical person of a name or address."""
-    return PersonDirectory(cache.current_view().inventory.facts.persons)(
-        build_person_id(text)
-    )
+    return _get_directory(cache)(build_person_id(text))
 
 
 def _decode_base64(text: str, label: str) -> bytes:

@@ -10,7 +10,7 @@ from answerable.model.policy_exception import ANY_ARGUMENTS, NO_ARGUMENTS, NO_EX
 from answerable.presentation.answer_coverage import format_time
 from answerable.server.shared_user_check import uid_shared_with_agent
 from answerable.services.statements import owner_keys
-from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import remote_signing
 from answerable.web.routing import (
@@ -129,7 +129,7 @@ def list_valid_keys(store: EvidenceStore, visitor: Visitor, now: int) -> list[Ow
     """Return the valid keys of the visitor, newest first."""
     if visitor.person is None or WebPermission.OWN not in visitor.may:
         return []
-    owners = AttestedOwnerReader(store)
+    owners = open_owner_reader(store)
     owners.read(now)
     person = owners.canonical_person(visitor.person)
     own = [

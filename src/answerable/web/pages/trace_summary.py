@@ -1,18 +1,15 @@
-"""Pages `/trace/chains` (events by chain) and `/trace/compare` (two time windows)."""
+"""Page `/trace/chains`: the events of a query by chain, with facets."""
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from answerable.lineage.search_query import HOPS, SearchQuery, parse_search_query
-from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.web import ChainSummaryItem, EventFacetItem
 from answerable.model.errors import UsageError
 from answerable.presentation.answer_coverage import format_time
-from answerable.presentation.time_input import parse_window
 from answerable.services.lineage import lineage_search
-from answerable.services.lineage.trace_query import build_trace_query
 from answerable.services.lineage.trace_rows import build_trace_coverage
-from answerable.usecases.lineage import compare_windows
 from answerable.usecases.lineage.summarize_events import (
     FACETS,
     EventSummary,
@@ -28,16 +25,17 @@ from answerable.web.pages.investigation import build_query_error
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url
-from answerable.web.visitor import Visitor, WebPermission
+from answerable.web.visitor import Visitor
 
 _MAX_CHAINS = 50
 _MAX_ACTIONS = 12  # actions of a chain that its row unfolds
+_MAX_ACTIONS_ALONE = 100  # actions of the only chain
 _SHOWN_VALUES = 6  # values of a facet that are shown unfolded
-_MAX_CHANGES = 200
-_LATER, _EARLIER = "7d", "14d..7d"
+# A page has at most 200 KiB: what the facets leave, chains and then actions may take.
+_PAGE_BYTES, _FACET_BYTES = 180_000, 6_000  # the second of each facet
+_CHAIN_BYTES, _ACTION_BYTES, _VALUE_BYTES = 2_900, 620, 160
 SHOW_OWN = "shown"
 ORDERS = ("events", "denied", "last", "first")
-FIRST_SEEN, COMPARE = "first-seen", "compare"
 
 
 class FacetValue(NamedTuple):
@@ -65,12 +63,17 @@ class Facet(NamedTuple):
 
 
 class ChainSummaryRow(NamedTuple):
-    """A chain with links to its events, and to those of each action."""
+    """A chain with links to its events, and to those of each action.
+
+    Attributes:
+        more_link: The chain alone, with more of its actions.
+    """
 
     item: ChainSummaryItem
     link: str
     actions: Sequence[tuple[Mapping[str, object], str]]
     more_actions: int
+    more_link: str
 
 
 def summarize(
@@ -113,12 +116,14 @@ def show_chains(
     found = answer.value
     ordered = sort_chains(found.chains, order)
     written = query.format_as_text
+    facets = _build_facets(query, found, own)
+    space = _PAGE_BYTES - sum(map(_estimate_facet, facets))
     values = {
         "text": text,
         "query": query,
         "found": found,
-        "rows": [_build_row(query, item) for item in ordered[:_MAX_CHAINS]],
-        "facets": _build_facets(query, found, own),
+        "rows": _build_rows(query, ordered, own, space),
+        "facets": facets,
         "orders": [
             (name, build_url("/trace/chains", q=written, own=own, sort=name))
             for name in ORDERS
@@ -150,29 +155,91 @@ def sort_chains(
             return chains
 
 
-def _build_row(query: SearchQuery, item: ChainSummaryItem) -> ChainSummaryRow:
-    """Build the row of a chain with its links."""
-    narrowed = query
-    for name in HOPS:
-        hop = item[name]  # type: ignore[literal-required]  # a hop's name
-        narrowed = _select_field_value(narrowed, name, hop["value"] or None)
+def _build_rows(
+    query: SearchQuery, chains: Sequence[ChainSummaryItem], own: str, space: int
+) -> list[ChainSummaryRow]:
+    """Build rows of the first chains, as many as fit; then add their actions.
+
+    Args:
+        space: Bytes that the rows may take.
+    """
+    rows: list[ChainSummaryRow] = []
+    for item in chains[:_MAX_CHAINS]:
+        row = _build_row(query, item, own)
+        space -= _estimate_row(row)
+        if rows and space < 0:
+            break
+        rows.append(row)
+    limit = _MAX_ACTIONS if len(chains) > 1 else _MAX_ACTIONS_ALONE
+    for at, row in enumerate(rows):
+        narrowed = _narrow_to_chain(query, row.item)
+        actions = list(row.actions)
+        for action in row.item["actions"][len(actions) : limit]:
+            to = build_events_url(narrowed.with_field("action", action["action"]))
+            space -= _estimate_action(action["resource"], to)
+            if space < 0:
+                return rows
+            actions.append((action, to))
+            more = len(row.item["actions"]) - len(actions)
+            rows[at] = row._replace(actions=tuple(actions), more_actions=more)
+    return rows
+
+
+def _build_row(query: SearchQuery, item: ChainSummaryItem, own: str) -> ChainSummaryRow:
+    """Build the row of a chain with its links, and with its first action."""
+    narrowed = _narrow_to_chain(query, item)
     actions = [
-        (action, _events_url(narrowed.with_field("action", action["action"])))
-        for action in item["actions"][:_MAX_ACTIONS]
+        (action, build_events_url(narrowed.with_field("action", action["action"])))
+        for action in item["actions"][:1]
     ]
     return ChainSummaryRow(
-        item, _events_url(narrowed), actions, len(item["actions"]) - len(actions)
+        item,
+        build_events_url(narrowed),
+        actions,
+        len(item["actions"]) - len(actions),
+        build_url("/trace/chains", q=narrowed.format_as_text, own=own),
     )
 
 
-def _events_url(query: SearchQuery) -> str:
+def _narrow_to_chain(query: SearchQuery, item: ChainSummaryItem) -> SearchQuery:
+    """Return the query with the hops of a chain."""
+    for name in HOPS:
+        hop = item[name]  # type: ignore[literal-required]  # a hop's name
+        query = select_field_value(query, name, hop["value"] or None)
+    return query
+
+
+def _estimate_row(row: ChainSummaryRow) -> int:
+    """Estimate the bytes of a row: a value stands in links, titles and texts."""
+    hops = [row.item[name] for name in HOPS]  # type: ignore[literal-required]
+    values = sum(6 * len(hop["value"]) + 2 * len(hop["source"]) for hop in hops)
+    paths = [*row.item["agent_path"], *row.item["identity_path"]]
+    links = len(row.link) + len(row.more_link)
+    actions = sum(_estimate_action(str(a["resource"]), to) for a, to in row.actions)
+    return _CHAIN_BYTES + values + 4 * sum(map(len, paths)) + links + actions
+
+
+def _estimate_action(resource: str, link: str) -> int:
+    """Estimate the bytes of an action."""
+    return _ACTION_BYTES + 2 * len(resource) + len(link)
+
+
+def _estimate_facet(facet: Facet) -> int:
+    """Estimate the bytes of a facet."""
+    return sum(map(_estimate_value, (*facet.shown, *facet.more)))
+
+
+def _estimate_value(value: FacetValue) -> int:
+    """Estimate the bytes of a value of a facet."""
+    return _VALUE_BYTES + 2 * len(value.item["value"] or "") + len(value.link)
+
+
+def build_events_url(query: SearchQuery) -> str:
     """Return the link to the events of a query."""
     return build_url("/trace", q=query.format_as_text)
 
 
-def _select_field_value(
-    query: SearchQuery, name: str, value: str | None
-) -> SearchQuery:
+def select_field_value(query: SearchQuery, name: str, value: str | None) -> SearchQuery:
     """Return the query with one value of a field; a missing hop by its status.
 
     A query holds one status, so that of a second missing hop is left out.
@@ -191,11 +258,14 @@ def _build_facets(query: SearchQuery, found: EventSummary, own: str) -> list[Fac
         values: list[FacetValue] = []
         for item in found.facets:
             if item["field"] == name:
-                narrowed = _select_field_value(query, name, item["value"])
+                narrowed = select_field_value(query, name, item["value"])
                 link = build_url("/trace/chains", q=narrowed.format_as_text, own=own)
                 is_selected = query.get_field_value(name) == item["value"]
                 usable = narrowed != query and not is_selected
                 values.append(FacetValue(item, link if usable else "", is_selected))
+        costs = accumulate(map(_estimate_value, values))
+        fitting = sum(cost <= _FACET_BYTES for cost in costs)
+        values = values[: max(fitting, _SHOWN_VALUES)]
         without = query.with_field(name, "").format_as_text
         cleared = build_url("/trace/chains", q=without, own=own)
         facets.append(
@@ -210,103 +280,6 @@ def _build_facets(query: SearchQuery, found: EventSummary, own: str) -> list[Fac
     return facets
 
 
-def compare(
-    cache: StoreCache, visitor: Visitor, query: SearchQuery, view: str, by: str, at: str
-) -> Document:
-    """Compare the window of a query with an earlier one, or list its new values.
-
-    Args:
-        view: `first-seen`, or `compare` for changed counts.
-        by: Fields to count by; empty for those of the command.
-        at: Earlier window, `A..B`; empty for all records before.
-    """
-    scope = build_search_scope(cache, visitor)
-    if not query.get_field_value("since"):
-        query = query.with_field("since", _LATER)
-    now = cache.now  # both windows are relative to one time
-    question = build_trace_query(query, now, _MAX_CHANGES)
-    earlier = parse_window(at, now) if at else None
-    with cache.open_store() as store:
-        if view != COMPARE or earlier is None:
-            return compare_windows.list_first_seen(
-                store, question, by, earlier, now=now, loaded=scope
-            )
-        return compare_windows.compare_windows(
-            store, question, by, earlier, now=now, loaded=scope
-        )
-
-
-def show_comparison(
-    cache: StoreCache, visitor: Visitor, request: RouteRequest
-) -> RouteAnswer:
-    """Show the values or counts of a window that an earlier window does not have."""
-    text, by = request.query.get("q", ""), request.query.get("by", "")
-    view = request.query.get("view", "") or FIRST_SEEN
-    earlier = request.query.get("earlier", "")
-    if view == COMPARE:
-        earlier = earlier or _EARLIER
-    document, problem, query = None, None, SearchQuery()
-    try:
-        query = parse_search_query(text)
-        if view not in (FIRST_SEEN, COMPARE):
-            raise UsageError(f"unknown view (got {view[:40]!r}, expected {COMPARE})")
-        document = compare(cache, visitor, query, view, by, earlier)
-    except UsageError as error:
-        problem = error
-    values = {
-        "text": text,
-        "view": view,
-        "by": by,
-        "earlier": earlier,
-        "later": query.get_field_value("since") or _LATER,
-        "until": query.get_field_value("until"),
-        "problem": problem,
-        "document": document,
-        "rows": [(item, _change_url(query, item)) for item in document.items]
-        if document
-        else [],
-        "fields": [
-            name
-            for name in _COMPARED
-            if document and document.items and name in document.items[0]
-        ],
-        "permalink": build_url(
-            "/trace/compare", q=text, view=view, by=by, earlier=earlier
-        ),
-        "coverage": document.coverage if document else None,
-    }
-    return PageAnswer(
-        "trace-compare.html",
-        "Compare two windows",
-        values,
-        status=400 if problem else 200,
-    )
-
-
-_COMPARED = (*HOPS, "action", "resource", "outcome", "source", "day")
-
-
-def _change_url(query: SearchQuery, item: Mapping[str, object]) -> str:
-    """Return the link to the events of a changed value in the later window."""
-    if not query.get_field_value("since"):
-        query = query.with_field("since", _LATER)
-    if "field" in item:
-        return _events_url(query.with_field(str(item["field"]), str(item["value"])))
-    for name in _COMPARED:
-        value = item.get(name)
-        if name in item and name != "day":
-            query = _select_field_value(
-                query, name, None if value is None else str(value)
-            )
-    return _events_url(query)
-
-
 ROUTES: tuple[WebRoute, ...] = (
     WebRoute("/trace/chains", show_chains, ACTIVITY_PERMISSIONS, ("q", "own", "sort")),
-    WebRoute(
-        "/trace/compare",
-        show_comparison,
-        frozenset({WebPermission.INVESTIGATE}),
-        ("q", "view", "by", "earlier"),
-    ),
 )

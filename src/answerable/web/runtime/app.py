@@ -1,6 +1,7 @@
 """Assemble the web application from settings; reload and drain it."""
 
 import secrets
+import sys
 import time
 from collections.abc import Mapping
 
@@ -34,6 +35,9 @@ from answerable.web.runtime.sign_in_setup import (
 from answerable.web.store_cache import StoreCache
 
 SERVER_NAME = "web"
+# A request takes the interpreter from a background thread this soon; each of its reads
+# gives it up and has to get it back.
+SWITCH_INTERVAL = 0.001
 LINK_FILE = "sign-in-link"  # in the state folder, readable only by its user
 
 
@@ -42,6 +46,7 @@ class WebApp(App[WebSettings]):
 
     def __init__(self, settings: WebSettings, log: OperatorLog) -> None:
         super().__init__(settings, log)
+        sys.setswitchinterval(SWITCH_INTERVAL)
         loop = self._loop
         self._cache = StoreCache(
             settings.store,
