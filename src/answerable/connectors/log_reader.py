@@ -1,16 +1,17 @@
 """Read the records of log files into batches of audit events, for any log format."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import msgspec
 
 from answerable.connectors.encoded_batches import encode_batch, keep_row
+from answerable.connectors.formats.json_records.record_blocks import RecordPiece
 from answerable.connectors.formats.json_records.record_lists import RecordLists
 from answerable.connectors.formats.json_records.record_splitter import (
     MAX_REFUSED,
-    RecordPiece,
     RecordSplitter,
 )
 from answerable.connectors.formats.json_records.redaction import redact_secrets
@@ -246,29 +247,72 @@ class _LogFileReader:
 
     def _parse_record_pieces(self, pieces: list[RecordPiece]) -> Iterator[EventBatch]:
         """Parse split records into events; yield a batch when it is full."""
-        most, parse = self._limits.batch, self._log.format.parse
-        options = self._log.options
-        for piece in pieces:
-            if self._refused + self._passed_over >= MAX_REFUSED and self._is_not_a_log:
-                return
-            self._seen += 1
-            self._bytes += len(piece.raw)
-            if piece.refusal_reason:
-                self._quarantine_record(piece, piece.refusal_reason)
-                continue
-            try:
-                read = parse(piece.raw, options, self._make)
-            except Exception as error:  # noqa: BLE001 - one record stops no log
-                read = refuse_after_parser_error(error)
-            if isinstance(read, RecordRefused):
-                self._refuse_record(piece, read)
-            elif isinstance(read, list):
-                self._add_parsed_records(piece, read)
-            else:
-                self._events.append(read)
+        most = self._limits.batch
+        start = 0
+        while start < len(pieces):
+            held = len(self._events) + len(self._quarantined) + len(self._skipped)
+            part = pieces[start : start + max(most - held, 1)]
+            start += len(part)
+            if not self._parse_block(part):
+                for piece in part:
+                    if self._is_not_a_log:
+                        return
+                    self._parse_piece(piece)
+                    if self._bytes >= _BATCH_BYTES:
+                        yield self._make_batch(())
             held = len(self._events) + len(self._quarantined) + len(self._skipped)
             if held >= most or self._bytes >= _BATCH_BYTES:
                 yield self._make_batch(())
+
+    def _parse_block(self, pieces: Sequence[RecordPiece]) -> bool:
+        """Parse records together; False if they must be parsed one at a time."""
+        _, raws, reasons = zip(*pieces, strict=True)
+        size = self._bytes + sum(map(len, raws))
+        if (
+            any(reasons)
+            or size >= _BATCH_BYTES
+            or self._unparsed_record_count + len(pieces) >= MAX_REFUSED
+        ):
+            return False
+        log = self._log
+        try:
+            found = log.format.parse_records(raws, log.options, self._make)
+        except Exception as error:  # noqa: BLE001 - one record stops no log
+            refuse_after_parser_error(error)
+            return False
+        self._seen += len(raws)
+        self._bytes = size
+        if not {RecordRefused, list} & set(map(type, found)):
+            self._events += cast("list[AuditEvent]", found)
+            return True
+        for piece, read in zip(pieces, found, strict=True):
+            self._add_parsed_record(piece, read)
+        return True
+
+    def _parse_piece(self, piece: RecordPiece) -> None:
+        """Parse one record."""
+        self._seen += 1
+        self._bytes += len(piece.raw)
+        if piece.refusal_reason:
+            self._quarantine_record(piece, piece.refusal_reason)
+            return
+        log = self._log
+        try:
+            read = log.format.parse(piece.raw, log.options, self._make)
+        except Exception as error:  # noqa: BLE001 - one record stops no log
+            read = refuse_after_parser_error(error)
+        self._add_parsed_record(piece, read)
+
+    def _add_parsed_record(
+        self, piece: RecordPiece, read: ParsedRecord | list[ParsedRecord]
+    ) -> None:
+        """Add what a record gives: an event, several, or a refusal."""
+        if isinstance(read, RecordRefused):
+            self._refuse_record(piece, read)
+        elif isinstance(read, list):
+            self._add_parsed_records(piece, read)
+        else:
+            self._events.append(read)
 
     def _add_parsed_records(
         self, piece: RecordPiece, parsed: list[ParsedRecord]

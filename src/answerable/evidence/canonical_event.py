@@ -7,8 +7,9 @@ default, so the bytes of an older record never change. docs/evidence.md has a wo
 example, tests/evidence/vectors.json the test vectors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -61,7 +62,9 @@ FIELDS = (
 )
 
 
-class _EventWire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+class _EventWire(
+    msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
     """Wire form of an event. UNSET marks the fields that are always written."""
 
     action: str | UnsetType = UNSET
@@ -209,25 +212,41 @@ def encode_stored_event(event: AuditEvent, ingest_time: int, salt: bytes) -> byt
     )
 
 
-def encode_stored_row(row: Sequence[Any], ingest_time: int, salt: bytes) -> bytes:
-    """Encode a row of the first fields of `AuditEvent`, as `encode_stored_event` does.
+def encode_stored_rows(
+    rows: Sequence[Sequence[Any]], ingest_time: int, salts: bytes
+) -> list[bytes]:
+    """Encode rows of the first fields of `AuditEvent`, as `encode_stored_event` does.
 
-    It is faster than an event: no field is passed by name.
+    It works column by column, so that no line of Python runs for a row.
+
+    Args:
+        rows: Rows of one width, in the order of the fields.
+        ingest_time: UTC nanoseconds.
+        salts: 16 random bytes for each row.
 
     Raises:
-        ValueError: As for `encode_stored_event`.
+        ValueError: As for `encode_stored_event`, or the rows differ in width.
     """
-    values = list(_SELECT_WIRE_VALUES((*row, *_ROW_DEFAULTS[len(row) :])))
-    values[_EVENT_ID] = values[_EVENT_ID].hex()
-    values[_RAW_SHA256] = values[_RAW_SHA256].hex()
-    values[_SALT] = salt.hex()
-    values[_INGEST_TIME] = ingest_time
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+    width = len(columns)
+    columns += map(repeat, _ROW_DEFAULTS[width:])
+    values = list(_SELECT_WIRE_VALUES(columns))
+    values[_EVENT_ID] = map(bytes.hex, values[_EVENT_ID])
+    values[_RAW_SHA256] = map(bytes.hex, values[_RAW_SHA256])
     for at in _INTEGERS:
-        number = values[at]
-        # Zero and one mean "not said", and keep the type of a default.
-        if number not in (0, 1):
-            values[at] = _encode_integer(number)
-    return _encode(_EventWire(*values))
+        if isinstance(values[at], tuple):
+            values[at] = _encode_integer_column(values[at])
+    values[_INGEST_TIME] = repeat(_encode_integer(ingest_time))
+    text, size = salts.hex(), 2 * len(salts) // len(rows)
+    values[_SALT] = [text[at : at + size] for at in range(0, len(text), size)]
+    return list(map(_encode, map(_EventWire, *values)))
+
+
+def _encode_integer_column(numbers: Sequence[int]) -> Iterable[int | str]:
+    """Encode integers of a column; zero and one keep the type of a default."""
+    if min(numbers) > MAX_SAFE_INTEGER and max(numbers) < _INT64:
+        return map(str, numbers)
+    return [n if n in (0, 1) else _encode_integer(n) for n in numbers]
 
 
 def decode_event(data: bytes) -> AuditEvent:

@@ -2,8 +2,9 @@
 
 import dataclasses
 from collections.abc import Sequence
+from operator import itemgetter
 
-from answerable.evidence.canonical_event import encode_stored_event, encode_stored_row
+from answerable.evidence.canonical_event import encode_stored_event, encode_stored_rows
 from answerable.evidence.journal_batches import MAX_RECORD_SIZE
 from answerable.evidence.merkle import leaf_hash
 from answerable.model.encoded_event import EncodedEvent
@@ -11,6 +12,7 @@ from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 
 SALT_BYTES = 16
+_IDENTIFYING_FIELDS = itemgetter(0, 1, 5)  # event id, time and digest of a row
 
 
 def encode_canonical_record(event: AuditEvent, now: int, salt: bytes) -> bytes:
@@ -46,20 +48,31 @@ def encode_rows(
     Raises:
         UsageError: A row cannot be encoded.
     """
-    encoded: list[EncodedEvent] = []
-    for at, row in enumerate(rows):
-        salt = salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
-        try:
-            record = encode_stored_row(row, now, salt)
-        except ValueError:
-            record = b""
-        if not record or len(record) > MAX_RECORD_SIZE:
-            record = encode_canonical_record(AuditEvent(*row), now, salt)  # type: ignore[arg-type]  # in that order
-        event_id, event_time, _, _, _, raw_sha256 = row[:6]
-        encoded.append(
-            EncodedEvent(event_id, event_time, raw_sha256, record, leaf_hash(record))  # type: ignore[arg-type]  # in that order
-        )
-    return encoded
+    if not rows:
+        return []
+    try:
+        records = encode_stored_rows(rows, now, salts)
+    except ValueError:  # of one row, or they differ in width
+        records = [b""] * len(rows)
+    if not all(records) or len(max(records, key=len)) > MAX_RECORD_SIZE:
+        records = [
+            _encode_single_row(row, now, salts[at * SALT_BYTES : (at + 1) * SALT_BYTES])
+            for at, row in enumerate(rows)
+        ]
+    event_ids, times, digests = zip(*map(_IDENTIFYING_FIELDS, rows), strict=True)
+    leaves = map(leaf_hash, records)
+    return list(map(EncodedEvent, event_ids, times, digests, records, leaves))
+
+
+def _encode_single_row(row: tuple[object, ...], now: int, salt: bytes) -> bytes:
+    """Encode a row by itself, whatever it holds."""
+    try:
+        (record,) = encode_stored_rows((row,), now, salt)
+    except ValueError:
+        record = b""
+    if not record or len(record) > MAX_RECORD_SIZE:
+        record = encode_canonical_record(AuditEvent(*row), now, salt)  # type: ignore[arg-type]  # in that order
+    return record
 
 
 def _replace_surrogates(event: AuditEvent) -> AuditEvent:

@@ -10,9 +10,8 @@ values. If that fails, brackets are counted.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import NamedTuple
 
 from answerable.connectors.formats.json_records import record_lists
 from answerable.connectors.formats.json_records.json_scanner import (
@@ -23,9 +22,12 @@ from answerable.connectors.formats.json_records.json_scanner import (
     TooDeepError,
 )
 from answerable.connectors.formats.json_records.record_blocks import (
+    RecordPiece,
     decode_record_block,
     find_record_boundary,
     locate_records,
+    make_record_pieces,
+    split_lines,
 )
 from answerable.connectors.formats.json_records.record_lists import RecordLists
 from answerable.model.connector import EventLimits
@@ -37,20 +39,6 @@ MAX_HEAD_BYTES = 4096
 MAX_REFUSED = 10_000
 _MAX_TRIES = 4
 _MAX_WRAPPER_LINE = 256 << 10
-
-
-class RecordPiece(NamedTuple):
-    """Record with its offset, or a refusal reason.
-
-    Attributes:
-        offset: Offset in the decompressed stream.
-        raw: The record, or the beginning of the refused bytes.
-        refusal_reason: Empty for a record.
-    """
-
-    offset: int
-    raw: bytes
-    refusal_reason: str = ""
 
 
 class _SplitterMode(Enum):
@@ -140,8 +128,7 @@ class RecordSplitter:
             self._at = 0
         return pieces
 
-    # Steps: each consumes bytes and returns True, or returns False to wait for more.
-
+    # A step consumes bytes and returns True, or returns False to wait for more.
     def _detect_input_form(self, pieces: list[RecordPiece], final: bool) -> bool:
         """Detect the form of the input: list, object or neither."""
         if self._base + self._at == 0 and self._buffer[:3] == b"\xef\xbb\xbf":
@@ -208,12 +195,12 @@ class RecordSplitter:
             self._mode = _SplitterMode.TOP  # a line too long to wait for
             return True
         lines, offset = bytes(self._buffer[self._at : last]), self._base + self._at
-        wraps = self._lists.may_be_in(lines)
-        emit = self._emit_records if wraps else self._emit_record
-        for line in lines.split(b"\n"):
-            if bare := line.strip():
-                emit(pieces, offset, bare)
-            offset += len(line) + 1
+        places, bare = split_lines(lines)
+        if self._lists.may_be_in(lines):
+            for at, line in zip(places, bare, strict=True):
+                self._emit_records(pieces, offset + at, line)
+        else:
+            self._emit_many(pieces, offset, places, bare)
         self._at = min(last + 1, len(self._buffer))
         return self._at < len(self._buffer) and self._mode is not _SplitterMode.DEAD
 
@@ -297,11 +284,10 @@ class RecordSplitter:
 
     def _emit_decoded_records(self, pieces: list[RecordPiece], end: int) -> bool:
         """Emit all records before `end`; False if they do not decode."""
-        found = decode_record_block(bytes(self._buffer[self._at : end]))
+        found = decode_record_block(self._buffer, self._at, end)
         if found is None:
             return False
-        for at, record in found:
-            self._emit_record(pieces, self._base + self._at + at, record)
+        self._emit_many(pieces, self._base + self._at, *found)
         self._at = end
         return True
 
@@ -341,6 +327,21 @@ class RecordSplitter:
         listed = self._lists.decode(value, search_members=search_members)
         for at, raw in locate_records(value, [value] if listed is None else listed):
             self._emit_record(pieces, offset + at, raw)
+
+    def _emit_many(
+        self,
+        pieces: list[RecordPiece],
+        offset: int,
+        places: Sequence[int],
+        records: Sequence[bytes],
+    ) -> None:
+        """Emit records at places after an offset."""
+        if len(max(records, key=len, default=b"")) > self._limits.record_bytes:
+            for at, record in zip(places, records, strict=True):
+                self._emit_record(pieces, offset + at, record)
+            return
+        self._records += len(records)
+        pieces += make_record_pieces(offset, places, records)
 
     def _emit_record(
         self, pieces: list[RecordPiece], offset: int, record: bytes
