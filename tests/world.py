@@ -91,6 +91,12 @@ NEEDS = (
         "apt-get install postgresql",
         lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
     ),
+    Need(
+        "ceph",
+        "a store in object storage, on a real S3 server",
+        "apt-get install --no-install-recommends ceph-mon ceph-osd radosgw",
+        lambda: all(map(shutil.which, ("ceph-mon", "ceph-osd", "radosgw"))),
+    ),
 )
 
 

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import _duckdb as duckdb
 import pytest
 
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
+from answerable.store.query_engine import QueryLimits
 from answerable.store.query_tables import ColumnType, NamedTable
 from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
+from answerable.store.user_select import UserSelect
 
 Make = Callable[..., AuditEvent]
 
@@ -194,3 +197,16 @@ def test_anything_but_one_select_over_the_views_is_refused(
     assert sorted(filled.root.rglob("*")) == before
     assert list((tmp_path / "outside").iterdir()) == []
     assert filled.run_query("SELECT count(*) FROM events") == [(13,)]
+
+
+def test_a_query_without_enough_memory_is_told_what_helps(
+    filled: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*words: object) -> None:
+        raise duckdb.OutOfMemoryException("Out of Memory Error: (366.2 MiB used)")
+
+    monkeypatch.setattr(UserSelect, "run", run)
+    with pytest.raises(UsageError, match="more memory than its limit of 384MB") as said:
+        filled.queries.run_user_select("SELECT 1", None, QueryLimits())
+    assert "--engine" in said.value.hint
+    assert "one day" in said.value.hint

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.errors import EnvironmentFailure
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, list_derived_tables
 from answerable.store.transparency_log import TransparencyLog
@@ -171,27 +171,15 @@ class EventQueries:
         Raises:
             UsageError: It is not exactly one SELECT, or the engine cannot run it.
         """
-        import _duckdb as duckdb
-
         from answerable.store.query_views import NO_VIEWS
-        from answerable.store.user_select import UserSelect
+        from answerable.store.user_select import UserSelect, translate_engine_errors
 
         select = UserSelect(text, definitions or NO_VIEWS, limits)
         segments, read = self._layout.segments, self._read_event_sources
-        try:
+        with translate_engine_errors(limits):
             return self._retry_without_damaged_segments(
                 lambda: select.run(segments, read)
             )
-        except duckdb.InterruptException:
-            raise UsageError(
-                f"sql: the query took longer than {limits.seconds:g} seconds",
-                "narrow the query, e.g. to one day: WHERE event_time >= ...",
-            ) from None
-        except duckdb.Error as error:
-            raise UsageError(
-                f"sql: {str(error).splitlines()[0]}",
-                "the views and their columns: SELECT * FROM information_schema.columns",
-            ) from error
 
     def run_select_on(
         self,

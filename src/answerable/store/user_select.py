@@ -15,6 +15,7 @@ import _duckdb as duckdb
 from answerable.model.errors import UsageError
 from answerable.store.documented_views import EVENTS
 from answerable.store.duckdb_engine import (
+    MEMORY_LIMIT,
     DuckDbEngine,
     quote_text,
 )
@@ -195,3 +196,30 @@ def _fetch_rows(
             "count the rows, or limit them: LIMIT 100",
         )
     return rows
+
+
+@contextmanager
+def translate_engine_errors(limits: "QueryLimits") -> Iterator[None]:
+    """Translate DuckDB's errors about a query of the user.
+
+    Raises:
+        UsageError: DuckDB cannot run the query, or not within its limits.
+    """
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise UsageError(
+            f"sql: the query took longer than {limits.seconds:g} seconds",
+            "narrow the query, e.g. to one day: WHERE event_time >= ...",
+        ) from None
+    except duckdb.OutOfMemoryException:
+        raise UsageError(
+            f"sql: the query needs more memory than its limit of {MEMORY_LIMIT}",
+            "narrow the query, e.g. to one day: WHERE event_time >= ...; or run it on a "
+            "cluster: --engine spark://HOST:PORT",
+        ) from None
+    except duckdb.Error as error:
+        raise UsageError(
+            f"sql: {str(error).splitlines()[0]}",
+            "the views and their columns: SELECT * FROM information_schema.columns",
+        ) from error
