@@ -220,9 +220,13 @@ def _read_event_ids(store: "EvidenceStore", planned: PlannedRemoval) -> list[byt
 def _remove_objects(
     store: "EvidenceStore", digests: Sequence[str], policy: str, now: int
 ) -> None:
-    """Remove objects: log it, then delete their files."""
+    """Remove objects: log it, then delete their files.
+
+    What differs from one of them is stored whole first.
+    """
     if not digests:
         return
+    store.store_whole(digests)
     store.log.append(
         [
             ObjectRemoved(sha256=each, cause="erasure", policy=policy, at=str(now))

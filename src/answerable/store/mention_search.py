@@ -84,6 +84,7 @@ class MentionSearch:
         import _duckdb as duckdb
 
         if path.suffix != ".parquet":
+            # A difference has the pieces that are not in the earlier object.
             return self.in_bytes(_read_frames(path))
         condition = RowCondition("regexp_matches(t::VARCHAR, ?)", (self._text,))
         if path.is_relative_to(store.layout.segments):

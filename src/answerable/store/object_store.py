@@ -7,7 +7,8 @@ next writer renames it.
 """
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,16 @@ from answerable.store.durable_files import (
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import ANY_ENTRY, TransparencyLog
 
+if TYPE_CHECKING:  # few objects are differences
+    from answerable.store.object_difference import EarlierObject
+
 if TYPE_CHECKING:
     from answerable.model.event import QuarantinedRecord
 
+# First line of an object that is stored as a difference.
+DIFFERENCE_HEADER = b"answerable object difference 1\n"
 _QUARANTINE = "quarantine"
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +73,48 @@ class ObjectStore:
         self._quarantined: set[str] | None = None
         self._finished: set[Path] = set()
 
-    def put(self, kind: str, data: bytes, now: int) -> str:
+    def put(
+        self, kind: str, data: bytes, now: int, earlier: "EarlierObject | None" = None
+    ) -> str:
         """Store an object under its digest and log it.
+
+        Args:
+            kind: Kind of the object.
+            data: Its content.
+            now: UTC nanoseconds.
+            earlier: Object from which it differs little; None for none.
 
         Returns:
             SHA-256 of the data, hex.
         """
-        return self._write_and_log_object(self._layout.objects, kind, data, now)
+        folder = self._layout.objects
+        return self._write_and_log_object(folder, kind, data, now, earlier)
+
+    def read_whole_base(self, digest: str) -> tuple[str, bytes]:
+        """Read the object that later ones may differ from: this one, or its own base.
+
+        Returns:
+            Its digest and content.
+
+        Raises:
+            UsageError: There is no such object.
+            VerificationError: It is damaged.
+        """
+        path = self._layout.objects / digest
+        self._layout.require_object(path)
+        base = read_object_base(path) or digest
+        return base, read_compressed_object(path.with_name(base))
+
+    def store_whole(self, bases: Collection[str]) -> None:
+        """Store whole what differs from objects that will be removed.
+
+        Raises:
+            EnvironmentFailure: The disk failed.
+        """
+        for path in sorted(self._layout.objects.glob("[0-9a-f]*")):
+            if path.name not in bases and read_object_base(path) in bases:
+                with suppress(VerificationError):  # `verify` names a damaged one
+                    write_file(path, _compress(read_compressed_object(path)))
 
     def get(self, digest: str) -> bytes:
         """Read and verify the content that has a SHA-256 digest.
@@ -137,18 +179,32 @@ class ObjectStore:
         return len(fresh)
 
     def _write_and_log_object(
-        self, folder: Path, kind: str, data: bytes, now: int
+        self,
+        folder: Path,
+        kind: str,
+        data: bytes,
+        now: int,
+        earlier: "EarlierObject | None" = None,
     ) -> str:
         """Write an object, log it, and then move it into place."""
         digest = hashlib.sha256(data).hexdigest()
         path = folder / digest
-        packed = zstandard.ZstdCompressor(level=3).compress(data)
+        difference = None
+        if earlier is not None and self._layout.remote is None:
+            from answerable.store.object_difference import encode_difference
+
+            difference = encode_difference(data, earlier)
         # A caller with the lock derived the object from what the log contains.
         after = () if self._log.is_locked else ANY_ENTRY
         with self._log.lock():
             self._finish_interrupted_writes(folder)
             if not _is_object_intact(path):
-                write_file(get_temporary_object_path(path), packed)
+                # The earlier object may have been removed meanwhile.
+                if earlier is None or not (folder / earlier.digest).exists():
+                    difference = None
+                write_file(
+                    get_temporary_object_path(path), difference or _compress(data)
+                )
             mark_crash_point("object-written")
             self._log.append(
                 [ObjectEntry(of=kind, sha256=digest, at=str(now))], after=after
@@ -176,6 +232,26 @@ class ObjectStore:
         with translate_os_errors("write", path), suppress(FileNotFoundError):
             get_temporary_object_path(path).replace(path)
             sync_folder(path.parent)
+
+
+def _compress(data: bytes) -> bytes:
+    """Compress the content of an object."""
+    return zstandard.ZstdCompressor(level=3).compress(data)
+
+
+def read_object_base(path: Path) -> str:
+    """Read the digest of the object from which an object differs; empty for none."""
+    try:
+        packed = read_file(path)
+    except FileNotFoundError:
+        return ""
+    if not packed.startswith(DIFFERENCE_HEADER):
+        return ""
+    from answerable.store.object_difference import read_base_digest
+
+    with suppress(ValueError):
+        return read_base_digest(packed)
+    return ""
 
 
 def get_temporary_object_path(path: Path) -> Path:
@@ -220,9 +296,37 @@ def read_compressed_file(path: Path, digest: str = "") -> bytes:
         FileNotFoundError: It is missing.
         VerificationError: Its content has another digest or trailing bytes.
     """
-    return decompress_object(
-        read_file(path), digest or path.name, f"{path.parent.name}/{path.name}"
-    )
+    packed, name = read_file(path), f"{path.parent.name}/{path.name}"
+    digest = digest or path.name
+    if packed.startswith(DIFFERENCE_HEADER):
+        return _read_difference(path, packed, digest)
+    return decompress_object(packed, digest, name)
+
+
+def _read_difference(path: Path, packed: bytes, digest: str) -> bytes:
+    """Read the content of an object from its difference, and check its digest.
+
+    Raises:
+        VerificationError: The difference or the earlier object is damaged.
+    """
+    from answerable.store.object_difference import apply_difference, read_base_digest
+
+    name = f"{path.parent.name}/{path.name}"
+    try:
+        base = read_base_digest(packed)
+        place = path.with_name(base)
+        if not _DIGEST.fullmatch(base) or read_object_base(place):
+            raise ValueError("the earlier object is no whole object")
+        data = apply_difference(packed, read_compressed_object(place))
+    except ValueError:
+        raise VerificationError(f"{name} is damaged") from None
+    except AnswerableError as error:
+        raise VerificationError(
+            f"{name} differs from an object that cannot be read: {error.message}"
+        ) from None
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise VerificationError(f"{name} is damaged")
+    return data
 
 
 def decompress_object(packed: bytes, digest: str, name: str) -> bytes:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # what reads or writes events is imported where it runs
     from answerable.model.event import AuditEvent, QuarantinedRecord
     from answerable.store.deduplication import KnownEventIds, StoredEvent
     from answerable.store.journal_files import JournalWriter
+    from answerable.store.object_difference import EarlierObject
     from answerable.store.query_tables import NamedTable, ParquetTable
     from answerable.store.query_views import ViewDefinitions
     from answerable.store.sealing_process import SealingProcess
@@ -312,13 +313,33 @@ class EvidenceStore:
         """Find the segments that queries leave out: `missing` or `damaged`, by name."""
         return self.queries.find_unreadable_segments()
 
-    def put_object(self, kind: str, data: bytes, now: int) -> str:
+    def put_object(
+        self,
+        kind: str,
+        data: bytes,
+        now: int,
+        earlier: "EarlierObject | None" = None,
+    ) -> str:
         """Store an object under its digest and log it.
+
+        Args:
+            kind: Kind of the object.
+            data: Its content.
+            now: UTC nanoseconds.
+            earlier: Object from which it differs little, to store the difference only.
 
         Returns:
             SHA-256 of the data, hex.
         """
-        return self._objects.put(kind, data, now)
+        return self._objects.put(kind, data, now, earlier)
+
+    def read_whole_base(self, digest: str) -> tuple[str, bytes]:
+        """Read the whole object from which an object, or others like it, differ."""
+        return self._objects.read_whole_base(digest)
+
+    def store_whole(self, bases: Collection[str]) -> None:
+        """Store whole what differs from objects that will be removed."""
+        self._objects.store_whole(bases)
 
     def get_object(self, digest: str) -> bytes:
         """Read the stored content that has a SHA-256 digest.

@@ -2,10 +2,21 @@
 
 import msgspec
 
+from answerable.model.errors import AnswerableError
 from answerable.model.sighting import ReadProblem, Sync
+from answerable.store.object_difference import EarlierObject
 from answerable.store.store import EvidenceStore
 
 COUNTED_KINDS = ("agents", "tools", "credentials", "identities", "policies")
+
+
+class _SyncStart(msgspec.Struct):
+    """Start of a sync, UTC nanoseconds; each fact of a sync repeats it."""
+
+    started_at: int
+
+
+_START = msgspec.json.Decoder(_SyncStart)
 
 
 class StoredSync(msgspec.Struct, frozen=True):
@@ -35,7 +46,8 @@ def store_sync(store: EvidenceStore, sync: Sync, now: int) -> StoredSync:
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    digest = store.put_object("sync", msgspec.json.encode(sync), now)
+    data = msgspec.json.encode(sync)
+    digest = store.put_object("sync", data, now, _find_earlier_sync(store, sync))
     return StoredSync(
         source=sync.source,
         digest=digest,
@@ -45,6 +57,22 @@ def store_sync(store: EvidenceStore, sync: Sync, now: int) -> StoredSync:
         not_collected=sync.not_collected,
         counts=_count_synced_entities(sync),
     )
+
+
+def _find_earlier_sync(store: EvidenceStore, sync: Sync) -> EarlierObject | None:
+    """Find the sync of the latest snapshot from which a sync of its source differs."""
+    from answerable.services.inventory.snapshots import load_latest_snapshot
+
+    try:
+        latest = load_latest_snapshot(store)
+        digest = dict(latest.syncs).get(sync.source, "") if latest is not None else ""
+        if not digest:
+            return None
+        base, content = store.read_whole_base(digest)
+        old = _START.decode(content).started_at
+    except (AnswerableError, msgspec.DecodeError):
+        return None  # it is damaged or erased; the new one is stored whole
+    return EarlierObject(base, content, str(old), str(sync.started_at))
 
 
 def _count_synced_entities(sync: Sync) -> tuple[int, ...]:

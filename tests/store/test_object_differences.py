@@ -1,0 +1,171 @@
+"""An object that differs little from an earlier one is stored as the difference."""
+
+import hashlib
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerable.model.errors import VerificationError
+from answerable.model.progress import ignore_progress_report
+from answerable.model.sighting import SightedFacts, Sync
+from answerable.services.inventory.snapshots import read_stored_object, store_snapshot
+from answerable.services.inventory.stored_sync import store_sync
+from answerable.store import object_difference
+from answerable.store.fsck import verify_store
+from answerable.store.object_difference import (
+    EarlierObject,
+    apply_difference,
+    encode_difference,
+    read_base_digest,
+)
+from answerable.store.object_store import DIFFERENCE_HEADER
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.erase_person import erase_person
+
+ADA = "ada.lovelace@example.com"
+PIECES = st.lists(st.sampled_from([b"a", b"b", b"cc", b"at 17", b"", b'"x":{}']))
+
+
+def make_content(at: int, changed: int = 0, person: str = "") -> bytes:
+    """Encode a scan of 3,000 entities; a few of them are others each time."""
+    chance = random.Random(1)  # noqa: S311 - no secret
+    rows = [
+        {"id": f"{chance.getrandbits(128):032x}", "seen": {"at": at}, "n": number}
+        for number in range(3_000)
+    ]
+    for number in range(changed):
+        rows[number * 7]["id"] = f"changed-{number}"
+    if person:
+        rows[1]["id"] = person
+    text = json.dumps({"started_at": at, "facts": rows}, separators=(",", ":"))
+    return text.encode()
+
+
+def put(store: EvidenceStore, data: bytes, at: int, before: str, old: int) -> str:
+    base, content = store.read_whole_base(before)
+    return store.put_object(
+        "sync", data, at, EarlierObject(base, content, str(old), str(at))
+    )
+
+
+def size(store: EvidenceStore, digest: str) -> int:
+    return (store.layout.objects / digest).stat().st_size
+
+
+def check(store: EvidenceStore) -> None:
+    found = verify_store(store, None, None, ignore_progress_report)
+    assert [each for each in found if not each.ok] == []
+
+
+@given(PIECES, PIECES)
+def test_a_difference_gives_the_content_again(
+    before: list[bytes], after: list[bytes]
+) -> None:
+    old, new = b"},{".join(before), b"},{".join(after)
+    earlier = EarlierObject("0" * 64, old, "17", "18")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(object_difference, "_MIN_BYTES", 0)
+        patch.setattr(object_difference, "_MIN_SAVING", 0)
+        packed = encode_difference(new, earlier)
+    assert packed is not None
+    assert read_base_digest(packed) == "0" * 64
+    assert apply_difference(packed, old) == new
+    for cut in (len(DIFFERENCE_HEADER), len(packed) // 2, len(packed) - 1):
+        with pytest.raises(ValueError, match="the difference"):
+            apply_difference(
+                packed[:cut] if cut > len(DIFFERENCE_HEADER) else DIFFERENCE_HEADER, old
+            )
+
+
+def test_a_later_scan_needs_a_small_part_of_the_first(store: EvidenceStore) -> None:
+    first = store.put_object("sync", make_content(1_700), 1)
+    second = put(store, make_content(1_800, 5), 1_800, first, 1_700)
+    # A third differs from the first, not from the second.
+    third = put(store, make_content(1_900, 9), 1_900, second, 1_700)
+    for digest, at, changed in ((second, 1_800, 5), (third, 1_900, 9)):
+        assert size(store, digest) * 20 < size(store, first)
+        assert store.get_object(digest) == make_content(at, changed)
+        packed = (store.layout.objects / digest).read_bytes()
+        assert read_base_digest(packed) == first
+    check(store)
+    # Where most is new, the object is whole again.
+    fourth = put(store, make_content(2_000)[::-1], 2_000, third, 1_700)
+    assert not read_base_digest((store.layout.objects / fourth).read_bytes())
+    check(store)
+
+
+def test_a_damaged_earlier_object_is_named(store: EvidenceStore) -> None:
+    first = store.put_object("sync", make_content(1_700), 1)
+    second = put(store, make_content(1_800, 5), 1_800, first, 1_700)
+    whole = (store.layout.objects / first).read_bytes()
+    (store.layout.objects / first).write_bytes(whole[:-1])
+    with pytest.raises(VerificationError, match=f"{second} differs .*{first}"):
+        store.get_object(second)
+    # No object differs from one that differs itself: no loop.
+    (store.layout.objects / first).write_bytes(
+        (store.layout.objects / second).read_bytes()
+    )
+    with pytest.raises(VerificationError, match=f"{second} is damaged"):
+        store.get_object(second)
+    (store.layout.objects / first).unlink()
+    with pytest.raises(VerificationError, match=f"no such object: {first}"):
+        store.get_object(second)
+
+
+def test_an_erased_earlier_object_leaves_the_later_ones_whole(
+    store: EvidenceStore,
+) -> None:
+    first = store.put_object("baseline-test", make_content(1_700, person=ADA), 1)
+    second = put(store, make_content(1_800, 5), 1_800, first, 1_700)
+    third = put(store, make_content(1_900, 9, person=ADA), 1_900, first, 1_700)
+    answer = erase_person(store, [ADA], "asked", now=4)
+    assert not answer.failed, answer.items
+    assert store.get_object(second) == make_content(1_800, 5)
+    assert not read_base_digest((store.layout.objects / second).read_bytes())
+    assert not (store.layout.objects / first).exists()
+    assert not (store.layout.objects / third).exists()
+    check(store)
+
+
+def test_a_scan_that_found_the_same_is_stored_as_a_difference(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_difference, "_MIN_BYTES", 0)
+    digests = []
+    for at in (1_700, 1_800, 1_900):
+        sync = Sync("aws:", "aws", at, SightedFacts())
+        stored = store_sync(store, sync, at)
+        store_snapshot(store, [stored], at)
+        digests.append(stored.digest)
+        assert read_stored_object(store, stored.digest, Sync) == sync
+    bases = [
+        read_base_digest((store.layout.objects / each).read_bytes()) for each in digests
+    ]
+    assert bases == ["", digests[0], digests[0]]
+    check(store)
+
+
+def test_the_documented_form_is_enough_to_read_a_difference(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    """As docs/evidence.md describes it, without code of the product."""
+    zstandard = pytest.importorskip("zstandard")
+    first = store.put_object("sync", make_content(1_700), 1)
+    second = put(store, make_content(1_800, 5), 1_800, first, 1_700)
+    head, _, frame = (store.layout.objects / second).read_bytes().partition(b"\n")
+    assert head == b"answerable object difference 1"
+    content = zstandard.ZstdDecompressor().decompressobj().decompress(frame)
+    line, _, rest = content.partition(b"\n")
+    said, own = json.loads(line), iter(rest.split(b"},{"))
+    base = (store.layout.objects / said["base"]).read_bytes()
+    base = zstandard.ZstdDecompressor().decompressobj().decompress(base)
+    pieces = base.replace(said["old"].encode(), said["new"].encode()).split(b"},{")
+    parts: list[bytes] = []
+    for start, count in said["parts"]:
+        taken = pieces[start : start + count]
+        parts += [next(own) for _ in range(count)] if start < 0 else taken
+    assert hashlib.sha256(b"},{".join(parts)).hexdigest() == second
