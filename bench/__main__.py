@@ -27,9 +27,10 @@ LAWS = (
     *("expansions", "law", "what-if", "cedar", "races", "intent", "platforms"),
     *("findings", "policies"),
 )
-UNMEASURED = ("connectors", "investigation", "life", "engines", "pages")
+UNMEASURED = ("life", "engines", "pages")
 PARTS = (
-    *("help", "ingest", "queries", "reach", "clusters", "peers"),
+    *("help", "ingest", "queries", "connectors", "investigation"),
+    *("reach", "clusters", "peers"),
     *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
     *LAWS,
     *UNMEASURED,
@@ -195,7 +196,7 @@ def run_laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Lin
 def measure_logs(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the log sources and the engines; not on the page."""
+    """Measure the log sources, the life of a store and the engines."""
     from bench import engines, log_sources, store_life
 
     for part, measure in (

@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.cloudtrail import ACCOUNT, role_caller, write_trail
+from bench.cloudtrail import role_caller, write_trail
 from bench.command_run import ProcessResult, answerable_command
-from bench.figures import BenchFigure, BenchRemark, Line, at_most
+from bench.figures import BenchFigure, Line, at_most
 from bench.log_records import BUILDERS, write_records
 
 RECORDS, ROUNDS, QUICK = 20_000, 3, 10_000
@@ -48,9 +48,6 @@ def measure_connectors(
         yield BenchFigure(what, "ns CPU/byte", tuple(values), command)
         if name != "cloudtrail":
             yield BenchFigure(f"{what}, to CloudTrail's", "", ratios, command, _RATIO)
-    yield BenchRemark(
-        "The sources take turns; processor time of all processes.", command
-    )
 
 
 def _write_logs(
@@ -132,8 +129,7 @@ def measure_investigation(
         peaks += [each.peak for each in warm]
         what = f"trace of {events:,} events by {name}, warm"
         cpu, wall = (each.cpu for each in warm), (each.wall for each in warm)
-        yield BenchFigure(f"{what}, processor time", "s", tuple(cpu), command, _WARM)
-        yield BenchFigure(f"{what}, wall", "s", tuple(wall), command)
+        yield BenchFigure(f"{what}, wall", "s", tuple(wall), command, _WARM)
+        yield BenchFigure(f"{what}, processor time", "s", tuple(cpu), command)
     goal = at_most(1024, "<= 1 GiB")
     yield BenchFigure("peak memory of these", "MiB", (max(peaks),), command, goal)
-    yield BenchRemark(f"Account {ACCOUNT}, one cluster, one organization.", command)

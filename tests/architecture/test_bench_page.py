@@ -69,6 +69,7 @@ ENGINES = tuple(
 MEASURED = (
     "ingest",
     "trace_queries",
+    "log_sources",
     "reach_queries",
     "clusters",
     "peer_tools",

@@ -29,6 +29,10 @@ def test_shared_options_may_stand_before_the_alias(run):
         (("sts", "rules", "--confg", "x"), "did you mean --config?"),
         (("token-servic", "keys"), "did you mean answerable token-service?"),
         (("serve", "--only", "token-servce"), "did you mean token-service?"),
+        (
+            ("case", "new", "--title", "x"),
+            "write it without an option name: answerable case new TITLE",
+        ),
     ],
 )
 def test_hints_name_the_documented_name(run, words, hint):

@@ -5,15 +5,21 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
+from answerable.evidence import owner_attestations
 from answerable.model.errors import UsageError
+from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
+from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.services.lineage.trace_rows import TraceQuery
+from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.verify_and_prove import verify_evidence
 from answerable.usecases.lineage import export_case, manage_cases
 from answerable.usecases.lineage.trace import trace_events
 from tests.lineage.conftest import NOW
+from tests.usecases import owned_store
 
 TITLE = "Reads of the quarterly report"
 
@@ -78,10 +84,9 @@ def test_a_bundle_verifies_without_the_store_and_has_the_joining_events(
     day: EvidenceStore, case: str
 ) -> None:
     bundle = bundle_of(day, case)
-    assert verify(day, bundle) == (
-        False,
-        "2 rows equal their records; hops are derived",
-    )
+    failed, last = verify(day, bundle)
+    assert not failed
+    assert last.startswith("0 owners equal a statement in the log")
     assert bundle["joining"]  # the AssumeRole that issued the key
     ids = {json.loads(each["event"])["event_id"] for each in bundle["proofs"]["events"]}
     assert set(bundle["joining"]) < ids
@@ -142,6 +147,46 @@ def test_a_changed_bundle_fails(
     change(bundle)
     failed, _ = verify(day, bundle)
     assert failed
+
+
+def state_owner(store: EvidenceStore, subject: str, *, signed: bool) -> None:
+    """Record a statement of Ana that she owns a subject."""
+    if signed:
+        owned_store.enroll(store, owned_store.A, owned_store.ANA, at=NOW)
+        said = owner_attestations.build_attestation_content(
+            subject, owned_store.ANA, previous="", now=NOW
+        )
+        AttestedOwnerReader.sign(store, said, owned_store.A, NOW)
+        return
+    seen = FactProvenance("attest:", "command line", WrittenBy.SELF_REPORTED, NOW)
+    kind = OwnerEvidenceKind.CONFIRMATION
+    plain = OwnerEvidence(subject, owned_store.ANA, kind, "attest", "", False, seen)
+    store.put_object("attestation", msgspec.json.encode(plain), NOW)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_stated_owner_equals_a_statement_in_the_log(
+    day: EvidenceStore, case: str, signed: bool
+) -> None:
+    subject = bundle_of(day, case)["rows"][0]["identity_path"][-1]
+    state_owner(day, subject, signed=signed)
+    bundle = bundle_of(day, case)
+    state = "attested" if signed else "confirmed"
+    assert bundle["owners"][subject]["state"] == state
+    failed, last = verify(day, bundle)
+    assert not failed
+    assert last.startswith("1 owners equal a statement")
+    changes: list[tuple[str, dict[str, object]]] = [
+        (subject, {"person": "person:ben@corp.example"}),
+        (subject, {"state": "confirmed" if signed else "attested"}),
+        ("agent:declared/other", {"state": state, "person": owned_store.ANA}),
+    ]
+    for key, change in changes:
+        owners = bundle["owners"]
+        forged = bundle | {"owners": owners | {key: owners.get(key, {}) | change}}
+        failed, last = verify(day, forged)
+        assert failed
+        assert "the log contains no statement" in last
 
 
 def test_a_case_without_events_verifies_too(day: EvidenceStore) -> None:

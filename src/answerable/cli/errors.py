@@ -130,8 +130,12 @@ def _describe_usage_error(error: click.ClickException) -> CommandError:
             hint = _suggest_command(error, context) or hint
         case NoSuchOption():
             message = f"no such option (got {error.option_name!r})"
+            usage = _suggest_arguments(error, context)
             near = _suggest_option(error, context)
-            hint = f"did you mean {near}?" if near else hint
+            if usage:
+                hint = f"write it without an option name: {path} {usage}"
+            elif near:
+                hint = f"did you mean {near}?"
         case _:
             message = error.format_message().rstrip(".")
             message = message[:1].lower() + message[1:]
@@ -150,6 +154,18 @@ def _suggest_command(error: NoSuchCommand, context: click.Context | None) -> str
         if isinstance(group, click.Group) and error.command_name in group.commands:
             return f"did you mean {context.command_path} {name} {error.command_name}?"
     return ""
+
+
+def _suggest_arguments(error: NoSuchOption, context: click.Context | None) -> str:
+    """List the arguments, if one was given as an option (`--title`); else empty."""
+    if context is None:
+        return ""
+    params = context.command.get_params(context)
+    arguments = [each for each in params if isinstance(each, click.Argument)]
+    name = error.option_name.lstrip("-").replace("-", "_").lower()
+    if name not in [each.name for each in arguments]:
+        return ""
+    return " ".join(each.make_metavar(context) for each in arguments)
 
 
 def _suggest_option(error: NoSuchOption, context: click.Context | None) -> str:

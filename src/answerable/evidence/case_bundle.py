@@ -2,7 +2,8 @@
 
 A bundle has the records of the case and the objects behind its chains, each with an
 inclusion proof in the log, and the proof bundle of its events. Chains are derived: a
-row is compared with the sealed record of its event, its hops are not proven.
+row is compared with the sealed record of its event, its hops are not proven. A stated
+owner is compared with the statements in the log.
 """
 
 import base64
@@ -12,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from answerable.evidence.case_owners import DisclosedObject, verify_case_owners
 from answerable.evidence.case_records import (
     CASE_RECORD,
     CaseRecord,
@@ -30,6 +32,7 @@ from answerable.evidence.signed_note import VerifierKey
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent
 from answerable.model.json_members import reject_duplicate_names
+from answerable.model.owner_signing_key import LogPosition
 
 SCHEMA = "answerable/case-bundle/v1"
 
@@ -59,7 +62,8 @@ class CaseBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         objects: Records of the case, snapshots, and statements about owners.
         joining: Ids of events that join the chains, such as issuances.
         rows: The rows of the events as `trace` shows them.
-        owners: Owner of each agent and identity in the rows.
+        owners: Owner of each agent and identity in the rows; a stated one as the
+            statement names it.
         drawing: The drawn chains, a Mermaid flowchart.
         schema: `answerable/case-bundle/v1`.
     """
@@ -120,16 +124,25 @@ def verify_case_bundle(
     tree = verified.checkpoint
     yield "checkpoint", f"log of size {tree.size:,} signed by {key.name}"
     yield "events", f"{len(verified.events):,} events in the log"
-    records = list(_verify_objects(bundle, tree))
+    objects = list(_verify_objects(bundle, tree))
+    records = [
+        decode_case_record(each.content) for each in objects if each.kind == CASE_RECORD
+    ]
     yield "objects", f"{len(bundle.objects):,} objects in the log"
     _verify_case_records(bundle, records, verified.events)
     yield "case", f"{len(records):,} records of case {bundle.case} in the log"
     _verify_rows(bundle.rows, verified.events)
     yield "rows", f"{len(bundle.rows):,} rows equal their records; hops are derived"
+    stated = verify_case_owners(bundle.owners, objects, str(key))
+    derived = len(bundle.owners) - stated
+    yield (
+        "owners",
+        f"{stated:,} owners equal a statement in the log; {derived:,} derived",
+    )
 
 
-def _verify_objects(bundle: CaseBundle, tree: Checkpoint) -> Iterator[CaseRecord]:
-    """Verify that the log contains each object; yield the records of the case."""
+def _verify_objects(bundle: CaseBundle, tree: Checkpoint) -> Iterator[DisclosedObject]:
+    """Verify that the log contains each object; yield those with their content."""
     for number, proven in enumerate(bundle.objects):
         data = proven.entry.encode()
         entry = decode_entry(data)
@@ -149,8 +162,9 @@ def _verify_objects(bundle: CaseBundle, tree: Checkpoint) -> Iterator[CaseRecord
             raise VerificationError(
                 f"the content of object {number} does not match its digest in the log"
             )
-        if entry.of == CASE_RECORD:
-            yield decode_case_record(content)
+        yield DisclosedObject(
+            LogPosition(proven.index, int(entry.at)), entry.of, content
+        )
 
 
 def _decode_content(number: int, text: str) -> bytes | None:

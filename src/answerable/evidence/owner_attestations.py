@@ -18,6 +18,7 @@ from answerable.model.owner_signing_key import (
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.provenance import FactProvenance, WrittenBy
 
+ATTESTATION = "signed-attestation"  # kind of the stored objects
 ATTESTATION_SHAPE = StatementShape(
     noun="attestation",
     claims={StatementType.ATTESTATION: ("expires", "person", "previous")},

@@ -33,6 +33,8 @@ from answerable.model.owner_signing_key import (
 )
 from answerable.model.policy_exception import NO_EXPIRY
 
+# Kinds of the stored objects of owner keys.
+ENROLMENT, REVOCATION = "owner-key", "owner-key-revoked"
 _PERSON = "person"  # claim that names the signer
 PAYLOAD_TYPE = "application/vnd.answerable.statement.v1+json"
 

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from answerable.evidence import dsse, signed_statements
+from answerable.evidence import dsse, owner_attestations, signed_statements
 from answerable.evidence.signed_note import VerifierKey
 from answerable.evidence.signed_statements import OwnerKeys
 from answerable.model.errors import AmbiguousError, UsageError, VerificationError
@@ -22,11 +22,8 @@ from answerable.model.owner_signing_key import (
 )
 from answerable.store.store import EvidenceStore
 
-ENROLMENT, REVOCATION, ATTESTATION = (
-    "owner-key",
-    "owner-key-revoked",
-    "signed-attestation",
-)
+ENROLMENT, REVOCATION = signed_statements.ENROLMENT, signed_statements.REVOCATION
+ATTESTATION = owner_attestations.ATTESTATION
 
 KeyRecord = TypeVar("KeyRecord", KeyEnrolment, KeyRevocation)
 

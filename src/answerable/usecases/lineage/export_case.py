@@ -9,6 +9,7 @@ from answerable.evidence.case_bundle import (
     ProvenObject,
     encode_case_bundle,
 )
+from answerable.evidence.case_owners import OWNER_OBJECTS
 from answerable.evidence.case_records import CASE_RECORD, CaseRecordKind
 from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.evidence.log_entries import ObjectEntry
@@ -23,6 +24,12 @@ from answerable.model.documents.cases import CaseBundleItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import HopItem, TraceItem
 from answerable.model.inventory import Inventory
+from answerable.model.person import (
+    OwnerEvidence,
+    OwnerEvidenceKind,
+    OwnerState,
+    SubjectOwnership,
+)
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.chain_groups import (
     COLUMNS,
@@ -34,18 +41,16 @@ from answerable.presentation.inventory_items import build_owner_item
 from answerable.presentation.lineage_exports import iterate_mermaid_lines
 from answerable.presentation.text import sanitize
 from answerable.services.evidence.cases import InvestigationCase, find_case
+from answerable.services.inventory import snapshots
 from answerable.services.lineage.case_rows import CaseRows, collect_case_rows
 from answerable.services.lineage.lineage_search import SearchScope
-from answerable.services.statements.owner_keys import (
-    ATTESTATION,
-    ENROLMENT,
-    REVOCATION,
-)
 from answerable.store.inclusion_proofs import build_inclusion_bundle
 from answerable.store.store import EvidenceStore
 
-# Objects about owners: unsigned and signed statements, and the keys that signed them.
-_OWNER_OBJECTS = frozenset({"attestation", ATTESTATION, ENROLMENT, REVOCATION})
+_STATEMENT_OF_STATE = {
+    OwnerState.ATTESTED: OwnerEvidenceKind.ATTESTATION,
+    OwnerState.CONFIRMED: OwnerEvidenceKind.CONFIRMATION,
+}
 _MISSING = "not known"
 
 
@@ -82,7 +87,7 @@ def build_case_bundle(
         objects=objects,
         joining=tuple(found.joining),
         rows=tuple(cast("dict[str, object]", dict(row)) for row in found.rows),
-        owners=_list_owners(found.inventory, found.rows),
+        owners=_list_owners(store, found.inventory, found.rows),
         drawing="\n".join(iterate_mermaid_lines(found.rows)),
     )
     public = store.keys.public_key
@@ -142,7 +147,7 @@ def _prove_objects(
         if entry.of == CASE_RECORD:
             wanted = index in own
         else:
-            wanted = entry.of in _OWNER_OBJECTS or index in {*snapshots, *disclosed}
+            wanted = entry.of in OWNER_OBJECTS or index in {*snapshots, *disclosed}
         if wanted:
             shown = entry.of not in ("snapshot", "sync") or index in disclosed
             content = store.get_object(entry.sha256) if shown else b""
@@ -196,19 +201,46 @@ def _select_syncs(
 
 
 def _list_owners(
-    inventory: Inventory, rows: Iterable[TraceItem]
+    store: EvidenceStore, inventory: Inventory, rows: Iterable[TraceItem]
 ) -> dict[str, dict[str, object]]:
-    """List the owner of each agent and identity in the rows."""
+    """List the owner of each agent and identity in the rows.
+
+    A stated owner is named as in the statement, which a reader can verify.
+    """
     subjects: set[str] = set()
     for row in rows:
         subjects |= {*row["agent_path"], *row["identity_path"]}
-    return {
-        subject: dict(
-            cast("Mapping[str, object]", build_owner_item(inventory, subject))
-        )
-        for subject in sorted(subjects)
-        if subject
+    statements = {
+        (each.reference, each.seen.at): each
+        for each in snapshots.read_ownership_statements(store)
     }
+    found: dict[str, dict[str, object]] = {}
+    for subject in sorted(subjects - {""}):
+        item = cast("Mapping[str, object]", build_owner_item(inventory, subject))
+        found[subject] = dict(item)
+        stated = _find_statement(inventory.owners.get(subject), statements)
+        if stated is not None:
+            found[subject] |= {"person": stated.person, "stated_of": stated.subject}
+    return found
+
+
+def _find_statement(
+    ownership: SubjectOwnership | None,
+    statements: Mapping[tuple[str, int], OwnerEvidence],
+) -> OwnerEvidence | None:
+    """Find the newest statement behind a stated owner; None for a derived owner."""
+    kind = _STATEMENT_OF_STATE.get(ownership.state) if ownership is not None else None
+    if ownership is None or kind is None:
+        return None
+    evidence = [
+        item
+        for candidate in ownership.candidates
+        if candidate.person == ownership.person
+        for item, _ in candidate.evidence
+        if item.kind is kind and not item.void
+    ]
+    newest = max(evidence, key=lambda each: each.seen.at, default=None)
+    return statements.get((newest.reference, newest.seen.at)) if newest else None
 
 
 def _build_page(case: InvestigationCase, found: CaseRows, now: int) -> Report:
