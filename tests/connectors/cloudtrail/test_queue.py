@@ -26,7 +26,9 @@ from answerable.connectors.cloudtrail.parse.notifications import (
     parse_notification,
 )
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence import ingest_logs
 from tests.collector.log_files import write_log
+from tests.collector.running_collector import wait_until
 
 BUCKET = "trail-bucket"
 ACCOUNT = "111122223333"
@@ -88,12 +90,15 @@ class Trail:
 
     def left(self) -> int:
         """Count the messages that are visible or in flight."""
-        names = [
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-        ]
-        found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
-        return sum(int(found["Attributes"][name]) for name in names)
+        return self._count("ApproximateNumberOfMessages") + self.in_flight()
+
+    def in_flight(self) -> int:
+        """Count the messages that a run has received, and not yet deleted."""
+        return self._count("ApproximateNumberOfMessagesNotVisible")
+
+    def _count(self, name: str) -> int:
+        found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=[name])
+        return int(found["Attributes"][name])
 
     def ids(self) -> list[int]:
         with EvidenceStore.open(self.store, now=1) as store:
@@ -182,9 +187,11 @@ def test_a_killed_run_is_repeated_and_stores_each_record_once(
         trail.send(s3_event(trail.put(number * 10, 10)))
     module = "answerable.collector.source_run"
     command = [sys.executable, "-m", module, str(trail.store), trail.source]
-    for seconds in (1.2, 2.0):
+    for _ in range(2):
+        wait_until(lambda: not trail.in_flight())
         run = subprocess.Popen([*command, str(os.getpid())], stdout=subprocess.PIPE)
-        time.sleep(seconds)
+        wait_until(lambda: trail.in_flight() or run.poll() is not None)  # noqa: B023 - called here
+        assert run.poll() is None  # it has received messages
         run.send_signal(signal.SIGKILL)
         run.communicate()
     deadline = time.monotonic() + 60
@@ -192,6 +199,32 @@ def test_a_killed_run_is_repeated_and_stores_each_record_once(
         assert time.monotonic() < deadline
         trail.run()
     assert trail.ids() == list(range(200))
+
+
+KILLED_AT = {
+    "before records are stored": (ingest_logs, "_append_events"),
+    "before records are sealed": (EvidenceStore, "seal"),
+    "before messages are deleted": (live._QueueReader, "_delete_messages"),
+}
+
+
+@pytest.mark.parametrize("step", KILLED_AT)
+def test_a_run_that_is_killed_at_any_step_stores_each_record_once(
+    aws: str, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = Trail(tmp_path, visibility=1)
+    for number in range(3):
+        trail.send(s3_event(trail.put(number * 10, 10)))
+    trail.send("no notification")
+    if not (killed := os.fork()):
+        monkeypatch.setattr(*KILLED_AT[step], lambda *_: os.kill(os.getpid(), 9))
+        trail.run()
+        os._exit(0)
+    assert os.waitpid(killed, 0)[1] == signal.SIGKILL
+    wait_until(lambda: trail.run() and not trail.left())
+    assert trail.ids() == list(range(30))
+    with EvidenceStore.open(trail.store, now=1) as store:
+        assert len(store.list_objects("quarantine")) == 1
 
 
 def test_a_file_without_a_notification_is_found_by_the_daily_listing(
