@@ -135,6 +135,17 @@ def test_other_tables_and_rows_are_counted_and_refused_rows_are_named(
     assert "1 of 2 rows could not be read" in problem
 
 
+def test_a_lake_without_a_table_of_calls_is_refused(
+    run: Run, scanned: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "lake").mkdir()
+    table = build_table(RECORDS[:2]).drop(["actor"])
+    parquet.write_table(table, tmp_path / "lake" / "trail.parquet")
+    said = run("trace", "--lake", f"lake:{tmp_path / 'lake'}", code=2)["error"]
+    assert "has the columns of CloudTrail's events" in said
+    assert "expected metadata, actor, api and time" in said
+
+
 def test_a_wrong_place_is_a_usage_error(
     run: Run, scanned: Path, tmp_path: Path
 ) -> None:

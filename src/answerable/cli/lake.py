@@ -45,9 +45,14 @@ class LakeSession:
         """Line for standard error, empty without a lake."""
         if self._reading is None:
             return ""
+        skipped = self._reading.skipped
         return (
             f"note: {self._reading.events:,} events of {self._reading.location} were "
             "read in place: they are not proven by this store"
+        ) + (
+            f"; skipped {skipped:,} rows and tables that are no API calls of CloudTrail"
+            if skipped
+            else ""
         )
 
     def describe(self, document: Document) -> Document:

@@ -52,6 +52,8 @@ _HINTS = {
     "PartialCredentialsError": _CREDENTIALS_HINT,
     "ExpiredToken": _CREDENTIALS_HINT,
     "InvalidAccessKeyId": _CREDENTIALS_HINT,
+    "SignatureDoesNotMatch": _CREDENTIALS_HINT,
+    "InvalidToken": _CREDENTIALS_HINT,
     "EndpointConnectionError": _ENDPOINT_HINT,
     "ConnectTimeoutError": _ENDPOINT_HINT,
     "SSLError": _ENDPOINT_HINT,

@@ -38,6 +38,7 @@ _DAY = re.compile(r"(?i)eventday=(\d{4})-?(\d{2})-?(\d{2})")
 _VERSION = re.compile(r"v?(\d+).*")
 _BATCH_ROWS = 10_000
 _NS_PER_MS = 1_000_000
+_NO_CALLS = "the table contains no API calls"  # by its columns
 _AWS_ERROR = "AWS Error"  # in the messages of pyarrow's S3
 
 
@@ -79,10 +80,18 @@ def read_lake(location: str, window: LakeWindow) -> Iterator[EventBatch]:
     """
     with _translate_lake_errors(location):
         files, root = _open_filesystem(location)
-        found = 0
+        found = unknown = 0
         for table in _find_tables(files, root, window):
             found += 1
-            yield from _read_table(files, table, location, window)
+            for batch in _read_table(files, table, location, window):
+                unknown += _NO_CALLS in batch.skipped
+                yield batch
+    if found and unknown == found:
+        raise UsageError(
+            f"no table at {location} has the columns of CloudTrail's events",
+            "expected metadata, actor, api and time (OCSF, as Security Lake writes them), "
+            "or eventname, eventsource, eventtime and useridentity",
+        )
     if not found:
         raise UsageError(
             f"no Parquet file or Iceberg table of that time at {location}",
@@ -226,8 +235,7 @@ def _read_batches(
     else:
         columns, batches = _scan_parquet(files, table.path, window)
     if not (is_ocsf_table(columns) or is_cloudtrail_table(columns)):
-        reason = "the table contains no API calls"
-        yield EventBatch(place, (), (), 0, 0, skipped=(reason,))
+        yield EventBatch(place, (), (), 0, 0, skipped=(_NO_CALLS,))
         return
     for batch in batches:
         yield _parse_rows(batch.to_pylist(), place, window, ocsf=is_ocsf_table(columns))
