@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from answerable.cli.main import main
+from answerable.usecases.posture.finding_trend import select_spread
 from tests.posture.conftest import write
 from tests.posture.test_finding_reviews import SERVERS
 
@@ -54,6 +56,8 @@ def test_new_and_resolved_findings_of_each_snapshot_are_counted(
     assert [first[each] for each in COUNTS] == [None, None, None]
     assert [second[each] for each in COUNTS] == [0, gone, 0]
     assert [third[each] for each in COUNTS] == [gone, 0, 0]
+    assert (len(third["new_ids"]), second["new_ids"]) == (gone, [])
+    assert set(third["new_ids"]) < set(first["new_ids"])
     assert count_open(third) == count_open(first)
     assert second["missing_sources"] == []
     (last,) = trend(tmp_path, capsys, "--last", "1")
@@ -90,3 +94,22 @@ def test_a_store_without_a_snapshot_has_no_trend(
 ) -> None:
     main(["--store", str(tmp_path / "store"), "scan", f"repo:{tmp_path / 'none'}"])
     assert trend(tmp_path, capsys, "--last", "3") in ([], trend(tmp_path, capsys))
+
+
+def test_snapshots_of_some_days_are_spread_evenly() -> None:
+    daily = [(day, f"day {day}") for day in range(100)]
+    chosen = [int(name[4:]) for name in select_spread(daily, 70, 10)]
+    assert len(chosen) == 10
+    assert chosen[0] == 69  # the last one before these days is the one to compare with
+    assert chosen[-2:] == [98, 99]
+    gaps = [after - before for before, after in pairwise(chosen)]
+    assert max(gaps) - min(gaps[:-2]) <= 1
+    # All of a few; the newest one of none; many in one moment are spread by time.
+    assert len(select_spread(daily[-4:], 0, 10)) == 4
+    assert select_spread(daily[:1], 50, 10) == ["day 0"]
+    assert select_spread([], 0, 10) == []
+    burst = [(0, "a"), *((90, f"b{n}") for n in range(50)), (99, "c"), (100, "d")]
+    names = select_spread(burst, 0, 10)
+    assert (names[0], names[-2:]) == ("a", ["c", "d"])
+    assert len(names) <= 10
+    assert select_spread(daily, 70, 1) == ["day 99"]

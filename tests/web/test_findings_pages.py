@@ -8,6 +8,7 @@ import pytest
 from answerable.model.errors import UsageError
 from answerable.usecases.posture.list_findings import list_findings
 from answerable.web.http.errors import RequestRejected
+from answerable.web.pages.finding_trend import get_finding_trend, read_ages
 from answerable.web.routing import FileDownload
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
@@ -92,3 +93,21 @@ def test_a_row_of_the_list_leads_to_its_decision(
     assert '#review">assign</a>' in page
     assert "#review" not in shown(desk, admin, "/findings", state="not-evaluated")
     assert "#review" not in shown(desk, investigator, "/findings")  # cannot sign
+
+
+def test_a_finding_has_the_age_of_the_first_scan_with_it(
+    desk: StoreCache, investigator: Visitor
+) -> None:
+    get_finding_trend(desk)
+    page = shown(desk, investigator, "/findings", state="open")
+    assert '<th scope="col" class="p4">since</th>' in page
+    # There is one scan: older ones may have had it.
+    assert page.count("<small>or before</small>") == page.count('<tr><th scope="row">')
+    ages = read_ages(desk)
+    assert {age.is_oldest for age in ages.values()} == {True}
+    (begin,) = {age.since for age in ages.values()}
+    assert begin.endswith("Z")
+    # A rule without data has no age, rather than a young one.
+    assert "or before" not in shown(
+        desk, investigator, "/findings", state="not-evaluated"
+    )

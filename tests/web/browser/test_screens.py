@@ -1,5 +1,7 @@
 """Every page, light and dark, from a phone to a wide screen, and without script."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -88,6 +90,7 @@ PAGES = {
     "asks": (at("/asks"), "send_mail"),
     "evidence": (at("/evidence"), "checkpoint"),
     "keys": (at("/keys"), "owner-key"),
+    "owners": (at("/owners"), "Owner"),
     "kills": (at("/kills"), "kill"),
     "kill": (at("/kill", subject=CLERK), "Stays valid elsewhere"),
 }
@@ -109,75 +112,124 @@ def there(demo: Demo) -> dict[str, tuple[str, str]]:
     return PAGES | own
 
 
-NAMES = (*PAGES, "decision", "event", "ask", "proof")
+@dataclass(frozen=True)
+class Mode:
+    """How a person looks at all pages.
+
+    Attributes:
+        pictures: Whether a picture of each page is kept.
+        others: More widths, of which only the width of the page and a picture count.
+    """
+
+    width: int
+    seen: Mapping[str, object]
+    pictures: bool = False
+    others: tuple[int, ...] = ()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_is_whole_in_any_width_and_scheme(
-    look: Look,
-    demo: Demo,
-    there: dict[str, tuple[str, str]],
-    screens: Path,
-    axe: str,
-    name: str,
-    scheme: str,
-) -> None:
-    where, says = there[name]
-    with look(color_scheme=scheme) as page:
-        answer = page.goto(demo.url + where)
-        assert answer.status == 200
-        for width in WIDTHS if scheme == "light" else (NARROW, WIDE):
-            page.set_viewport_size({"width": width, "height": HEIGHT})
-            settled(page)
-            page.screenshot(path=screens / f"{name}-{scheme}-{width}.png")
-            wide = page.evaluate("document.scrollingElement.scrollWidth")
-            assert wide <= width, f"{wide} px of {width}"
-            if width in (NARROW, WIDE):
-                assert violations(page, axe) == []
-        assert says in page.inner_text("body")
+def size(width: int, height: int = HEIGHT) -> dict[str, int]:
+    return {"width": width, "height": height}
 
 
-FORCED = {"viewport": {"width": WIDE, "height": HEIGHT}, "forced_colors": "active"}
 # Zoom halves the width in CSS pixels, and doubles those of the device.
-ZOOMED = {"viewport": {"width": WIDE // 2, "height": HEIGHT // 2}}
-ZOOMED |= {"device_scale_factor": 2}
+ZOOMED = {"viewport": size(WIDE // 2, HEIGHT // 2), "device_scale_factor": 2}
+BETWEEN = tuple(each for each in WIDTHS if each not in (NARROW, WIDE))
+MODES = {
+    "forced-colours": Mode(WIDE, {"viewport": size(WIDE), "forced_colors": "active"}),
+    "zoom-200": Mode(WIDE // 2, ZOOMED),
+    **{
+        f"{scheme}-{width}": Mode(
+            width,
+            {"viewport": size(width), "color_scheme": scheme},
+            pictures=True,
+            others=BETWEEN if (scheme, width) == ("light", WIDE) else (),
+        )
+        for scheme in ("light", "dark")
+        for width in (NARROW, WIDE)
+    },
+}
 
 
-@pytest.mark.parametrize("seen", [FORCED, ZOOMED], ids=["forced-colours", "zoom-200"])
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_is_accessible_in_forced_colours_and_at_twice_the_size(
-    look: Look,
-    demo: Demo,
-    there: dict[str, tuple[str, str]],
-    axe: str,
-    name: str,
-    seen: dict[str, Any],
-) -> None:
-    where, says = there[name]
-    with look(**seen) as page:
-        assert page.goto(demo.url + where).status == 200
-        settled(page)
-        wide = page.evaluate("document.scrollingElement.scrollWidth")
-        assert wide <= seen["viewport"]["width"]
-        assert violations(page, axe) == []
-        assert says in page.inner_text("body")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_says_the_same_without_script(
+@pytest.mark.parametrize("mode", MODES)
+def test_every_page_is_whole_and_accessible(
     look: Look,
     demo: Demo,
     there: dict[str, tuple[str, str]],
     screens: Path,
-    name: str,
+    axe: str,
+    mode: str,
 ) -> None:
-    where, says = there[name]
-    with look(java_script_enabled=False) as page:
-        page.set_viewport_size({"width": 1280, "height": HEIGHT})
-        assert page.goto(demo.url + where).status == 200
-        page.screenshot(path=screens / f"{name}-without-script.png")
-        assert says in page.inner_text("body")
+    looks, faults = MODES[mode], []
+    with look(**looks.seen) as page:
+        for name, (where, says) in there.items():
+            answer = page.goto(demo.url + where)
+            settled(page)
+            found = [] if answer.status == 200 else [f"status {answer.status}"]
+            found += [] if says in page.inner_text("body") else [f"no {says!r}"]
+            found += violations(page, axe)
+            for width in (looks.width, *looks.others):
+                if width != looks.width:
+                    page.set_viewport_size(size(width))
+                if looks.pictures:
+                    scheme = mode.partition("-")[0]
+                    page.screenshot(path=screens / f"{name}-{scheme}-{width}.png")
+                wide = page.evaluate("document.scrollingElement.scrollWidth")
+                found += [f"{wide} px of {width}"] if wide > width else []
+            if looks.others:
+                page.set_viewport_size(size(looks.width))
+            faults += [f"{name}: {each}" for each in found]
+    assert faults == []
+
+
+# Each that Tab stops at, as it is in the page: what is not shown is none.
+STOPS = """() => [...document.querySelectorAll(
+  "a[href], button, input, select, textarea, summary, [tabindex]")].filter((each) =>
+  each.tabIndex >= 0 && !each.disabled && each.type !== "hidden" &&
+  each.checkVisibility({ visibilityProperty: true })).length"""
+AT = """() => {
+  const at = document.activeElement;
+  if (!at || at === document.body) return null;
+  at.dataset.stop ??= `${document.querySelectorAll("[data-stop]").length}`;
+  const drawn = getComputedStyle(at);
+  return [at.dataset.stop, drawn.outlineStyle !== "none", at.outerHTML.slice(0, 120)];
+}"""
+MOST_STOPS = 60
+
+
+def test_every_page_is_walked_by_tab_alone_and_shows_where_one_is(
+    look: Look, demo: Demo, there: dict[str, tuple[str, str]]
+) -> None:
+    faults: list[str] = []
+    with look(viewport=size(WIDE)) as page:
+        for name, (where, _) in there.items():
+            page.goto(demo.url + where)
+            settled(page)
+            expected, seen = page.evaluate(STOPS), set()
+            for _ in range(min(expected, MOST_STOPS)):
+                page.keyboard.press("Tab")
+                at = page.evaluate(AT)
+                if at is None:
+                    break
+                stop, drawn, said = at
+                faults += [] if drawn else [f"{name}: not drawn: {said}"]
+                faults += [f"{name}: a trap: {said}"] if stop in seen else []
+                seen.add(stop)
+            if len(seen) < min(expected, MOST_STOPS) - 1:  # a group of radios is one
+                faults.append(f"{name}: {len(seen)} stops of {expected}")
+    assert faults == []
+
+
+def test_every_page_says_the_same_without_script(
+    look: Look, demo: Demo, there: dict[str, tuple[str, str]], screens: Path
+) -> None:
+    faults: list[str] = []
+    with look(java_script_enabled=False, viewport=size(1280)) as page:
+        for name, (where, says) in there.items():
+            answer = page.goto(demo.url + where)
+            page.screenshot(path=screens / f"{name}-without-script.png")
+            if answer.status != 200 or says not in page.inner_text("body"):
+                faults.append(f"{name}: {answer.status}, no {says!r}")
+    assert faults == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -117,8 +117,14 @@ def findings(
     metavar="COUNT",
     help="Number of the newest snapshots.",
 )
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3_650),
+    metavar="COUNT",
+    help="Compare snapshots of these days, evenly spread, instead of the newest ones.",
+)
 @pass_settings
-def trend(settings: Settings, last: int) -> None:
+def trend(settings: Settings, last: int, days: int | None) -> None:
     """Count the open, new and resolved findings of each snapshot.
 
     Findings of a source that was not read again are not resolved.
@@ -128,7 +134,11 @@ def trend(settings: Settings, last: int) -> None:
     with open_session(settings) as session:
         with progress_bar(settings) as progress:
             document = list_finding_trend(
-                session.store, now=session.now, last=last, progress=progress
+                session.store,
+                now=session.now,
+                last=last,
+                days=days,
+                progress=progress,
             )
         print_and_exit(document, settings)
 

@@ -27,6 +27,12 @@ class FindingTrendItem(TypedDict):
             right=True,
         ),
     ]
+    new_ids: Annotated[
+        list[str],
+        Column(
+            "ids of the new findings; of the first snapshot, of all of its findings"
+        ),
+    ]
     resolved: Annotated[
         int | None,
         Column(

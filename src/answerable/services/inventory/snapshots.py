@@ -51,10 +51,12 @@ class NamedSnapshot:
     Attributes:
         name: `2026-11-24T15-30-05Z`, with `-2` and so on for several in one second.
         digest: Digest of its object.
+        at: Time of recording, UTC nanoseconds.
     """
 
     name: str
     digest: str
+    at: int
 
 
 def load_inventory(
@@ -204,7 +206,7 @@ def list_snapshots(store: EvidenceStore) -> tuple[NamedSnapshot, ...]:
         stamp = format_snapshot_name(logged.at)
         same[stamp] = same.get(stamp, 0) + 1
         suffix = f"-{same[stamp]}" if same[stamp] > 1 else ""
-        found.append(NamedSnapshot(stamp + suffix, logged.digest))
+        found.append(NamedSnapshot(stamp + suffix, logged.digest, logged.at))
     return tuple(found)
 
 

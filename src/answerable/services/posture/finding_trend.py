@@ -91,7 +91,7 @@ def _build_item(
     now: SnapshotFindings, before: SnapshotFindings | None
 ) -> FindingTrendItem:
     """Build the item of a snapshot, compared with the one before it."""
-    new: int | None = None
+    new_ids = sorted(now.keys)
     resolved: int | None = None
     unread: int | None = None
     unread_sources: list[str] = []
@@ -103,7 +103,7 @@ def _build_item(
         # A finding may rest on several sources: without one, none is resolved.
         unread = sum(1 for e in gone if unread_sources or _lacks_data(e, now))
         resolved = len(gone) - unread
-        new = len(now.keys.keys() - before.keys.keys())
+        new_ids = sorted(now.keys.keys() - before.keys.keys())
     return {
         "snapshot": now.name,
         "critical": now.counts.get("critical", 0),
@@ -111,7 +111,8 @@ def _build_item(
         "medium": now.counts.get("medium", 0),
         "low": now.counts.get("low", 0),
         "suppressed": now.suppressed,
-        "new": new,
+        "new": None if before is None else len(new_ids),
+        "new_ids": new_ids,
         "resolved": resolved,
         "unread": unread,
         "not_evaluated": len(now.missing),

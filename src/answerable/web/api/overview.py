@@ -94,7 +94,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/findings/trend",
-        summary="Numbers of findings of the newest ten scans, oldest first.",
+        summary="Numbers of findings of at most ten scans of the last 30 days, oldest first.",
         handler=_list_trend,
         kind="finding-trend",
         item=FindingTrendItem,

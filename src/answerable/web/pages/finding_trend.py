@@ -1,6 +1,6 @@
-"""`/findings/trend`: numbers of findings of the newest scans."""
+"""`/findings/trend`: numbers of findings of the scans of 30 days."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, cast
 
 from answerable.model.documents.finding_trend import FindingTrendItem
@@ -12,7 +12,7 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import FINDING_TREND, StoreView
 from answerable.web.visitor import Visitor
 
-_LAST = 10  # snapshots
+_LAST, _DAYS = 10, 30  # snapshots, and the days over which they are spread
 _INLINE_IDENTITIES = 500  # identities up to which a page waits for the trend
 _SEVERITIES: tuple[Literal["critical", "high", "medium", "low"], ...] = (
     "critical",
@@ -33,7 +33,7 @@ def get_finding_trend(cache: StoreCache) -> Document | None:
 
 
 class TrendSummary(NamedTuple):
-    """Open findings of the newest scans, oldest first, and the changes of the newest.
+    """Open findings of the scans of 30 days, oldest first, and the changes of the newest.
 
     Attributes:
         opened: Number of open findings of each scan.
@@ -71,6 +71,33 @@ def summarize_trend(cache: StoreCache) -> TrendSummary | None:
     )
 
 
+class FindingAge(NamedTuple):
+    """First scan of a finding among those compared.
+
+    Attributes:
+        since: Time of this scan, RFC 3339.
+        is_oldest: Whether it is the oldest compared scan, so the finding may be older.
+    """
+
+    since: str
+    is_oldest: bool
+
+
+def read_ages(cache: StoreCache) -> Mapping[str, FindingAge]:
+    """Read the ages of the current findings, by id, from the last computed trend.
+
+    A finding that was resolved in between counts from its last appearance.
+    """
+    document = cache.get_newest(FINDING_TREND, Document)
+    items = cast("Sequence[FindingTrendItem]", document.items if document else ())
+    ages: dict[str, FindingAge] = {}
+    for at, item in enumerate(items):
+        day, _, clock = item["snapshot"].partition("T")
+        age = FindingAge(f"{day}T{clock[:8].replace('-', ':')}Z", at == 0)
+        ages |= dict.fromkeys(item["new_ids"], age)
+    return ages
+
+
 def _compute_trend(cache: StoreCache) -> Document:
     """Compute the trend once for each state of the store."""
 
@@ -80,6 +107,7 @@ def _compute_trend(cache: StoreCache) -> Document:
                 store,
                 now=view.at,
                 last=_LAST,
+                days=_DAYS,
                 progress=lambda _done, _total, _what: None,
             )
 
@@ -89,7 +117,7 @@ def _compute_trend(cache: StoreCache) -> Document:
 def show_trend(
     cache: StoreCache, _visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
-    """Show the numbers of findings of the newest scans, newest first."""
+    """Show the numbers of findings of the scans of 30 days, newest first."""
     document = get_finding_trend(cache)
     items = cast("Sequence[FindingTrendItem]", document.items if document else ())
     values = {

@@ -121,15 +121,17 @@ class _InventoryListPage:
 def _build_kind_values(
     kind: str, cache: StoreCache, visitor: Visitor
 ) -> Mapping[str, object]:
-    """Return the actions on the rows of a list, and the trend of the findings."""
+    """Return the actions on the rows of a list, and trend and ages of the findings."""
     if kind in _ACTION_KINDS:
-        return {"actions": load_row_actions(cache, visitor), "trend": None}
+        actions = load_row_actions(cache, visitor)
+        return {"actions": actions, "trend": None, "ages": None}
     if kind == "findings":
         return {
             "actions": findings.FindingRowActions(visitor),
             "trend": finding_trend.summarize_trend(cache),
+            "ages": finding_trend.read_ages(cache),
         }
-    return {"actions": None, "trend": None}
+    return {"actions": None, "trend": None, "ages": None}
 
 
 def _build_sort_links(
