@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from answerable.evidence.case_records import CaseRecordKind
 from answerable.evidence.proof_bundle import verify_bundle
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.progress import ignore_progress_report
+from answerable.services.evidence.cases import (
+    ERASED_TITLE,
+    append_case_records,
+    find_case,
+    list_cases,
+    open_case,
+)
 from answerable.store.event_gaps import read_event_gaps
 from answerable.store.fsck import verify_store
 from answerable.store.inclusion_proofs import build_inclusion_bundle
@@ -121,6 +129,31 @@ def test_no_value_and_no_unsalted_hash_remains(tmp_path: Path) -> None:
         for digest in hashes:
             assert digest not in data
             assert digest.hex().encode() not in lower
+
+
+def test_a_case_keeps_what_does_not_concern_the_person(tmp_path: Path) -> None:
+    gone, kept = write(tmp_path)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        case = open_case(store, f"{ADA} leaked a key", "root", NOW)
+        items = [
+            (CaseRecordKind.EVENT, each.event_id.hex(), "")
+            for each in (gone[0], kept[0])
+        ]
+        notes = [
+            (CaseRecordKind.NOTE, "", text)
+            for text in (f"asked {ADA}", "asked the bank")
+        ]
+        append_case_records(store, case, [*items, *notes], "root", NOW)
+        answer = erase_person(store, [ADA], "asked", now=NOW)
+        assert not answer.failed, answer.items
+        (left,) = list_cases(store)
+        assert (left.id, left.title) == (case.id, ERASED_TITLE)
+        assert left.list_values(CaseRecordKind.EVENT) == [kept[0].event_id.hex()]
+        assert [each.record.text for each in left.records] == ["", "asked the bank"]
+        assert find_case(store, case.id[:6]).id == case.id
+        check(store)
+    for data in contents(tmp_path):
+        assert gone[0].event_id.hex().encode() not in data
 
 
 def test_a_hold_beats_erasure(tmp_path: Path) -> None:

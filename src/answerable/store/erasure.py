@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from answerable.evidence.case_records import CASE_RECORD
 from answerable.evidence.log_entries import ObjectEntry, ObjectRemoved
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.store import journal_files
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 ERASURE_KIND = "erasure"
-_CONFLICT = "conflict"
+# Objects of these kinds name events by their ids, which contain a part of a hash.
+_NAMING_EVENTS = ("conflict", CASE_RECORD)
 
 
 class ErasureRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,7 +123,7 @@ def erase_person(
         )
         kinds = _list_object_kinds(store)
         found = _find_objects(store, kinds, search)
-        found |= _find_conflicts(store, kinds, planned)
+        found |= _find_objects_of_events(store, kinds, planned)
         used, referring = find_used_objects(found)
         kept = set(holds) & found
         objects = sorted((found | referring) - used - kept)
@@ -183,18 +185,18 @@ def _find_objects(
     }
 
 
-def _find_conflicts(
+def _find_objects_of_events(
     store: "EvidenceStore", kinds: dict[str, str], planned: Iterable[PlannedRemoval]
 ) -> set[str]:
-    """Find the records of conflicts that contain the digest of an erased event."""
-    conflicts = [digest for digest, kind in kinds.items() if kind == _CONFLICT]
-    if not conflicts:
+    """Find the conflicts and the case records that name an erased event."""
+    naming = [digest for digest, kind in kinds.items() if kind in _NAMING_EVENTS]
+    if not naming:
         return set()
     erased = {key.hex() for each in planned for key in _read_event_ids(store, each)}
     return {
         digest
-        for digest in conflicts
-        if (data := _read_object(store, digest, _CONFLICT)) is not None
+        for digest in naming
+        if (data := _read_object(store, digest, kinds[digest])) is not None
         and any(key in erased for key in re.findall("[0-9a-f]{32}", data.decode()))
     }
 

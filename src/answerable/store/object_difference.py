@@ -17,7 +17,7 @@ from answerable.store.object_store import DIFFERENCE_HEADER
 _BETWEEN = b"},{"
 _LITERAL = -1
 _LEVEL = 3
-_MIN_BYTES, _MAX_BYTES = 64 << 10, 512 << 20  # of contents for which it is tried
+_MIN_BYTES, _MAX_BYTES = 64 << 10, 64 << 20  # of contents; it needs 4x as much memory
 _MIN_SAVING = 2  # a difference needs at most this part of the whole object
 
 

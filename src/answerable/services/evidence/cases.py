@@ -13,9 +13,11 @@ from answerable.evidence.case_records import (
     decode_case_record,
     encode_case_record,
 )
+from answerable.evidence.log_entries import ObjectEntry, list_removed_objects
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.store.store import EvidenceStore
 
+ERASED_TITLE = "(title erased by policy)"
 MAX_TEXT = 10_000  # characters of a note
 _ID_LENGTH = 12
 _KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")  # ids, no secrets
@@ -34,7 +36,8 @@ class InvestigationCase:
     """Investigation case, as its records say.
 
     Attributes:
-        records: Records in log order; the first one opened the case.
+        records: Records in log order; the first one opened the case, unless it was
+            erased because it named a person.
     """
 
     id: str
@@ -43,7 +46,8 @@ class InvestigationCase:
     @property
     def title(self) -> str:
         """Title of the case."""
-        return self.records[0].record.text
+        first = self.records[0].record
+        return first.text if first.kind is CaseRecordKind.OPENED else ERASED_TITLE
 
     @property
     def is_closed(self) -> bool:
@@ -67,10 +71,19 @@ class InvestigationCase:
 def list_cases(store: EvidenceStore) -> list[InvestigationCase]:
     """List all cases of a store, oldest first."""
     found: dict[str, InvestigationCase] = {}
+    entries = store.log.entries()
+    removed = list_removed_objects(entries)
+    # The record that opened a case may be erased; the others still belong to it.
+    any_erased = any(
+        isinstance(each, ObjectEntry)
+        and each.of == CASE_RECORD
+        and each.sha256 in removed
+        for each in entries
+    )
     for logged in store.list_objects(CASE_RECORD):
         record = decode_case_record(store.get_object(logged.digest))
         opened = record.kind is CaseRecordKind.OPENED
-        if opened or record.case in found:
+        if opened or any_erased or record.case in found:
             case = found.setdefault(record.case, InvestigationCase(record.case))
             case.records.append(LoggedCaseRecord(record, logged.index))
     return list(found.values())
