@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -224,3 +225,30 @@ def test_a_master_that_does_not_answer_is_named(
     said = run("sql", "SELECT 1", *ENGINE, code=5)["error"]
     assert "no Spark master answers at 127.0.0.1:1: Connection refused" in said
     assert not list((filled / "derived").glob("spark-*"))
+
+
+def test_a_folder_without_java_is_named(
+    run: Run, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable.store.spark_session.find_spec", lambda name: name)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    said = run("sql", "SELECT 1", *ENGINE, code=2)["error"]
+    assert f"JAVA_HOME has no bin/java (got '{tmp_path}')" in said
+
+
+@pytest.mark.world
+@needs_spark
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_java_that_spark_cannot_use_is_named(
+    run: Run, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    java = tmp_path / "bin" / "java"
+    java.write_text("#!/bin/sh\necho 'class file version 61.0' >&2\nexit 1\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as master:
+        engine = ("--engine", f"spark://127.0.0.1:{master.getsockname()[1]}")
+        said = run("sql", "SELECT 1", *engine, code=5)["error"]
+    assert "Spark did not start: class file version 61.0" in said
+    assert f"Spark needs Java 17 or later (JAVA_HOME is {tmp_path})" in said

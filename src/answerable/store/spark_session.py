@@ -34,6 +34,8 @@ _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
 }
 _END_TIMEOUT = 10.0  # seconds
+_JAVA_ENDED = "JAVA_GATEWAY_EXITED"  # pyspark's name of the error
+_MAX_REASON = 300  # characters
 _LOG_CONFIG = """\
 rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = stderr
@@ -110,8 +112,7 @@ def open_spark_session(address: str, folder: Path) -> Iterator["SparkSession"]:
             _end_driver(SparkContext)
             raise EnvironmentFailure(
                 f"Spark did not start: {_find_reason(log, error)}",
-                "the driver and the cluster need the same version of Spark; see "
-                f"{log.name} and the log of the master",
+                _suggest_start(error),
             ) from error
         try:
             _wait_for_worker(session.sparkContext)
@@ -133,7 +134,13 @@ def _require_programs() -> None:
                 f"--engine needs {package}, which is not installed",
                 "pip install 'answerable[spark]'",
             )
-    if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
+    home = os.environ.get("JAVA_HOME", "")
+    if home and shutil.which("java", path=Path(home, "bin")) is None:
+        raise UsageError(
+            f"JAVA_HOME has no bin/java (got {home!r})",
+            "set it to the folder of Java 17 or later, or unset it",
+        )
+    if not home and shutil.which("java") is None:
         raise UsageError(
             "--engine needs Java 17 or later for the driver, and finds no java",
             "install it (Debian: default-jre-headless), or set JAVA_HOME",
@@ -196,8 +203,23 @@ def _redirect_standard_error(log: Path) -> Iterator[None]:
 def _find_reason(log: Path, error: Exception) -> str:
     """Return the first error of the driver's log, or of the exception."""
     lines = log.read_text("utf-8", "replace").splitlines()
-    found = (line for line in lines if line.startswith(("ERROR", "Error", "Exception")))
-    return next(found, "") or str(error).splitlines()[0]
+    starts = ("ERROR", "Error", "Exception")
+    found = [line for line in lines if line.startswith(starts)]
+    if not found and _JAVA_ENDED in str(error):
+        found = [line for line in lines if line.strip()]
+    return (found[0] if found else str(error).splitlines()[0])[:_MAX_REASON]
+
+
+def _suggest_start(error: Exception) -> str:
+    """Suggest what to check after a driver that did not start."""
+    if _JAVA_ENDED in str(error):
+        home = os.environ.get("JAVA_HOME")
+        place = f"JAVA_HOME is {home}" if home else f"it is {shutil.which('java')}"
+        return f"Java ended at once; Spark needs Java 17 or later ({place})"
+    return (
+        "the driver and the cluster need the same version of Spark; see the log of the "
+        "master"
+    )
 
 
 def _end_driver(context: "type[SparkContext]") -> None:
