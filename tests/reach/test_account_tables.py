@@ -10,7 +10,7 @@ from answerable.reach.aws import subject_queries
 from answerable.reach.aws.bulk import closure_tables
 from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
-from answerable.reach.aws.compiled import account_tables
+from answerable.reach.aws.compiled import account_table_encoding, account_tables
 from answerable.reach.aws.condition_keys.self_tagging import (
     list_tag_dependent_statements,
 )
@@ -28,7 +28,7 @@ slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 
 
 def restored(cold: IdentityGraph, given: ContextKeys = NO_KEYS) -> IdentityGraph:
-    tables = Tables(account_tables.encode_account_tables(cold.accounts))
+    tables = Tables(account_table_encoding.encode_account_tables(cold.accounts))
     warm = IdentityGraph(
         account_tables.restore_accounts_from_tables(
             tables, cold.accounts.catalogue, given

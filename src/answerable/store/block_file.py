@@ -133,6 +133,19 @@ def _compute_block_mac(body: bytes, key: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=_MAC_BYTES, key=key).digest()
 
 
+_thread_state = threading.local()
+
+
+def _decompress(body: bytes) -> bytes:
+    """Decompress a block or the index; each thread reuses its decompressor."""
+    found: zstandard.ZstdDecompressor | None = getattr(
+        _thread_state, "decompressor", None
+    )
+    if found is None:
+        found = _thread_state.decompressor = zstandard.ZstdDecompressor()
+    return found.decompress(body)
+
+
 class BlockFile:
     """Open block file."""
 
@@ -157,7 +170,7 @@ class BlockFile:
                 mac, _compute_block_mac(index, key)
             ):
                 raise BlockFileError(f"{path.name} was changed")
-            self._index = _INDEX.decode(zstandard.ZstdDecompressor().decompress(index))
+            self._index = _INDEX.decode(_decompress(index))
         except (struct.error, msgspec.MsgspecError, zstandard.ZstdError) as error:
             raise BlockFileError(f"{path.name} was changed") from error
         blocks = (b for listed in self._index.sections.values() for b in listed)
@@ -187,7 +200,7 @@ class BlockFile:
                 f"derived/{self._name} was changed",
                 f"remove derived/{self._name} from the store; it will be rebuilt",
             )
-        return _ROWS.decode(zstandard.ZstdDecompressor().decompress(body))
+        return _ROWS.decode(_decompress(body))
 
 
 class BlockSection(Mapping[str, RowT], Generic[RowT]):

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 # Raised when the same input would be joined otherwise.
-DERIVATION_VERSION = 8
+DERIVATION_VERSION = 9
 # Files of one kind that are kept, each for other condition keys that questions stated.
 _MAX_FILES_KEPT = 8
 # Prefix of the files of one earlier snapshot.

@@ -178,11 +178,15 @@ def _store_compiled_snapshot(
     inventory: Inventory, graph: IdentityGraph, derived: DerivedState
 ) -> None:
     """Cache a compiled snapshot and its summary on disk."""
+    from answerable.reach.aws.compiled.account_table_encoding import (
+        encode_account_tables,
+    )
+
     summary = load_snapshot_summary(inventory, graph)
     derived.save(
         _ESTATE,
         {
-            **account_tables.encode_account_tables(graph.accounts),
+            **encode_account_tables(graph.accounts),
             "summary": [("", summary)],
             "attached": sorted(index_policy_attachments(inventory.facts).items()),
         },

@@ -252,13 +252,13 @@ class _TransitiveCallerQuery:
     def _list_identities_with_path_to_permitted(self) -> Iterator[_SortedAnswer]:
         """List the identities that have a path to a permitted one."""
         whole = self._whole
-        for number, certain, steps in self._found.list_nodes_reaching_target():
+        for number, certain, has_step in self._found.list_nodes_reaching_target():
             if whole.actors.plain <= number < whole.size:
                 continue  # not yet created, or with permissions gained on a path
             node = self._whole.get_node_by_number(number)
             if self._is_start_node(node):
                 grade = self._gravity.grade_identity_severity(node.identity)
-                key = (grade, not certain, steps > 0, node.identity)
+                key = (grade, not certain, has_step, node.identity)
                 yield key, partial(self._build_answer_for_path_from_node, node)
 
     def _is_start_node(self, node: IdentityNode) -> bool:
@@ -308,7 +308,7 @@ class _TransitiveCallerQuery:
             for entry in self._graph.list_external_role_entries(role):
                 grade = grade_caller_entering_role(entry)
                 certain = measured[0] and entry.answer.formula == TRUE
-                key = (grade, not certain, measured[1] > 0, entry.principal)
+                key = (grade, not certain, measured[1], entry.principal)
                 yield key, partial(self._build_answer_for_role_entry, role, entry)
 
     def _build_answer_for_role_entry(

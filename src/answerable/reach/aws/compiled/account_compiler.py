@@ -16,6 +16,10 @@ from answerable.reach.aws.compiled.policy_compiler import (
     list_organization_paths,
 )
 from answerable.reach.aws.compiled.principals import is_role
+from answerable.reach.aws.compiled.resource_indexes import (
+    index_resources_by_code_identity,
+    index_resources_by_kind,
+)
 from answerable.reach.aws.compiled.trust_index import (
     index_roles_by_trusted_key,
     list_trusted_identity_providers,
@@ -75,6 +79,8 @@ def compile_accounts(
         by_provider=index_roles_by_trusted_key(
             list_trusted_identity_providers(trusts.values())
         ),
+        code_by_identity=index_resources_by_code_identity(resources.values()),
+        resources_by_kind=index_resources_by_kind(resources.values()),
         scp_levels=controls,
         rcps=fences,
         holders=holders,

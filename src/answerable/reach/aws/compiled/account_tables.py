@@ -4,8 +4,8 @@ Statements are written in compiled form, by number; identities, trust and resour
 policies refer to them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -43,16 +43,15 @@ from answerable.reach.aws.evaluation.resource_policies import (
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.lazy_tables import LazyMapping, LazySequence, encode_number_key
 
-_StatementRefs = list[
-    tuple[int, str, str]
-]  # number of the statement, policy, statement id
 _IdentityIds = tuple[IdentityId, ...]
+_ResourceIds = tuple[ResourceId, ...]
+StatementRefs = list[tuple[int, str, str]]  # number of the statement, policy, its Sid
 Tables = Mapping[str, Iterable[tuple[str, object]]]
 Key = TypeVar("Key", bound=str)
 Value = TypeVar("Value")
 
 
-class _ConditionRow(msgspec.Struct, array_like=True):
+class ConditionRow(msgspec.Struct, array_like=True):
     """Condition line, and whether time has decided it."""
 
     operator: str
@@ -61,19 +60,19 @@ class _ConditionRow(msgspec.Struct, array_like=True):
     holds: bool | None = None
 
 
-class _StatementRow(msgspec.Struct, array_like=True):
+class StatementRow(msgspec.Struct, array_like=True):
     """Statement text without conditions, and its condition lines."""
 
     text: StatementText
-    conditions: tuple[_ConditionRow, ...]
+    conditions: tuple[ConditionRow, ...]
 
 
-class _PrincipalRow(msgspec.Struct, array_like=True):
+class PrincipalRow(msgspec.Struct, array_like=True):
     """Principal without the fields derived from its account."""
 
     identity: Identity
-    grants: _StatementRefs
-    boundary: _StatementRefs | None
+    grants: StatementRefs
+    boundary: StatementRefs | None
     boundary_id: str
     gaps: tuple[PolicyGap, ...]
     groups: tuple[str, ...]
@@ -82,26 +81,26 @@ class _PrincipalRow(msgspec.Struct, array_like=True):
     tags_fixed: bool
 
 
-class _ResourcePolicyRow(msgspec.Struct, array_like=True):
+class ResourcePolicyRow(msgspec.Struct, array_like=True):
     """Trust policy of a role, or policy of another resource."""
 
     account: str
-    grants: _StatementRefs
+    grants: StatementRefs
     gaps: tuple[PolicyGap, ...]
     collected: bool = True
     seen: bool = True
     fenced: bool = False
 
 
-class _LimitingLayerRow(msgspec.Struct, array_like=True):
+class LimitingLayerRow(msgspec.Struct, array_like=True):
     """SCP level, or RCPs of an account."""
 
     target: str
-    grants: _StatementRefs
+    grants: StatementRefs
     gaps: tuple[PolicyGap, ...]
 
 
-class _AccountsHeader(msgspec.Struct, array_like=True):
+class AccountsHeader(msgspec.Struct, array_like=True):
     """Header of the tables: the parts that every question needs.
 
     Attributes:
@@ -120,133 +119,20 @@ class _AccountsHeader(msgspec.Struct, array_like=True):
     clauses: int
     inhabited: list[str]
     accounts: tuple[Account, ...]
-    levels: tuple[_LimitingLayerRow, ...]
+    levels: tuple[LimitingLayerRow, ...]
     controls: dict[str, list[int]]
-    fences: tuple[_LimitingLayerRow, ...]
+    fences: tuple[LimitingLayerRow, ...]
     doors: list[ResourceId]
     public_access: tuple[PublicAccessBlock, ...]
     tags_collected: bool
     open_roles: list[IdentityId]
 
 
-def encode_account_tables(accounts: CompiledAccounts) -> Tables:
-    """Encode compiled accounts, without a stated policy, as storable tables."""
-    levels = {one: None for each in accounts.scp_levels.values() for one in each}
-    numbers = {level: number for number, level in enumerate(levels)}
-    head = _AccountsHeader(
-        clauses=len(accounts.clauses),
-        inhabited=sorted(accounts.collected_accounts),
-        accounts=tuple(accounts.accounts.values()),
-        levels=tuple(
-            _LimitingLayerRow(o.target, _encode_references(o.grants), o.gaps)
-            for o in levels
-        ),
-        controls={
-            account: [numbers[level] for level in each]
-            for account, each in accounts.scp_levels.items()
-        },
-        fences=tuple(
-            _LimitingLayerRow(account, _encode_references(fence.denies), fence.gaps)
-            for account, fence in accounts.rcps.items()
-        ),
-        doors=list(accounts.access_points),
-        public_access=tuple(accounts.public_access.values()),
-        tags_collected=accounts.tags_collected,
-        open_roles=list(accounts.externally_trusted_roles),
-    )
-    clauses = (
-        (encode_number_key(c.number), _encode_statement(c)) for c in accounts.clauses
-    )
-    from answerable.reach.aws.compiled import statement_holder_tables
-
-    return {
-        "estate": [("", head)],
-        "clauses": clauses,
-        "principals": _encode_rows(accounts.principals, _encode_principal_row),
-        "trusts": _encode_rows(accounts.trusts, _encode_trust_policy),
-        "holders": _encode_rows(accounts.holders, _encode_resource_policy),
-        "groups": _encode_rows(accounts.groups, _encode_references),
-        "resources": _encode_rows(accounts.resources, _encode_resource),
-        "written": sorted(accounts.written.items()),
-        "by_service": sorted(accounts.by_service.items()),
-        "by_named": sorted(accounts.by_named.items()),
-        "by_provider": sorted(accounts.by_provider.items()),
-        **statement_holder_tables.encode_holder_index_tables(accounts.holder_index),
-    }
-
-
-def _encode_rows(
-    values: Mapping[Key, Value], encode_value: Callable[[Value], object]
-) -> Iterator[tuple[str, object]]:
-    """Yield encoded values as table rows, in the order of their keys."""
-    return ((key, encode_value(values[key])) for key in sorted(values))
-
-
-def _encode_statement(statement: CompiledStatement) -> _StatementRow:
-    """Encode a statement as its text and its condition lines."""
-    lines = tuple(
-        _ConditionRow(
-            operator=line.operator,
-            key=line.key,
-            values=line.values,
-            holds=line.holds if isinstance(line, DecidedCondition) else None,
-        )
-        for line in statement.conditions
-    )
-    return _StatementRow(statement.source_text._replace(conditions=()), lines)
-
-
-def _decode_condition_line(row: _ConditionRow) -> ConditionClause:
+def _decode_condition_line(row: ConditionRow) -> ConditionClause:
     """Decode a condition line, with its fixed result if it has one."""
     if row.holds is None:
         return ConditionClause(row.operator, row.key, row.values)
     return DecidedCondition(row.operator, row.key, row.values, row.holds)
-
-
-def _encode_references(statements: Iterable[PolicyStatement]) -> _StatementRefs:
-    """Encode statements as references: number, policy, statement id."""
-    return [(grant.clause.number, grant.policy, grant.sid) for grant in statements]
-
-
-def _encode_resource(resource: Resource) -> Resource:
-    """Return a resource as its own table row."""
-    return resource
-
-
-def _encode_principal_row(principal: CompiledPrincipal) -> _PrincipalRow:
-    """Encode a principal without what follows from its account."""
-    return _PrincipalRow(
-        identity=principal.identity,
-        grants=_encode_references(principal.grants),
-        boundary=None
-        if principal.boundary is None
-        else _encode_references(principal.boundary),
-        boundary_id=principal.boundary_id,
-        gaps=principal.gaps,
-        groups=principal.groups,
-        policies=principal.policies,
-        collected=principal.collected,
-        tags_fixed=bool(principal.known.complete),
-    )
-
-
-def _encode_trust_policy(trust: RoleTrust) -> _ResourcePolicyRow:
-    """Encode a role's trust policy as a table row."""
-    return _ResourcePolicyRow(
-        account=trust.account,
-        grants=_encode_references(trust.grants),
-        gaps=trust.gaps,
-        collected=trust.collected,
-        seen=trust.seen,
-        fenced=trust.rcps is not None,
-    )
-
-
-def _encode_resource_policy(policy: ResourcePolicy) -> _ResourcePolicyRow:
-    """Encode a resource policy as a table row."""
-    return _ResourcePolicyRow(
-        policy.account, _encode_references(policy.grants), policy.gaps
-    )
 
 
 def restore_accounts_from_tables(
@@ -259,18 +145,18 @@ def restore_accounts_from_tables(
         catalogue: Services that the question needs.
         stated_keys: Condition keys that the question states.
     """
-    head = tables.section("estate", _AccountsHeader)[""]
+    head = tables.section("estate", AccountsHeader)[""]
     read = _AccountsReader(tables, head)
     return CompiledAccounts(
         catalogue=catalogue,
         clauses=read.clauses,
         principals=LazyMapping(
-            tables.section("principals", _PrincipalRow), read.read_principal
+            tables.section("principals", PrincipalRow), read.read_principal
         ),
         trusts=LazyMapping(
-            tables.section("trusts", _ResourcePolicyRow), read.read_trust_policy
+            tables.section("trusts", ResourcePolicyRow), read.read_trust_policy
         ),
-        groups=LazyMapping(tables.section("groups", _StatementRefs), read.read_group),
+        groups=LazyMapping(tables.section("groups", StatementRefs), read.read_group),
         accounts=read.accounts,
         resources=LazyMapping(
             tables.section("resources", Resource), read.read_resource_row
@@ -281,10 +167,15 @@ def restore_accounts_from_tables(
         by_service=tables.section("by_service", _IdentityIds),
         by_named=tables.section("by_named", _IdentityIds),
         by_provider=tables.section("by_provider", _IdentityIds),
+        code_by_identity=cast(
+            "Mapping[IdentityId, _ResourceIds]",
+            tables.section("code_by_identity", _ResourceIds),
+        ),
+        resources_by_kind=tables.section("by_kind", _ResourceIds),
         scp_levels=read.controls,
         rcps=read.fences,
         holders=LazyMapping(
-            tables.section("holders", _ResourcePolicyRow), read.read_resource_policy_row
+            tables.section("holders", ResourcePolicyRow), read.read_resource_policy_row
         ),
         access_points=read.doors,
         public_access={block.target: block for block in head.public_access},
@@ -297,8 +188,8 @@ def restore_accounts_from_tables(
 class _AccountsReader:
     """Reader of compiled parts from their rows."""
 
-    def __init__(self, tables: DerivedTables, header: _AccountsHeader) -> None:
-        self._texts = tables.section("clauses", _StatementRow)
+    def __init__(self, tables: DerivedTables, header: AccountsHeader) -> None:
+        self._texts = tables.section("clauses", StatementRow)
         self.clauses = LazySequence(header.clauses, self._compile_stored_statement)
         self.accounts = {account.id: account for account in header.accounts}
         levels = [
@@ -332,7 +223,7 @@ class _AccountsReader:
         return compile_statement(number, row.text._replace(conditions=conditions))
 
     def _read_referenced_statements(
-        self, rows: _StatementRefs, layer: PolicyLayer
+        self, rows: StatementRefs, layer: PolicyLayer
     ) -> tuple[PolicyStatement, ...]:
         """Read the stored statements of (number, policy, Sid) references."""
         return tuple(
@@ -344,7 +235,7 @@ class _AccountsReader:
         """Return a statement by number; negative for the full-access statement."""
         return FULL_ACCESS_STATEMENT if number < 0 else self.clauses[number]
 
-    def read_principal(self, _: IdentityId, row: _PrincipalRow) -> CompiledPrincipal:
+    def read_principal(self, _: IdentityId, row: PrincipalRow) -> CompiledPrincipal:
         """Build a compiled principal from its row."""
         identity = row.identity
         linked = is_service_linked(identity)
@@ -369,7 +260,7 @@ class _AccountsReader:
             linked=linked,
         )
 
-    def read_trust_policy(self, role: IdentityId, row: _ResourcePolicyRow) -> RoleTrust:
+    def read_trust_policy(self, role: IdentityId, row: ResourcePolicyRow) -> RoleTrust:
         """Build a role's trust policy from its row."""
         grants = self._read_referenced_statements(row.grants, PolicyLayer.TRUST)
         return RoleTrust(
@@ -384,13 +275,13 @@ class _AccountsReader:
         )
 
     def read_resource_policy_row(
-        self, resource: str, row: _ResourcePolicyRow
+        self, resource: str, row: ResourcePolicyRow
     ) -> ResourcePolicy:
         """Build a resource policy from its row."""
         grants = self._read_referenced_statements(row.grants, PolicyLayer.RESOURCE)
         return build_resource_policy(resource, row.account, grants, row.gaps)
 
-    def read_group(self, _: str, rows: _StatementRefs) -> tuple[PolicyStatement, ...]:
+    def read_group(self, _: str, rows: StatementRefs) -> tuple[PolicyStatement, ...]:
         """Read the statements of a group's policies."""
         return self._read_referenced_statements(rows, PolicyLayer.IDENTITY)
 

@@ -71,6 +71,8 @@ class CompiledAccounts:
         by_service: Roles by the services that their trust policies name.
         by_named: Roles by the ARNs, accounts or `*` that their trust policies name.
         by_provider: Roles by the identity providers that their trust policies name.
+        code_by_identity: Resources by the identity that their code runs as.
+        resources_by_kind: Resources by kind and account (`format_kind_key`).
         scp_levels: SCP levels by account; none for the management account.
         holders: Resource policies by ARN; trust policies are in `trusts`.
         public_access: Public-access blocks by bucket, access point or account.
@@ -91,6 +93,12 @@ class CompiledAccounts:
     by_service: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
     by_named: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
     by_provider: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
+    code_by_identity: Mapping[IdentityId, tuple[ResourceId, ...]] = field(
+        default_factory=dict
+    )
+    resources_by_kind: Mapping[str, tuple[ResourceId, ...]] = field(
+        default_factory=dict
+    )
     scp_levels: Mapping[str, tuple[LimitingLayer, ...]] = field(default_factory=dict)
     rcps: Mapping[str, RcpDenies] = field(default_factory=dict)
     holders: Mapping[str, ResourcePolicy] = field(default_factory=dict)
@@ -355,11 +363,6 @@ class CompiledAccounts:
         """List the resources that a takeover rule may apply to."""
         yield from self.resources.values()
         yield from self.saml_provider_targets.values()
-
-    def find_run_as_identity(self, resource: ResourceId) -> IdentityId:
-        """Return the identity that a resource runs code as, or an empty id."""
-        found = self.resources.get(resource) or self.saml_provider_targets.get(resource)
-        return found.runs_as if found else IdentityId("")
 
     def _list_rcps_on_resource(
         self, owner: str, *, is_pattern: bool

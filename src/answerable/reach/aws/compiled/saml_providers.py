@@ -41,6 +41,12 @@ def pair_saml_providers_with_roles(
     return found
 
 
+def pair_role_with_saml_providers(trust: RoleTrust) -> Iterator[Resource]:
+    """Pair one role with each SAML provider of its account that it trusts."""
+    for provider in sorted(list_trusted_saml_providers(trust)):
+        yield _build_saml_takeover_target(provider, trust)
+
+
 def list_trusted_saml_providers(trust: RoleTrust) -> frozenset[str]:
     """List the SAML providers of the role's account that a trust policy allows."""
     return frozenset(_iterate_allowed_saml_providers(trust))

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from answerable.model.policy import PolicyEffect
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import (
+    CompiledStatement,
     PolicyStatement,
-    matches_all_resources,
 )
 from answerable.reach.aws.patterns.action_resource_matrix import (
     does_pattern_match_every_action,
@@ -39,15 +39,23 @@ def is_administrator(principal: CompiledPrincipal) -> bool:
 def allow_every_action_and_resource(grants: Iterable[PolicyStatement]) -> bool:
     """Return whether the unconditional allows cover each action on each resource."""
     clauses = [grant.clause for grant in select_allows_on_every_resource(grants)]
-    patterns = [pattern for clause in clauses for pattern in clause.actions]
-    if any(does_pattern_match_every_action(pattern) for pattern in patterns):
+    if any(map(_has_pattern_of_every_action, clauses)):
         return True
+    excluding = [clause for clause in clauses if clause.not_actions]
+    if not excluding:
+        return False
+    patterns = [pattern for clause in clauses for pattern in clause.actions]
     # Everything but some actions, and those allowed elsewhere.
     return any(
         all(any(matches_glob(p, left) for p in patterns) for left in clause.not_actions)
-        for clause in clauses
-        if clause.not_actions
+        for clause in excluding
     )
+
+
+def _has_pattern_of_every_action(clause: CompiledStatement) -> bool:
+    """Return whether a pattern of a statement matches every action."""
+    patterns = clause.action_set.wild.get("", ()) if clause.actions else ()
+    return any(map(does_pattern_match_every_action, patterns))
 
 
 def select_allows_on_every_resource(
@@ -57,7 +65,5 @@ def select_allows_on_every_resource(
     return [
         grant
         for grant in grants
-        if grant.clause.effect is PolicyEffect.ALLOW
-        and grant.clause.static
-        and matches_all_resources(grant.clause)
+        if grant.clause.wide and grant.clause.effect is PolicyEffect.ALLOW
     ]

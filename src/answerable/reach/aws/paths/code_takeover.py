@@ -1,6 +1,6 @@
 """List attack-path edges: take over code (Lambda, EC2 ...) that runs as an identity."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from answerable.model.ids import IdentityId, ResourceId
@@ -21,6 +21,7 @@ from answerable.reach.aws.paths.identity_edges import (
     has_unconditional_edge,
 )
 from answerable.reach.aws.paths.pass_role import PASS_ROLE, evaluate_pass_role
+from answerable.reach.aws.paths.takeover_resources import TakeoverResources
 from answerable.reach.aws.paths.witness_resources import find_witness_resources
 from answerable.reach.condition_formula import FALSE, build_atom
 
@@ -30,10 +31,9 @@ class _TakeoverGraph(Protocol):
 
     accounts: CompiledAccounts
 
-    def list_takeover_code_by_identity(
-        self, rule: TakeoverRule, account: str
-    ) -> Mapping[IdentityId, Sequence[ResourceId]]:
-        """List, by identity, the code that principals of an account may take over."""
+    @property
+    def takeover_resources(self) -> TakeoverResources:
+        """Resources that takeover rules act on."""
 
 
 def list_code_takeover_edges(
@@ -43,13 +43,14 @@ def list_code_takeover_edges(
     targets: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
     """List the identities a principal becomes by changing code that runs as them."""
-    for rule in TAKEOVER_RULES:
-        code = graph.list_takeover_code_by_identity(rule, principal.identity.account)
-        for runs_as in code if targets is None else sorted(targets):
-            if runs_as not in code or runs_as == principal.id:
-                continue
-            known = runs_as in graph.accounts.principals
-            for resource in code[runs_as] if known else ():
+    there, account = graph.takeover_resources, principal.identity.account
+    asked = there.list_identities_of_code() if targets is None else sorted(targets)
+    known = [
+        one for one in asked if one != principal.id and one in graph.accounts.principals
+    ]
+    for rule in TAKEOVER_RULES if known else ():
+        for runs_as in known:
+            for resource in there.list_takeover_code(rule, account, runs_as):
                 if not has_unconditional_edge(best_edges, IdentityNode(runs_as)):
                     yield from _list_edges_by_takeover_rule(
                         graph.accounts, principal, rule, resource, runs_as

@@ -1,14 +1,12 @@
 """Graph of identities: edges say who can become whom, with conditions and proof."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.policy import PolicyLayer
-from answerable.model.resource import Resource
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_element import get_principal_account
 from answerable.reach.aws.compiled.principals import (
@@ -42,6 +40,7 @@ from answerable.reach.aws.patterns.arn_matching import ANY_ARN, matches_arn, spl
 
 if TYPE_CHECKING:  # rules of paths are imported where a path is followed
     from answerable.reach.aws.escalation_rules.registry import TakeoverRule
+    from answerable.reach.aws.paths.takeover_resources import TakeoverResources
 
 
 @dataclass(eq=False, slots=True)
@@ -69,11 +68,7 @@ class IdentityGraph:
     )
     _admin: dict[IdentityNode, bool] = field(default_factory=dict)
     _entries: dict[IdentityId, tuple[TrustEntry, ...]] = field(default_factory=dict)
-    _lent: "dict[TakeoverRule, tuple[ResourceId, ...]]" = field(default_factory=dict)
-    _code: "dict[tuple[TakeoverRule, str], dict[IdentityId, list[ResourceId]]]" = field(
-        default_factory=dict
-    )
-    _resources: dict[tuple[str, str], list[ResourceId]] | None = None
+    _takeover: "TakeoverResources | None" = None
 
     def with_compiled_accounts(self, accounts: CompiledAccounts) -> "IdentityGraph":
         """Return the graph of other compiled accounts, same resources.
@@ -84,8 +79,7 @@ class IdentityGraph:
             accounts,
             tagged=self.tagged,
             tagged_policies=self.tagged_policies,
-            _lent=self._lent,
-            _resources=self._resources,
+            _takeover=self.takeover_resources.with_compiled_accounts(accounts),
         )
 
     def get_principal(self, node: IdentityNode) -> CompiledPrincipal:
@@ -179,58 +173,24 @@ class IdentityGraph:
         known = claims.merge_over(known)
         return tuple(list_external_trust_entries(trust, known, accounts.accounts))
 
+    @property
+    def takeover_resources(self) -> "TakeoverResources":
+        """Resources that takeover and pass-role rules act on."""
+        if self._takeover is None:
+            from answerable.reach.aws.paths.takeover_resources import TakeoverResources
+
+            self._takeover = TakeoverResources(self.accounts)
+        return self._takeover
+
     def list_cross_account_resources(
         self, rule: "TakeoverRule"
     ) -> tuple[ResourceId, ...]:
         """List resources whose policy may allow a takeover from other accounts."""
-        if not self._lent:
-            from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
-
-            running: dict[str, list[Resource]] = defaultdict(list)
-            for resource in self.accounts.resources.values():
-                if resource.runs_as:
-                    running[resource.kind].append(resource)
-            for one in TAKEOVER_RULES:
-                self._lent[one] = tuple(self._select_shared(one, running[one.kind]))
-        return self._lent[rule]
-
-    def _select_shared(
-        self, rule: "TakeoverRule", resources: Iterable[Resource]
-    ) -> Iterator[ResourceId]:
-        """Yield resources whose policies may allow the takeover action."""
-        action = rule.needs[0].action.lower()
-        for resource in resources:
-            holder = self.accounts.holders.get(resource.id)
-            if holder and (holder.gaps or holder.select_statements(action)):
-                yield resource.id
+        return self.takeover_resources.list_cross_account_resources(rule)
 
     def list_resources_of_kind(self, kind: str, account: str) -> tuple[ResourceId, ...]:
         """List an account's resources of one kind, such as functions."""
-        if self._resources is None:
-            self._resources = defaultdict(list)
-            for resource in self.accounts.list_takeover_resources():
-                owner = (*resource.id.split(":", 5), "", "", "", "", "")[4]
-                key = resource.kind, owner or resource.account
-                self._resources[key].append(resource.id)
-        return tuple(self._resources.get((kind, account), ()))
-
-    def list_takeover_code_by_identity(
-        self, rule: "TakeoverRule", account: str
-    ) -> Mapping[IdentityId, Sequence[ResourceId]]:
-        """List by identity the running code that an account's principals may take over.
-
-        It is the account's own, and code whose policy may admit other accounts. Code may
-        run as an identity that is not in the snapshot.
-        """
-        found = self._code.get((rule, account))
-        if found is None:
-            found = self._code[rule, account] = defaultdict(list)
-            near = self.list_resources_of_kind(rule.kind, account)
-            for resource in dict.fromkeys(
-                (*near, *self.list_cross_account_resources(rule))
-            ):
-                found[self.accounts.find_run_as_identity(resource)].append(resource)
-        return found
+        return self.takeover_resources.list_resources_of_kind(kind, account)
 
     def _build_node_principal(self, node: IdentityNode) -> CompiledPrincipal:
         """Build a node's principal with the permissions it gained."""

@@ -2,9 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import compress
-from operator import not_
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from answerable.model.ids import IdentityId
@@ -21,6 +19,7 @@ from answerable.reach.platform import PathHop
 if TYPE_CHECKING:
     from answerable.reach.aws.bulk.bitset import VerdictBits
     from answerable.reach.aws.bulk.closure import GraphClosure
+    from answerable.reach.aws.paths.target_distances import TargetDistances
 
 
 @dataclass(eq=False, slots=True)
@@ -208,63 +207,6 @@ def _list_nodes_on_found_path(
 
 
 @dataclass(eq=False, slots=True)
-class _TargetDistances:
-    """Steps from each node to its nearest target; the next step is chosen on demand.
-
-    Attributes:
-        whole: Closure of the graph.
-        unconditional: Only unconditional steps count.
-        levels: By distance, the nodes at it, as a bitset.
-        distances: Distance of each node that reaches a target.
-    """
-
-    whole: "GraphClosure"
-    unconditional: bool
-    levels: list[int] = field(default_factory=list)
-    distances: dict[int, int] = field(default_factory=dict)
-
-    def measure_distances_to_targets(
-        self, targets: int, extra_nodes: Iterable[int]
-    ) -> None:
-        """Measure the distance of each node, breadth first from the targets."""
-        from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
-
-        closure = self.whole.sure if self.unconditional else self.whole.some
-        sources = closure.find_nodes_reaching(targets) & ~targets
-        left = list_positions(sources)
-        left += [n for n in extra_nodes if not (targets | sources) >> n & 1]
-        reached = list_positions(targets)
-        front = targets
-        while front:
-            self.distances.update(dict.fromkeys(reached, len(self.levels)))
-            self.levels.append(front)
-            near = [
-                self.whole.is_next_to(number, front, unconditional=self.unconditional)
-                for number in left
-            ]
-            left, reached = (
-                list(compress(left, map(not_, near))),
-                list(compress(left, near)),
-            )
-            front = build_bitset(reached, self.whole.node_count)
-
-    def list_path_to_target(self, number: int) -> list[IdentityNode]:
-        """List the nodes from one node to its target, both included."""
-        whole = self.whole
-        trail = [whole.get_node_by_number(number)]
-        for level in reversed(self.levels[: self.distances[number]]):
-            ahead = self._get_nodes_one_step_away(number) & level
-            number = whole.choose_target_one_step_away(number, ahead)
-            trail.append(whole.get_node_by_number(number))
-        return trail
-
-    def _get_nodes_one_step_away(self, number: int) -> int:
-        """Return the nodes one step from a node, as a bitset."""
-        row = self.whole.get_next_nodes(number)
-        return row.sure if self.unconditional else row.some
-
-
-@dataclass(eq=False, slots=True)
 class BackwardSearch:
     """Result of a backward search: the nodes that reach a target, and their paths.
 
@@ -275,35 +217,40 @@ class BackwardSearch:
 
     graph: IdentityGraph
     whole: "GraphClosure"
-    _sure: _TargetDistances
-    _some: _TargetDistances
+    _sure: "TargetDistances"
+    _some: "TargetDistances"
 
-    def list_nodes_reaching_target(self) -> Iterator[tuple[int, bool, int]]:
+    def list_nodes_reaching_target(self) -> Iterator[tuple[int, bool, bool]]:
         """List the identities from which the searched target can be reached.
 
         Yields:
-            Number of each node, whether its path is unconditional, and its steps.
+            Number of each node, whether its path is unconditional, and whether it has
+            a step.
         """
-        sure = self._sure.distances
-        for number, steps in sure.items():
-            yield number, True, steps
-        for number, steps in self._some.distances.items():
-            if number not in sure:
-                yield number, False, steps
+        from answerable.reach.aws.bulk.bitset import list_positions
 
-    def measure_path_to_target(self, node: IdentityNode) -> tuple[bool, int] | None:
-        """Return whether a node's path is unconditional, and its steps; None if none."""
+        sure, some = self._sure, self._some
+        for number in list_positions(sure.reaching):
+            yield number, True, not sure.targets >> number & 1
+        for number in list_positions(some.reaching & ~sure.reaching):
+            yield number, False, not some.targets >> number & 1
+
+    def measure_path_to_target(self, node: IdentityNode) -> tuple[bool, bool] | None:
+        """Return whether a node's path is unconditional, and whether it has a step.
+
+        None if there is no path.
+        """
         number = self.whole.get_or_assign_node_number(node)
         for found in (self._sure, self._some):
-            if number in found.distances:
-                return found is self._sure, found.distances[number]
+            if found.reaching >> number & 1:
+                return found is self._sure, not found.targets >> number & 1
         return None
 
     def find_path_to_target(self, node: IdentityNode) -> ReachPath | None:
         """Return the path from a node to its target; None where there is none."""
         number = self.whole.get_or_assign_node_number(node)
         for found in (self._sure, self._some):
-            if number in found.distances:
+            if found.reaching >> number & 1:
                 trail = tuple(found.list_path_to_target(number))
                 return ReachPath(self.graph, trail, found is self._sure)
         return None
@@ -320,6 +267,7 @@ def search_backward_from_targets(
         targets: Target nodes, unconditional and conditional.
     """
     from answerable.reach.aws.bulk.closure import get_graph_closure
+    from answerable.reach.aws.paths.target_distances import TargetDistances
 
     whole = get_graph_closure(graph)
     loose = [
@@ -327,8 +275,6 @@ def search_backward_from_targets(
         for node in starts
         if (number := whole.get_or_assign_node_number(node)) >= whole.size
     ]
-    sure = _TargetDistances(whole, unconditional=True)
-    sure.measure_distances_to_targets(targets.sure, loose)
-    some = _TargetDistances(whole, unconditional=False)
-    some.measure_distances_to_targets(targets.some, loose)
+    sure = TargetDistances(whole, targets.sure, loose, unconditional=True)
+    some = TargetDistances(whole, targets.some, loose, unconditional=False)
     return BackwardSearch(graph, whole, sure, some)
