@@ -258,11 +258,6 @@ def _match_resource_pattern(
     )
 
 
-def matches_all_resources(statement: CompiledStatement) -> bool:
-    """Return whether a statement is for every resource."""
-    return not statement.not_resources and ANY_ARN in statement.parts
-
-
 def evaluate_statement_on_resource(
     statement: CompiledStatement, resource: ArnParts, known_keys: ContextKeys
 ) -> Formula:
