@@ -179,7 +179,7 @@ PAGES = {
     *("/findings", "/finding", "/findings/trend", "/changes", "/search"),
     *("/trace", "/trace/hops", "/trace/chains", "/trace/compare", "/event"),
     *("/evidence", "/baselines", "/decisions", "/asks", "/kill", "/kills"),
-    *("/tools/diff", "/cases", "/keys", "/trace/saved"),
+    *("/tools/diff", "/cases", "/keys", "/trace/saved", "/owners"),
 }
 PAGES_APART = {
     **dict.fromkeys(("/trace/export", "/trace/complete"), "as `trace`"),
@@ -188,7 +188,6 @@ PAGES_APART = {
     "/proof/bundle": _LOG,
     **dict.fromkeys(("/baseline", "/baseline/replay", "/decision"), _GATEWAY),
     **dict.fromkeys(("/ask", "/sign"), _SIGNED),
-    "/owners": "lists requests of persons; an entity without a scan is not known",
     **dict.fromkeys(("/reach/graph", "/reach/complete"), "as `reach`"),
     **dict.fromkeys(("/case", "/case/bundle", "/case/page"), _LOG),
     "/search/complete": "as `search`",

@@ -6,6 +6,7 @@ or in `APART`, with why no scanned source or trail bears on it.
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,13 @@ from answerable.cli.sample.platform_account import (
 )
 from answerable.model.documents.registry import ITEM_TYPES
 from answerable.model.errors import UsageError
+from answerable.model.ids import PersonId
+from answerable.services.inventory.owner_requests import (
+    OwnerRequest,
+    put_owner_request,
+    read_owner_requests,
+)
+from answerable.store.store import EvidenceStore
 from answerable.web.api.operation_table import OPERATIONS
 from answerable.web.http.errors import RequestRejected
 from answerable.web.pages.reach.question import REMOVED_FIELDS
@@ -122,12 +130,28 @@ def test_no_document_of_the_command_line_says_a_stronger_no(
     assert found == []
 
 
+def ask_for_owner(root: Path) -> None:
+    """Record a request for the owner of an agent, once: it may lose its scan."""
+    now = time.time_ns()
+    with EvidenceStore.open(root, now=now, create=False) as store:
+        if not read_owner_requests(store):
+            asked = OwnerRequest(REPORTER, PEOPLE_ASKED, BEN, BEN, ASKED_AT)
+            put_owner_request(store, asked)
+
+
+BEN, PEOPLE_ASKED = "person:ben@corp.example", PersonId("person:ana@corp.example")
+ASKED_AT = 1_700_000_000 * 10**9
+
+
 class Desks:
     """A desk on each store: every source, and one with each removed."""
 
     def __init__(self, stores: Stores) -> None:
         self.full = StoreCache(stores.of(*SOURCES))
         self.less = {name: StoreCache(stores.without(name)) for name in SOURCES}
+
+        for desk in (self.full, *self.less.values()):
+            ask_for_owner(desk.root)
 
     def list_some(self, path: str, field: str) -> list[str]:
         """List ids of two items of a list of the whole store."""
@@ -321,6 +345,8 @@ _NO += (
     "No event matches.",
     "of all 0 events",
     "No value is known to be",
+    "No owner request is open.",
+    "answered request",
 )
 
 
@@ -353,6 +379,7 @@ def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
         ("/person", {"id": "person:ana@corp.example"}),
         *(("/show", {"id": each}) for each in SHOWN),
         *((path, {}) for path in sorted(PAGES - _ASKED_ABOUT)),
+        ("/owners", {"id0": REPORTER, "id1": USER}),
         ("/trace/compare", {"q": "since:1d"}),
         ("/kill", {"subject": REPORTER}),
         *(("/event", {"id": each}) for each in desks.list_some("/trace", "event_id")),
