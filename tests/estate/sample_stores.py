@@ -8,6 +8,13 @@ from pathlib import Path
 
 from answerable.cli.main import main
 from answerable.cli.sample.write_sample import SampleData, write_sample
+from answerable.model.ids import PersonId
+from answerable.services.inventory.owner_requests import (
+    OwnerRequest,
+    put_owner_request,
+    read_owner_requests,
+)
+from answerable.store.store import EvidenceStore
 
 SOURCES = (
     "home",
@@ -109,3 +116,12 @@ def items(text: str) -> Sequence[dict[str, object]]:
     found = parsed(text).get("items", [])
     assert isinstance(found, list)
     return found
+
+
+def ask_for_owner(root: Path, agent: str) -> None:
+    """Record a request for the owner of an agent, once: the agent may lose its scan."""
+    ana, ben = PersonId("person:ana@corp.example"), "person:ben@corp.example"
+    with EvidenceStore.open(root, now=time.time_ns(), create=False) as store:
+        if not read_owner_requests(store):
+            at = 1_700_000_000 * 10**9
+            put_owner_request(store, OwnerRequest(agent, ana, ben, ben, at))

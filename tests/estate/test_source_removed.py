@@ -6,7 +6,6 @@ or in `APART`, with why no scanned source or trail bears on it.
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,6 @@ from answerable.cli.sample.platform_account import (
 )
 from answerable.model.documents.registry import ITEM_TYPES
 from answerable.model.errors import UsageError
-from answerable.model.ids import PersonId
-from answerable.services.inventory.owner_requests import (
-    OwnerRequest,
-    put_owner_request,
-    read_owner_requests,
-)
-from answerable.store.store import EvidenceStore
 from answerable.web.api.operation_table import OPERATIONS
 from answerable.web.http.errors import RequestRejected
 from answerable.web.pages.reach.question import REMOVED_FIELDS
@@ -78,6 +70,7 @@ from tests.estate.sample_stores import (
     ROLE,
     SOURCES,
     Stores,
+    ask_for_owner,
 )
 from tests.estate.seven import Answer, Ask
 from tests.laws.removal import faults
@@ -130,19 +123,6 @@ def test_no_document_of_the_command_line_says_a_stronger_no(
     assert found == []
 
 
-def ask_for_owner(root: Path) -> None:
-    """Record a request for the owner of an agent, once: it may lose its scan."""
-    now = time.time_ns()
-    with EvidenceStore.open(root, now=now, create=False) as store:
-        if not read_owner_requests(store):
-            asked = OwnerRequest(REPORTER, PEOPLE_ASKED, BEN, BEN, ASKED_AT)
-            put_owner_request(store, asked)
-
-
-BEN, PEOPLE_ASKED = "person:ben@corp.example", PersonId("person:ana@corp.example")
-ASKED_AT = 1_700_000_000 * 10**9
-
-
 class Desks:
     """A desk on each store: every source, and one with each removed."""
 
@@ -151,7 +131,7 @@ class Desks:
         self.less = {name: StoreCache(stores.without(name)) for name in SOURCES}
 
         for desk in (self.full, *self.less.values()):
-            ask_for_owner(desk.root)
+            ask_for_owner(desk.root, REPORTER)
 
     def list_some(self, path: str, field: str) -> list[str]:
         """List ids of two items of a list of the whole store."""
@@ -332,22 +312,11 @@ _NO: tuple[str, ...] = (
     "No collected identity can",
     "No collected permission",
 )
-_NO += (
-    "Nothing changes",
-    "is removed</td>",
-    "No collected source grants it",
-    "never</span>",
-    "No path in the collected data",
-    "No identity of the collected accounts",
-    "No set of statements",
-    "No finding is open.",
-    "No change",
-    "No event matches.",
-    "of all 0 events",
-    "No value is known to be",
-    "No owner request is open.",
-    "answered request",
-)
+_NO += ("Nothing changes", "is removed</td>", "No collected source grants it")
+_NO += ("never</span>", "No path in the collected data", "No set of statements")
+_NO += ("No identity of the collected accounts", "No finding is open.", "No change")
+_NO += ("No event matches.", "of all 0 events", "No value is known to be")
+_NO += ("No owner request is open.", "answered request")
 
 
 @pytest.mark.parametrize("removed", SOURCES)

@@ -212,7 +212,10 @@ async function signing(part) {
   if (!mine.length) {
     says.textContent = !(await works())
       ? "this browser makes no Ed25519 signatures here: use a security key or the command line"
-      : "your key is not in this browser: make one under Keys, or use the command line";
+      : "your key is not in this browser: use the command line, or ";
+    const link = Object.assign(document.createElement("a"), { href: "/keys" });
+    link.textContent = "make one under Keys";
+    says.append(link);
     return;
   }
   const choices = chosen(mine, button);
