@@ -9,7 +9,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -21,7 +21,7 @@ from answerable.store.search_index import SearchIndex
 from answerable.store.store import EvidenceStore
 from answerable.web.auth.signature_counters import SignatureCounters
 from answerable.web.background_answers import BackgroundAnswers
-from answerable.web.result_total_cache import TotalCache
+from answerable.web.result_cache import ResultCache
 from answerable.web.store_view import (
     SLOW_DERIVED,
     StoreView,
@@ -31,6 +31,8 @@ from answerable.web.store_view import (
 
 if TYPE_CHECKING:
     from answerable.posture.facts import ArgumentLimit
+    from answerable.services.lineage.lineage_search import EventHistogram
+    from answerable.services.lineage.recorded_calls import CallCount
 
 Derived = TypeVar("Derived")
 _MINUTE = 60_000_000_000
@@ -54,6 +56,8 @@ class StoreCache:
     Attributes:
         is_ready: Whether the first load has finished, or failed.
         totals: Sizes of paginated answers.
+        histograms: Numbers of events over time.
+        recorded_calls: Counts of the recorded calls of a subject.
         background_answers: Answers over very many events.
         signature_counters: Signature counts of security keys.
     """
@@ -72,7 +76,9 @@ class StoreCache:
         self._checked_at = 0.0
         self._threads: list[threading.Thread] = []
         self.is_ready = False
-        self.totals = TotalCache()
+        self.totals: ResultCache[int] = ResultCache()
+        self.histograms: ResultCache[EventHistogram] = ResultCache()
+        self.recorded_calls: ResultCache[Sequence[CallCount]] = ResultCache()
         self.background_answers = BackgroundAnswers()
         self.signature_counters = SignatureCounters()
         self._newest_slow: dict[str, object] = {}

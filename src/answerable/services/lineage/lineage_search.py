@@ -99,6 +99,16 @@ def build_event_filter(
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is invalid.
     """
+    since, until = parse_time_range(query, now)
+    return build_search_filter(scope, query, since=since, until=until)
+
+
+def parse_time_range(query: SearchQuery, now: int) -> tuple[int, int]:
+    """Parse the time range of a search, UTC nanoseconds; 0 for no limit.
+
+    Raises:
+        UsageError: A time is invalid, or the range is empty.
+    """
     since, until = (
         parse_time(query.get_field_value(field), now, f"{field}:")
         if query.get_field_value(field)
@@ -110,7 +120,7 @@ def build_event_filter(
             "the time range is empty (expected since: before until:)",
             "give a time range such as since:7d until:1d",
         )
-    return build_search_filter(scope, query, since=since, until=until)
+    return since, until
 
 
 def build_search_filter(

@@ -5,9 +5,11 @@ from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.time_units import SECOND_NS
 from answerable.presentation.answer_coverage import build_coverage, format_time
-from answerable.services.lineage import lineage_search as flow
-from answerable.usecases.lineage import search_events
-from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
+from answerable.web.activity_scope import (
+    ACTIVITY_PERMISSIONS,
+    build_search_scope,
+    count_scope_over_time,
+)
 from answerable.web.routing import (
     DocumentAnswer,
     Redirect,
@@ -28,11 +30,8 @@ def count_events(
 ) -> RouteAnswer:
     """Count the matching events per time span, empty spans included."""
     scope = build_search_scope(cache, visitor)
-    event_filter = flow.build_event_filter(
-        scope, parse_search_query(request.query.get("q", "")), now=cache.now
-    )
-    with cache.open_store() as store:
-        histogram = search_events.count_over_time(store, event_filter)
+    query = parse_search_query(request.query.get("q", ""))
+    histogram = count_scope_over_time(cache, scope, query)
     counts = {bar.at: bar.events for bar in histogram.bars}
     outcomes = [
         name for name in OUTCOMES if any(name in each for each in counts.values())

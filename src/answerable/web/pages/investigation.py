@@ -37,6 +37,7 @@ from answerable.web.activity_scope import (
     build_counting_page,
     build_search_scope,
     count_scope_events,
+    count_scope_over_time,
 )
 from answerable.web.pages.cases import list_open_cases
 from answerable.web.routing import (
@@ -94,8 +95,10 @@ def show_trace(
             return build_query_error(text, error)
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
-        times = search_events.count_over_time(
-            store, event_filter, items if whole else None
+        times = (
+            search_events.count_over_time(store, event_filter, items)
+            if whole
+            else count_scope_over_time(cache, scope, query)
         )
         like = "" if items else suggest_alternatives(store, scope, query)
     groups = group_by_chain(items)

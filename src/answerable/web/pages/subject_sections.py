@@ -18,6 +18,7 @@ from answerable.presentation.owner_evidence import (
 from answerable.presentation.unknown_permission_text import describe_unknown_verdict
 from answerable.services.lineage import lineage_search
 from answerable.services.lineage.recorded_calls import (
+    CallCount,
     LogCoverage,
     count_recorded_calls,
     read_log_coverage,
@@ -202,8 +203,12 @@ def compare_permission_usage(
         return list_permission_usage(
             subject, section.every, (), silent, frozenset(accounts)
         )
-    with cache.open_store() as store:
-        calls = count_recorded_calls(store, view.inventory, subject, view.chains)
+
+    def count_calls() -> Sequence[CallCount]:
+        with cache.open_store() as store:
+            return count_recorded_calls(store, view.inventory, subject, view.chains)
+
+    calls = cache.recorded_calls.get((cache.version(), subject), count_calls)
     logs = cache.get_derived("trail", lambda _: _read_log_coverage(cache))
     named = [row["action"] for row in section.every] + [call.action for call in calls]
     services = {each.partition(":")[0] for each in named}

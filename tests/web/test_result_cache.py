@@ -3,14 +3,14 @@
 import pytest
 
 from answerable.web.api import activity
-from answerable.web.result_total_cache import TotalCache
+from answerable.web.result_cache import ResultCache
 from answerable.web.routing import DocumentAnswer
 from answerable.web.visitor import WebRole
 from tests.web.conftest import ANA, answer, visitor
 
 
 def test_a_total_is_counted_once_and_the_oldest_is_dropped() -> None:
-    cache, made = TotalCache(), list[int]()
+    cache, made = ResultCache[int](), list[int]()
 
     def count_of(number: int) -> int:
         return cache.get(("a", number), lambda: made.append(number) or number)
