@@ -21,7 +21,7 @@ import pytest
 from answerable.cli.demo.environment import LOG, can_attest_processes
 from tests.web.chromium import CHROMIUM
 
-SECONDS = 180
+SECONDS = 600
 PATIENCE = 120_000  # ms
 WIDTHS = (390, 768, 1440, 1920)
 NARROW, WIDE = 390, 1440  # px: of these, both schemes are looked at
