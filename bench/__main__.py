@@ -27,10 +27,10 @@ LAWS = (
     *("expansions", "law", "what-if", "cedar", "races", "intent", "platforms"),
     *("findings", "policies"),
 )
-UNMEASURED = ("life", "engines", "pages")
+UNMEASURED = ("engines", "pages")
 PARTS = (
     *("help", "ingest", "queries", "connectors", "investigation"),
-    *("reach", "clusters", "peers"),
+    *("life", "reach", "clusters", "peers"),
     *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
     *LAWS,
     *UNMEASURED,

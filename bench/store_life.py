@@ -17,6 +17,7 @@ from bench.figures import BenchFigure, BenchRemark, Line, at_most
 
 EVENTS, QUICK = 30_000_000, 36_500
 DAYS, PARTS = 365, 37
+_ASKED_AFTER = (4, 19, PARTS)
 _DAYS_OF_PART = 10
 _FIRST = datetime(2025, 11, 2, tzinfo=UTC)
 _REPEAT = 3
@@ -34,14 +35,14 @@ _QUESTIONS: Mapping[str, tuple[tuple[str, ...], float]] = {
 def measure_life(
     folder: Path, seed: int, command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Ingest a year part by part; ask after the fourth part and after the last."""
+    """Ingest a year part by part; ask after some parts and after the last."""
     events = QUICK if quick else int(os.environ.get("LIFE_EVENTS", EVENTS))
     store = folder / "store"
     costs: list[float] = []
     for part in range(PARTS):
         costs.append(_ingest_part(folder, store, part, events, seed))
-        if part + 1 in (4, PARTS):
-            yield from _ask(store, part + 1, events, command)
+        if part + 1 in _ASKED_AFTER:
+            yield from _ask(folder, part + 1, events, command)
     first, last = costs[:4], costs[-4:]
     for name, values in (("first", first), ("last", last)):
         what = f"ingest, {name} four parts of {PARTS}, {events:,} events"
@@ -76,24 +77,30 @@ def _ingest_part(folder: Path, store: Path, part: int, events: int, seed: int) -
     return cost
 
 
-def _ask(store: Path, parts: int, events: int, command: str) -> Iterator[BenchFigure]:
-    """Ask each question once to write derived files, and then warm."""
+def _ask(folder: Path, parts: int, events: int, command: str) -> Iterator[BenchFigure]:
+    """Ask each question once to write derived files, and then warm; keep the figures."""
     days = min(parts * _DAYS_OF_PART, DAYS)
-    day = _FIRST + timedelta(days=days - 3)
-    texts = {
-        "since": f"{day:%Y-%m-%dT%H:%M:%SZ}",
-        "until": f"{day + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
-    }
     size = f"{days} days, {events * days // DAYS:,} events"
-    for name, (words, most) in _QUESTIONS.items():
-        argv = [each.format(**texts) for each in words]
-        first, *warm = [
-            answerable_command("--store", str(store), "-o", "json", *argv)
-            for _ in range(1 + _REPEAT)
-        ]
+    kept = folder / f"asked-{parts:02}.json"
+    if not kept.exists():
+        day = _FIRST + timedelta(days=days - 3)
+        texts = {
+            "since": f"{day:%Y-%m-%dT%H:%M:%SZ}",
+            "until": f"{day + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        store = ("--store", str(folder / "store"), "-o", "json")
+        took: dict[str, list[tuple[float, float]]] = {}
+        for name, (words, _) in _QUESTIONS.items():
+            argv = [each.format(**texts) for each in words]
+            runs = [answerable_command(*store, *argv) for _ in range(1 + _REPEAT)]
+            took[name] = [(each.cpu, each.peak) for each in runs]
+        kept.write_text(json.dumps(took))
+    for name, runs in json.loads(kept.read_text()).items():
+        (first, _), *warm = runs
+        most = _QUESTIONS[name][1]
         goal = at_most(most, f"<= {most:g} s") if parts == PARTS else None
-        cpu = tuple(each.cpu for each in warm)
+        cpu = tuple(each for each, _ in warm)
         yield BenchFigure(f"{name}, {size}, processor time", "s", cpu, command, goal)
-        yield BenchFigure(f"{name}, {size}, first", "s", (first.cpu,), command)
-        peak = tuple(each.peak for each in (first, *warm))
+        yield BenchFigure(f"{name}, {size}, first", "s", (first,), command)
+        peak = tuple(each for _, each in runs)
         yield BenchFigure(f"{name}, {size}, peak memory", "MiB", peak, command, _MEMORY)
