@@ -118,10 +118,15 @@ class StatementIndex:
         lost, gained = HolderList(), HolderList()
         size = len(self.actors)
         for number, actor in actors.items():
+            held = list(_select_statements_to_index(self.actors[number]))
+            holds = list(_select_statements_to_index(actor))
+            before, after = ({one.clause for one in some} for some in (held, holds))
             lost.add_holder_of_statements(
-                _select_statements_to_index(self.actors[number]), number
+                (one for one in held if one.clause not in after), number
             )
-            gained.add_holder_of_statements(_select_statements_to_index(actor), number)
+            gained.add_holder_of_statements(
+                (one for one in holds if one.clause not in before), number
+            )
             listed[number] = actor
             for layer in (PolicyLayer.IDENTITY, None):
                 new.unread[layer] &= ~(1 << number)
