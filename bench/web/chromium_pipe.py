@@ -6,6 +6,7 @@ descriptors 3 (to the browser) and 4 (from it).
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -113,6 +114,8 @@ class ChromiumPipe:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._unread:
+            if not select.select([self.from_], [], [], PATIENCE)[0]:
+                raise RuntimeError(f"the browser is silent for {PATIENCE:g} seconds")
             chunk = os.read(self.from_, 1 << 20)
             if not chunk:
                 raise RuntimeError("the browser ended")

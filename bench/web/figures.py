@@ -39,7 +39,11 @@ def run_web(store: Path) -> Iterator[tuple[str, str, int]]:
         yield at, said["sign-in"].strip(), process.pid
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def measure_web(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:

@@ -1,14 +1,23 @@
-"""Paint and size of every page of a large store, in a browser with a warm server."""
+"""Paint and size of every page of a large store, in a browser with a warm server.
 
+Each address is loaded once, to fill the caches. When the server has nothing more to do and
+the page no longer says that events are being counted, it is loaded again and measured. A
+run ends after five minutes; the next one goes on where it stopped.
+"""
+
+import json
 import random
 import re
-import statistics
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 from answerable.model.ids import AgentId, build_agent_id
+from answerable.reach.aws.query_context import MOST_AT_COMMAND
+from answerable.web.pages.reach.question import REMOVED_FIELDS
 from bench.figures import BenchFigure, BenchRemark, Line, at_most
 from bench.web import figures, gateway_decisions, large_store
 from bench.web.chromium_pipe import (
@@ -18,12 +27,21 @@ from bench.web.chromium_pipe import (
     run_chromium,
     sum_processor_seconds,
 )
-from bench.web.simulated_users import UserConnection, sign_in, wait_until_ready
+from bench.web.simulated_users import (
+    UserConnection,
+    sign_in,
+    strip_fields,
+    wait_until_ready,
+)
 
 PAINT, BYTES = 500, 200 * 1024
 WIDTH, HEIGHT = 1440, 1080
-LOADS = 2  # of each address; the first fills the caches
 EACH = 2  # addresses of a page that is about one thing
+SECONDS = 240.0  # of a run, once the server is ready
+SETTLING = 60.0  # seconds, until the server has nothing more to do for a page
+IDLE, TICK = 0.02, 0.25  # processor seconds in a quarter of a second: it rests
+PENDING = ("being counted", "being computed")
+EDITS = ("/what-if", "/what-if/cuts")  # they follow every path
 _FINDING = re.compile(r'href="(/finding\?id=[^"]+)"')
 Addresses = Mapping[str, Sequence[str]]
 
@@ -51,6 +69,7 @@ class LargeStoreIds:
         self.resources = self._some(sorted(set(places) - {""}))
         acted = [each for row in rows for each in row["identity_path"]]
         self.busiest = max(set(acted), key=acted.count)
+        self.statement = self._find_statement(self.credentials[0])
 
     def _listed(self, name: str, *sorts: str) -> list[str]:
         found: list[str] = []
@@ -59,6 +78,16 @@ class LargeStoreIds:
             said = self._line.json(build_url(f"/api/v1/{name}", **query))
             found += [item["id"] for item in said["items"]]
         return self._some(found)
+
+    def _find_statement(self, subject: str) -> str:
+        """Find a statement of an identity that gives a subject a permission."""
+        rows = self._line.json(build_url("/api/v1/reach", subject=subject))["items"]
+        return next(
+            f"{each['policy']}#{each['statement']}"
+            for row in rows
+            for each in row["determining"]
+            if each["layer"] == "identity"
+        )
 
     def _some(self, found: list[str]) -> list[str]:
         return self._chance.sample(found, min(EACH, len(found)))
@@ -117,14 +146,38 @@ def list_addresses(ids: LargeStoreIds) -> Addresses:
             build_url("/who-can", **call),
             build_url("/who-can", action="iam:CreateUser", resource="*"),
         ],
-        "/what-if": of("/what-if", "subject", subjects),
-        "/what-if/cuts": of(
-            "/what-if/cuts", "subject", subjects, resource=ids.resources[0]
+        "/what-if": of(
+            "/what-if",
+            "subject",
+            ids.credentials[:1],
+            **{REMOVED_FIELDS[0]: ids.statement},
         ),
-        "/kill": of("/kill", "subject", [*ids.agents, ids.busiest]),
+        "/what-if/cuts": of(
+            "/what-if/cuts", "subject", subjects[:1], resource=ids.resources[0]
+        ),
+        "/kill": of("/kill", "subject", ids.agents),
         "/tools/diff": ["/tools/diff"],
         "/evidence": ["/evidence"],
     }
+
+
+@dataclass(frozen=True)
+class MeasuredPage:
+    """A page of a warm server.
+
+    Attributes:
+        first: Milliseconds until the first load painted; it fills the caches.
+        warm: The load that counts.
+        processor: Milliseconds of the server's processor for one more load.
+        waited: Seconds until the server had nothing more to do for the page.
+        is_pending: Whether it still says that it is being computed.
+    """
+
+    first: float
+    warm: PageLoad
+    processor: float
+    waited: float
+    is_pending: bool
 
 
 def measure_pages(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
@@ -143,26 +196,94 @@ def measure_pages(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
     if not decided.exists():
         gateway_decisions.write_decisions(store, list_agents(), figures.SEED)
         decided.touch()
+    kept = folder / "pages.json"
+    found = _read_measured(kept)
     with figures.run_web(store) as (at, link, server):
         cookie = sign_in(at, link)
         wait_until_ready(at)
-        ids = LargeStoreIds(UserConnection(at, cookie), figures.SEED)
-        addresses = list_addresses(ids)
+        until = time.monotonic() + SECONDS
+        line = UserConnection(at, cookie)
+        addresses = list_addresses(LargeStoreIds(line, figures.SEED))
         with run_chromium(chromium, WIDTH, HEIGHT) as browser:
             name, _, value = cookie.partition("=")
             browser.open_tab((name, value), f"http://{at}/")
-            loads = {
-                path: [load_page(browser, f"http://{at}", each) for each in some]
-                for path, some in addresses.items()
-            }
-            used = {
-                path: [
-                    measure_processor(browser, f"http://{at}", each, server)
-                    for each in some
-                ]
-                for path, some in addresses.items()
-            }
-    yield from _page_figures(loads, used, identities, events, command)
+            for address in (each for some in addresses.values() for each in some):
+                if address in found or time.monotonic() > until:
+                    continue
+                found[address] = measure_page(browser, line, at, address, server)
+                print_measured(address, found[address])
+                kept.write_text(json.dumps({a: asdict(p) for a, p in found.items()}))
+    every = [each for some in addresses.values() for each in some]
+    left = [each for each in every if each not in found]
+    if not left:
+        kept.unlink()  # the next run measures all of them again
+    loads = {
+        path: [found[each] for each in some if each in found]
+        for path, some in addresses.items()
+    }
+    yield from _page_figures({p: f for p, f in loads.items() if f}, identities, command)
+    told = f"; {len(left)} are left for the next run" if left else ""
+    yield BenchRemark(
+        f"{len(loads)} pages with {len(every)} addresses, each measured once the server "
+        f"had nothing more to do for it, over {identities:,} identities, {events:,} events "
+        f"and {large_store.AGENTS:,} agents{told}. Above {MOST_AT_COMMAND:,} identities, "
+        f"{' and '.join(EDITS)} say that they do not follow every path, with status 400.",
+        command,
+    )
+
+
+def _read_measured(kept: Path) -> dict[str, MeasuredPage]:
+    """Read the pages that an earlier run measured."""
+    if not kept.exists():
+        return {}
+    return {
+        address: MeasuredPage(**{**said, "warm": PageLoad(**said["warm"])})
+        for address, said in json.loads(kept.read_text()).items()
+    }
+
+
+def measure_page(
+    browser: ChromiumPipe, line: UserConnection, at: str, address: str, server: int
+) -> MeasuredPage:
+    """Measure one address of a warm server."""
+    url = f"http://{at}{address}"
+    first = browser.load(url)
+    began = time.monotonic()
+    until = began + SETTLING
+    rests = pending = False
+    while time.monotonic() < until:
+        before = sum_processor_seconds(server)
+        time.sleep(TICK)
+        rests = sum_processor_seconds(server) - before <= IDLE
+        pending = rests and is_pending(line, address)
+        if rests and not pending:
+            break
+    waited = time.monotonic() - began
+    warm = browser.load(url)
+    before = sum_processor_seconds(server)
+    line.get(address)
+    used = (sum_processor_seconds(server) - before) * 1000
+    return MeasuredPage(first.paint, warm, used, waited, pending or not rests)
+
+
+def is_pending(line: UserConnection, address: str) -> bool:
+    """Return whether a page says that its answer is being computed."""
+    _, body, fields = line.get(address)
+    page = strip_fields(body, fields)
+    return any(each in page for each in PENDING)
+
+
+def print_measured(address: str, page: MeasuredPage) -> None:
+    """Print the figures of a page as soon as they are known."""
+    load = page.warm
+    sys.stderr.write(
+        f"{address[:100]}: {load.status}, paint {load.paint:.0f} ms (first "
+        f"{page.first:.0f}), answered {load.answered:.0f} ms, processor "
+        f"{page.processor:.0f} ms, {load.bytes:,} bytes"
+        f"{f', waited {page.waited:.0f} s' if page.waited > 1 else ''}"
+        f"{', not complete' if page.is_pending else ''}"
+        f"{' ' + load.errors[0] if load.errors else ''}\n"
+    )
 
 
 def list_agents() -> list[AgentId]:
@@ -173,56 +294,28 @@ def list_agents() -> list[AgentId]:
     ]
 
 
-def load_page(browser: ChromiumPipe, at: str, address: str) -> list[PageLoad]:
-    """Load a page some times; the first load fills the caches."""
-    found = [browser.load(at + address) for _ in range(LOADS)]
-    shown = " ".join(f"{each.paint:.0f}" for each in found)
-    sys.stderr.write(
-        f"{address[:100]}: {found[0].status}, paint {shown} ms, "
-        f"answered {found[-1].answered:.0f} ms, {found[-1].bytes:,} bytes"
-        f"{' ' + found[0].errors[0] if found[0].errors else ''}\n"
-    )
-    return found
-
-
-def measure_processor(
-    browser: ChromiumPipe, at: str, address: str, server: int
-) -> float:
-    """Return the processor milliseconds of server and browser for one load."""
-    before = sum_processor_seconds(server) + sum_processor_seconds(browser.pid)
-    browser.load(at + address)
-    after = sum_processor_seconds(server) + sum_processor_seconds(browser.pid)
-    return (after - before) * 1000
-
-
 def _page_figures(
-    loads: Mapping[str, Sequence[Sequence[PageLoad]]],
-    used: Mapping[str, Sequence[float]],
-    identities: int,
-    events: int,
-    command: str,
-) -> Iterator[BenchFigure | BenchRemark]:
+    loads: Mapping[str, Sequence[MeasuredPage]], identities: int, command: str
+) -> Iterator[BenchFigure]:
     goal = at_most(PAINT, f"<= {PAINT} ms")
-    every = [load for some in loads.values() for each in some for load in each]
+    every = [(path, page) for path, some in loads.items() for page in some]
     for path, some in loads.items():
-        warm = [statistics.median(load.paint for load in each[1:]) for each in some]
-        yield BenchFigure(f"{path}, paint", "ms", (max(warm),), command, goal)
-    for path, some_used in used.items():
-        what = f"{path}, processor of server and browser"
-        yield BenchFigure(what, "ms", (max(some_used),), command)
+        slowest = max(page.warm.paint for page in some)
+        yield BenchFigure(f"{path}, paint", "ms", (slowest,), command, goal)
+    for path, some in loads.items():
+        used = max(page.processor for page in some)
+        yield BenchFigure(f"{path}, processor of the server", "ms", (used,), command)
     size = at_most(BYTES / 1024, f"<= {BYTES // 1024} KiB")
     for path, some in loads.items():
-        largest = max(load.bytes for each in some for load in each)
+        largest = max(page.warm.bytes for page in some)
         yield BenchFigure(f"{path}, size", "KiB", (largest / 1024,), command, size)
-    failed = sum(load.status != 200 for load in every)
-    wrong = sum(bool(load.errors) for load in every)
-    yield BenchFigure("pages that failed", "", (failed,), command, at_most(0, "0"))
-    yield BenchFigure(
-        "pages with a script error", "", (wrong,), command, at_most(0, "0")
+    refused = EDITS if identities > MOST_AT_COMMAND else ()
+    failed = sum(
+        page.warm.status != (400 if path in refused else 200) for path, page in every
     )
-    yield BenchRemark(
-        f"{len(loads)} pages with {sum(map(len, loads.values()))} addresses, each loaded "
-        f"{LOADS} times, over {identities:,} identities, {events:,} events and "
-        f"{large_store.AGENTS:,} agents.",
-        command,
-    )
+    wrong = sum(bool(page.warm.errors) for _, page in every)
+    pending = sum(page.is_pending for _, page in every)
+    none = at_most(0, "0")
+    yield BenchFigure("pages that failed", "", (failed,), command, none)
+    yield BenchFigure("pages with a script error", "", (wrong,), command, none)
+    yield BenchFigure("pages that were not complete", "", (pending,), command, none)
