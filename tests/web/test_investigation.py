@@ -14,7 +14,7 @@ from answerable.services.lineage import lineage_search as flow
 from answerable.services.lineage.lineage_search import SearchScope
 from answerable.usecases.lineage import search_events
 from answerable.web import background_answers
-from answerable.web.pages import investigation
+from answerable.web.pages import investigation, trace_summary
 from answerable.web.routing import FileDownload, RouteRequest
 from answerable.web.template_rendering import render_page
 from answerable.web.visitor import WebRole
@@ -268,6 +268,33 @@ def test_an_answer_over_very_many_events_is_counted_in_the_background(
                 break
             time.sleep(0.01)
         assert "being counted" not in counted
+
+
+def test_the_api_counts_a_large_log_once_for_each_version_of_the_store(
+    desk, admin, monkeypatch
+) -> None:
+    monkeypatch.setattr(background_answers, "INLINE_EVENTS", 10)
+    answers = background_answers.BackgroundAnswers()  # without those of other tests
+    monkeypatch.setattr(desk, "background_answers", answers)
+    counted: list[object] = []
+    count = trace_summary.summarize
+
+    def summarize(*given, **more):
+        counted.append(count(*given, **more))
+        return counted[-1]
+
+    monkeypatch.setattr(trace_summary, "summarize", summarize)
+
+    def ask(text: str):
+        query = parse_search_query(text)
+        return trace_summary.summarize_once(desk, admin, query, with_own=False)
+
+    assert ask("action:s3:*") is ask("action:s3:*") is counted[0]
+    assert ask("action:sts:*") is counted[1]
+    ask("action:s3:* since:1d"), ask("action:s3:* since:1d")
+    assert len(counted) == 4  # the time is relative
+    monkeypatch.setattr(desk, "version", lambda: "of another event")
+    assert ask("action:s3:*") is counted[4]
 
 
 def test_an_answer_that_fails_in_the_background_says_so(

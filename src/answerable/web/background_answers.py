@@ -68,14 +68,43 @@ class BackgroundAnswers:
             raise known
         return None if isinstance(known, AnswerableError) else known
 
+    def get_or_compute(
+        self,
+        cache: "StoreCache",
+        question: Hashable,
+        count: int,
+        answer: Callable[["StoreCache"], AnswerT],
+    ) -> AnswerT:
+        """Return the answer over this version of the store; wait while it is computed.
+
+        Args:
+            question: As of `get_or_start`; it has no time relative to now.
+            count: Number of events that the answer reads; one over few is not kept.
+            answer: Computes the answer.
+
+        Raises:
+            AnswerableError: The answer failed with it.
+        """
+        if count <= INLINE_EVENTS:
+            return answer(cache)
+        version = cache.version()
+        with self._lock:
+            computed_at, known = self._answers.get(question, ("", None))
+        if computed_at != version or known is None:
+            known = self._compute(cache, question, version, answer)
+        if isinstance(known, AnswerableError):
+            raise known
+        value: AnswerT = known.value
+        return value
+
     def _compute(
         self,
         cache: "StoreCache",
         question: Hashable,
         version: str,
         answer: Callable[["StoreCache"], AnswerT],
-    ) -> None:
-        """Compute an answer when no other is being computed, and keep it."""
+    ) -> BackgroundAnswer[AnswerT] | AnswerableError:
+        """Compute an answer when no other is being computed, keep and return it."""
         found: BackgroundAnswer[AnswerT] | AnswerableError
         with self._turn:
             try:
@@ -87,3 +116,4 @@ class BackgroundAnswers:
             self._answers.move_to_end(question)
             while len(self._answers) > _MOST:
                 self._answers.popitem(last=False)
+        return found

@@ -25,7 +25,7 @@ from answerable.web.api.trace_query import (
     parse_trace_query,
 )
 from answerable.web.pages.trace_comparison import COMPARE, FIRST_SEEN, compare
-from answerable.web.pages.trace_summary import summarize
+from answerable.web.pages.trace_summary import summarize_once
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 
@@ -39,7 +39,7 @@ def _list_chains(
     cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return the chains of all matching events with counts, largest first."""
-    found = summarize(
+    found = summarize_once(
         cache,
         visitor,
         parse_trace_query(cache, params),
@@ -54,7 +54,7 @@ def _list_facets(
     cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return the most frequent values of each field, over all matching events."""
-    found = summarize(
+    found = summarize_once(
         cache,
         visitor,
         parse_trace_query(cache, params),

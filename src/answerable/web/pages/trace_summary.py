@@ -1,6 +1,6 @@
 """Page `/trace/chains`: the events of a query by chain, with facets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from answerable.model.documents.web import ChainSummaryItem, EventFacetItem
 from answerable.model.errors import UsageError
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.lineage import lineage_search
+from answerable.services.lineage.lineage_search import SearchScope
 from answerable.services.lineage.trace_rows import build_trace_coverage
 from answerable.usecases.lineage.summarize_events import (
     FACETS,
@@ -88,6 +89,26 @@ def summarize(
         )
 
 
+def summarize_once(
+    cache: StoreCache, visitor: Visitor, query: SearchQuery, *, with_own: bool
+) -> EventSummary:
+    """Summarize the events of a query, once for each version of a large store."""
+    if query.get_field_value("since") or query.get_field_value("until"):
+        return summarize(cache, visitor, query, with_own=with_own)
+    scope = build_search_scope(cache, visitor)
+    return cache.background_answers.get_or_compute(
+        cache,
+        _get_question(query, with_own, scope),
+        count_scope_events(cache, scope, query),
+        lambda cache: summarize(cache, visitor, query, with_own=with_own),
+    )
+
+
+def _get_question(query: SearchQuery, with_own: bool, scope: SearchScope) -> Hashable:
+    """Return the key of the summary of a query in a scope."""
+    return ("chains", query.format_as_text, with_own, scope.visible_agents)
+
+
 def show_chains(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
@@ -105,7 +126,7 @@ def show_chains(
         total = count_scope_events(cache, scope, query)
         answer = cache.background_answers.get_or_start(
             cache,
-            ("chains", query.format_as_text, with_own, scope.visible_agents),
+            _get_question(query, with_own, scope),
             total,
             lambda cache: summarize(cache, visitor, query, with_own=with_own),
         )
