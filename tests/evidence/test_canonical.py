@@ -1,10 +1,12 @@
 """The canonical encoding is frozen, canonical, and loses nothing."""
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,3 +196,14 @@ def test_a_lone_surrogate_is_refused() -> None:
     event = event_of(vectors()[0]["fields"])
     with pytest.raises(ValueError, match="surrogates"):
         canonical_event.encode_event(dataclasses.replace(event, action="\ud800"))
+
+
+def test_a_fact_is_found_in_canonical_bytes_as_in_the_event() -> None:
+    hostile = ['["region","here"]', '"', "\\", 'a","b', "\u2028é", '["region","']
+    for value, other in itertools.product(["", "eu", *hostile], repeat=2):
+        facts = (("category", other), ("region", value), ("region", "later"))
+        facts += (("self:user_agent", other),)
+        encoded = msgspec.json.encode(facts)
+        for name in ("category", "region", "self:user_agent", "mfa"):
+            wanted = next((text for key, text in facts if key == name), None)
+            assert canonical_event.find_fact(encoded, name.encode()) == wanted

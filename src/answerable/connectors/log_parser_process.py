@@ -28,8 +28,10 @@ import msgspec
 
 from answerable.connectors.encoded_batches import encode_batch, keep_row
 from answerable.model.connector import EventBatch, EventContext, EventLimits
+from answerable.model.encoded_event import EncodedEvent
 from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
+from answerable.model.ids import EventId
 from answerable.model.log_position import FilePosition
 
 # Small enough to keep both processes busy.
@@ -38,6 +40,7 @@ _PIPE_BYTES = 1 << 20  # fewer turns between the processes
 # Frames read ahead while the store makes a batch durable: some 1.3 MB each.
 _MAX_QUEUED_FRAMES = 10
 _STOP_TIMEOUT = 0.2
+_ID_BYTES, _HASH_BYTES = 16, 32
 _HEAD = struct.Struct(">II")  # length and CRC-32 of the body
 
 
@@ -50,8 +53,19 @@ class _ParseOrder(msgspec.Struct):
     ingest_time: int
 
 
+class _EncodedColumns(msgspec.Struct, array_like=True):
+    """Encoded events of a batch, by field; fields of one size are joined."""
+
+    event_ids: bytes
+    times: list[int]
+    digests: bytes
+    records: list[bytes]
+    leaves: bytes
+
+
 class _BatchFrame(msgspec.Struct):
     batch: EventBatch | None = None
+    encoded: _EncodedColumns | None = None
     count: int = 0
     columns: msgspec.Raw = msgspec.Raw(b"\x90")  # none
     refused: str = ""
@@ -174,8 +188,8 @@ def _decode_batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
             )
         if frame.batch is None:
             return
-        if frame.batch.encoded:
-            yield frame.batch
+        if frame.encoded is not None:
+            yield replace(frame.batch, encoded=_unpack_encoded(frame.encoded))
             continue
         yield replace(frame.batch, events=_unpack_events(frame.columns, frame.count))
 
@@ -184,8 +198,44 @@ def _encode_batch(batch: EventBatch, ingest_time: int) -> _BatchFrame:
     """Encode a batch of rows as records or as columns, to pass it between processes."""
     rows = cast("Sequence[tuple[object, ...]]", batch.events)
     if ingest_time:
-        return _BatchFrame(encode_batch(batch, ingest_time))
-    return _BatchFrame(replace(batch, events=()), len(rows), _pack_columns(rows))
+        encoded = encode_batch(batch, ingest_time)
+        columns = _pack_encoded(encoded.encoded)
+        return _BatchFrame(replace(encoded, encoded=()), columns)
+    return _BatchFrame(replace(batch, events=()), None, len(rows), _pack_columns(rows))
+
+
+def _pack_encoded(events: Sequence[EncodedEvent]) -> _EncodedColumns:
+    """Pack encoded events by field: a value of its own costs more than its bytes."""
+    return _EncodedColumns(
+        b"".join([each.event_id for each in events]),
+        [each.event_time for each in events],
+        b"".join([each.raw_sha256 for each in events]),
+        [each.record for each in events],
+        b"".join([each.leaf for each in events]),
+    )
+
+
+def _unpack_encoded(columns: _EncodedColumns) -> tuple[EncodedEvent, ...]:
+    """Unpack what `_pack_encoded` packed."""
+    count = len(columns.records)
+    event_ids, digests, leaves = (
+        [joined[at : at + size] for at in range(0, count * size, size)]
+        for joined, size in (
+            (columns.event_ids, _ID_BYTES),
+            (columns.digests, _HASH_BYTES),
+            (columns.leaves, _HASH_BYTES),
+        )
+    )
+    return tuple(
+        map(
+            EncodedEvent,
+            cast("list[EventId]", event_ids),
+            columns.times,
+            digests,
+            columns.records,
+            leaves,
+        )
+    )
 
 
 def _pack_columns(rows: Sequence[tuple[object, ...]]) -> msgspec.Raw:

@@ -118,6 +118,9 @@ _INTEGERS = tuple(
 _decode = msgspec.json.Decoder(_EventWire, strict=True).decode
 
 
+_NO_FACTS = msgspec.Raw(b"[]")
+
+
 class SealFields(msgspec.Struct, gc=False):
     """The fields of a record that sealing reads."""
 
@@ -143,9 +146,23 @@ class SealFields(msgspec.Struct, gc=False):
     scope: str = ""
     written_by: str = ""
     action: str = ""
-    facts: tuple[tuple[str, str], ...] = ()
+    facts: msgspec.Raw = _NO_FACTS  # not decoded: sealing reads few of them
 
 
+def find_fact(facts: bytes, name: bytes) -> str | None:
+    """Find the first fact of a name in the canonical bytes of facts; None without one."""
+    # The quotes would be escaped within a text, so that this opens a pair.
+    _, mark, rest = facts.partition(b'["%b","' % name)
+    if not mark:
+        return None
+    text = rest[: rest.find(b'"')]
+    if b"\\" not in text:
+        return text.decode()
+    key = name.decode()
+    return next(value for each, value in _decode_facts(facts) if each == key)
+
+
+_decode_facts = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 decode_seal_fields = msgspec.json.Decoder(SealFields).decode
 
 

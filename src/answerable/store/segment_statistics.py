@@ -12,7 +12,7 @@ from typing import cast
 
 import msgspec
 
-from answerable.evidence.canonical_event import SealFields
+from answerable.evidence.canonical_event import SealFields, find_fact
 from answerable.model.delegated_credential import DELEGATED_PREFIX
 from answerable.model.provenance import WrittenBy
 from answerable.model.time_units import DAY_NS
@@ -31,6 +31,7 @@ from answerable.store.segment_scope import (
 STATISTICS_VERSION = 2
 # More values are kept as a Bloom filter.
 _MAX_EXACT_VALUES = 8
+_CONSOLE_FACT = b'["console","true"]'  # no text has a bare quote
 _BLANK = "''"
 # Kinds of events, with the SQL condition that each of their rows meets.
 EVENT_KINDS: Mapping[str, str] = {
@@ -40,7 +41,6 @@ EVENT_KINDS: Mapping[str, str] = {
     SIGN_IN: "person <> '' OR list_contains(facts, ['console', 'true'])",
     ACCESS_KEY: "starts_with(credential, 'cred:aws/AKIA')",
 }
-_CONSOLE_FACT = ("console", "true")
 # A set of texts: the texts themselves, or a Bloom filter.
 TextSet = tuple[str, ...] | bytes
 # Source, scope, region and service of data events of a stream, and its days since 1970.
@@ -150,7 +150,7 @@ def collect_statistics(
         for kind, prefixes in starts.items()
         if any(text.startswith(prefixes) for text in credentials)
     }
-    if any(values["person"]) or any(_CONSOLE_FACT in row.facts for row in rows):
+    if any(values["person"]) or any(_CONSOLE_FACT in bytes(row.facts) for row in rows):
         kinds.add(SIGN_IN)
     return SegmentStatistics(
         file_sha256,
@@ -168,14 +168,10 @@ def _collect_recorded_days(rows: Sequence[SealFields]) -> tuple[RecordedDays, ..
     for row in rows:
         if row.written_by == WrittenBy.SELF_REPORTED:
             continue
-        category = region = None
-        for name, value in row.facts:  # the first of a name counts
-            if name == "category" and category is None:
-                category = value
-            elif name == "region" and region is None:
-                region = value
-        service = row.action.partition(":")[0] if category == "Data" else ""
-        stream = (row.source, row.scope, region or "", service)
+        facts = bytes(row.facts)
+        is_data = find_fact(facts, b"category") == "Data"
+        service = row.action.partition(":")[0] if is_data else ""
+        stream = (row.source, row.scope, find_fact(facts, b"region") or "", service)
         found[stream].add(int(row.event_time) // DAY_NS)
     return tuple((*stream, tuple(days)) for stream, days in sorted(found.items()))
 
