@@ -163,6 +163,12 @@ def build_command_credential_id(server: str) -> CredentialId:
     return CredentialId(f"cred:command/{server}")
 
 
+@lru_cache(1024)
+def _encode_scope(source: str, scope: str) -> bytes:
+    """Encode what the ids of one log have in common."""
+    return f"{source}\x00{scope}\x00".encode()
+
+
 def build_event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
     """Build a UUIDv8 (RFC 9562 5.8): 48 bits of time, then 74 bits of SHA-256.
 
@@ -175,8 +181,7 @@ def build_event_id(time_ns: int, source: str, scope: str, native: bytes) -> Even
     Returns:
         16 bytes that sort by time; the same record always gets the same id.
     """
-    scoped = f"{source}\x00{scope}\x00".encode()
-    digest = hashlib.sha256(scoped + native).digest()
+    digest = hashlib.sha256(_encode_scope(source, scope) + native).digest()
     first, second = _HASH_STRUCT.unpack_from(digest)  # 74 of these bits
     upper = (time_ns // 1_000_000 & (1 << 48) - 1) << 16 | 0x8 << 12 | first >> 52
     lower = 0b10 << 62 | (first & (1 << 52) - 1) << 10 | second >> 6

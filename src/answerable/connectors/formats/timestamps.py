@@ -27,8 +27,12 @@ _TEXT_FORMAT = re2.compile(
     r"([A-Za-z]{3})[a-z]* (\d{1,2}), (\d{4}),? "
     r"(\d{1,2}):(\d\d):(\d\d)[\s\x{202f}\x{a0}]*([AaPp])[Mm]"
 )
+# A time in whole seconds, UTC, is cached by its minute.
+_SEPARATORS = "2026-11-30T12:00:00Z"[10::3]
+_SECONDS = {f":{second:02}Z": second * SECOND_NS for second in range(60)}
 _MAX_CACHED = 5_000
 _cache: dict[str, int] = {}
+_minutes: dict[str, int] = {}
 # Midnight by the date of an expiry, and hours by the half of the day.
 _midnights: dict[str, int] = {}
 _HALVES = {"AM": 0, "PM": 12}
@@ -43,15 +47,22 @@ def parse_instant(text: str) -> int:
     known = _cache.get(text)
     if known is not None:
         return known
+    minute, second = _minutes.get(text[:-4]), _SECONDS.get(text[-4:])
+    if minute is not None and second is not None:
+        return minute + second
     when = datetime.fromisoformat(text)
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     nanoseconds = (when - EPOCH) // _MICRO * 1000
     if not 0 <= nanoseconds < _LIMIT:
         raise ValueError("a time before 1970")
-    if len(_cache) >= _MAX_CACHED:
+    if len(_cache) + len(_minutes) >= _MAX_CACHED:
         _cache.clear()
-    _cache[text] = nanoseconds
+        _minutes.clear()
+    if second is not None and text[10::3] == _SEPARATORS:
+        _minutes[text[:-4]] = nanoseconds - second
+    else:
+        _cache[text] = nanoseconds
     return nanoseconds
 
 

@@ -288,6 +288,11 @@ def _parse_table(text: str) -> dict[str, tuple[tuple[str, ...], ...]]:
 _PATHS: Mapping[str, tuple[tuple[str, ...], ...]] = _parse_table(_TABLE)
 
 
+def may_pass_roles(action: str) -> bool:
+    """Return whether a parameter of a call may name a role that it passes."""
+    return action in _PATHS
+
+
 def list_passed_roles(action: str, parameters: msgspec.Raw, account: str) -> list[str]:
     """List the ARNs of the roles that a call passes to a service.
 

@@ -76,7 +76,7 @@ class ResourceEntry(msgspec.Struct, rename="camel", gc=False):
     type: str | None = None
 
 
-class TlsDetails(msgspec.Struct, rename="camel", gc=False):
+class TlsDetails(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """TLS details of a call."""
 
     tls_version: str | None = None

@@ -54,14 +54,14 @@ from answerable.model.event import EventOutcome
 from answerable.model.ids import build_event_id
 
 SOURCE = "cloudtrail"
-_RECORD_DECODER = msgspec.json.Decoder(CloudTrailRecord)
+decode_record = msgspec.json.Decoder(CloudTrailRecord).decode
 _IDENTITY_DECODER = msgspec.json.Decoder(IdentityOnlyRecord)
 _WRAPPER_DECODER = msgspec.json.Decoder(WrappedRecord)
 _LAKE_ROW_DECODER = msgspec.json.Decoder(list[WrappedRecord])
-_IDENTITY_KEY_BYTES = len(b'"userIdentity":,')
+IDENTITY_KEY_BYTES = len(b'"userIdentity":,')
 # Records beyond the usual size have their facts cut, never a field of the chain.
-_MAX_USUAL_BYTES = 16 << 10
-_MAX_FACT_LENGTH = 256
+MAX_USUAL_BYTES = 16 << 10
+MAX_FACT_LENGTH = 256
 _DENIED_ERRORS = ("AccessDenied", "UnauthorizedOperation", "UnauthorizedAccess")
 _NO_EFFECTS = CallEffects()
 # Names of the small facts, sorted; `self:` marks the caller's own words.
@@ -100,11 +100,11 @@ def parse_record(
         event_factory: Factory of events from a row of their fields, in order.
     """
     try:
-        record = _RECORD_DECODER.decode(raw) if raw[:1] != b"[" else CloudTrailRecord()
+        record = decode_record(raw) if raw[:1] != b"[" else CloudTrailRecord()
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return RecordRefused(_refusal_reason(refusal))
     if record.event_name and record.event_time and record.event_source:
-        return _build_event(raw, record, event_factory)
+        return build_event(raw, record, event_factory)
     return _parse_wrapped_record(raw, record, event_factory)
 
 
@@ -142,7 +142,7 @@ def _parse_wrapped_record(
             around = next((each for each in around if each.event_json), WrappedRecord())
         carried = around.carried or around.event_json
         inner = carried.encode() if carried else bytes(around.event_data)
-        record = _RECORD_DECODER.decode(inner) if inner != b"null" else outer
+        record = decode_record(inner) if inner != b"null" else outer
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return RecordRefused(_refusal_reason(refusal))
     if around.digest_start_time is not None:
@@ -152,7 +152,7 @@ def _parse_wrapped_record(
             "a CloudTrail Insights event, not an API call", skipped=True
         )
     if record.event_name and record.event_time and record.event_source:
-        return _build_event(inner, record, event_factory)
+        return build_event(inner, record, event_factory)
     needed = {
         "eventTime": record.event_time,
         "eventSource": record.event_source,
@@ -162,7 +162,7 @@ def _parse_wrapped_record(
     return RecordRefused(f"not a CloudTrail record: it has no {lacks}")
 
 
-def _build_event(
+def build_event(
     raw: bytes,
     record: CloudTrailRecord,
     event_factory: EventFactory,
@@ -199,7 +199,7 @@ def _build_event(
     action = iam_action_name(
         record.event_source or "", (record.event_name or "")[:MAX_ARN_LENGTH]
     )
-    touched = _list_called_resources(record, action, caller, brought)
+    touched = list_called_resources(record, action, caller, brought)
     scope = record.recipient_account_id or caller.account
     native = record.event_id.encode() if record.event_id else raw
     # In the order of the fields of `AuditEvent`; a tuple is faster than keywords.
@@ -211,7 +211,7 @@ def _build_event(
         DECLARATION.written_by,
         digest_without_whitespace(raw),
         action,
-        _outcome_of_error(record.error_code),
+        outcome_of_error(record.error_code),
         record.event_id or "",
         caller.identity,
         caller.session,
@@ -220,7 +220,7 @@ def _build_event(
         touched[0] if touched else "",
         parent_of_resource_arn(touched[0]) if touched else "",
         tuple(touched[1:]),
-        (record.source_ip or "")[:_MAX_FACT_LENGTH],
+        (record.source_ip or "")[:MAX_FACT_LENGTH],
         brought.issued,
         brought.issued_to,
         brought.issued_until,
@@ -229,12 +229,12 @@ def _build_event(
         "",  # no mediator decided
         "",
         (),
-        _collect_event_facts(record, who, action, caller, brought, len(raw)),
+        collect_event_facts(record, who, action, caller, brought, len(raw)),
     )
     return event_factory(row)
 
 
-def _list_called_resources(
+def list_called_resources(
     record: CloudTrailRecord,
     action: str,
     caller: CloudTrailCaller,
@@ -254,7 +254,7 @@ def _list_called_resources(
     return found
 
 
-def _outcome_of_error(error: str | None) -> EventOutcome:
+def outcome_of_error(error: str | None) -> EventOutcome:
     """Return the outcome for an error code: success, denied or error."""
     if not error:
         return EventOutcome.SUCCESS
@@ -265,7 +265,7 @@ def _outcome_of_error(error: str | None) -> EventOutcome:
     )
 
 
-def _collect_event_facts(
+def collect_event_facts(
     record: CloudTrailRecord,
     user_identity: ParsedUserIdentity,
     action: str,
@@ -305,8 +305,8 @@ def _collect_event_facts(
     )
     said = cast("Iterator[str]", compress(values, values))
     pairs = tuple(zip(compress(_FACT_NAMES, values), said, strict=True))
-    if size > _MAX_USUAL_BYTES:
-        return tuple((key, value[:_MAX_FACT_LENGTH]) for key, value in pairs)
+    if size > MAX_USUAL_BYTES:
+        return tuple((key, value[:MAX_FACT_LENGTH]) for key, value in pairs)
     return pairs
 
 
@@ -321,7 +321,7 @@ def _has_ambiguous_caller(
     begins = raw.find(b'"userIdentity"')
     ends = raw.find(b'"eventTime"', begins)
     # In CloudTrail's own order and spelling nothing but the element is in between.
-    if ends - begins == len(element) + _IDENTITY_KEY_BYTES:
+    if ends - begins == len(element) + IDENTITY_KEY_BYTES:
         plain = user_identity.has_unique_keys
     else:
         plain = has_unique_caller_keys(raw[begins:ends], user_identity.identity)
