@@ -334,6 +334,7 @@ def test_a_policy_that_is_removed_ends_what_it_alone_gave() -> None:
     [
         f"{user('ana')}#inline/a#read",
         f"{user('ana')}#inline/a read",
+        "a of user/ana#read",
         "a of user/ana (statement read)",
         "because identity policy a of user/ana allows it (statement read)",
     ],

@@ -138,12 +138,7 @@ def find_policy_by_printed_name(
         AmbiguousError: Several match.
     """
     asked = text.strip()
-    exact = [one for one in facts.policies if one.id == asked]
-    found = exact or [
-        one
-        for one in facts.policies
-        if asked == one.name or _matches_printed_policy_name(asked, printed(one.id))
-    ]
+    found = _select_policies_by_printed_name(facts, asked, printed)
     if not found:
         raise UsageError(
             f"no such policy (got {text[:200]!r}, expected its id as shown in results)",
@@ -159,6 +154,18 @@ def find_policy_by_printed_name(
     return found[0]
 
 
+def _select_policies_by_printed_name(
+    facts: SightedFacts, asked: str, printed: Callable[[str], str]
+) -> list[Policy]:
+    """Select the policy with an id, or else those with a name or printed name."""
+    exact = [one for one in facts.policies if one.id == asked]
+    return exact or [
+        one
+        for one in facts.policies
+        if asked == one.name or _matches_printed_policy_name(asked, printed(one.id))
+    ]
+
+
 def _matches_printed_policy_name(wanted_name: str, name: str) -> bool:
     """Return whether a text is a printed name, with or without its layer."""
     return wanted_name == name or wanted_name.endswith(f"policy {name}")
@@ -167,7 +174,7 @@ def _matches_printed_policy_name(wanted_name: str, name: str) -> bool:
 def find_statement_by_printed_name(
     facts: SightedFacts, text: str, printed: Callable[[str], str]
 ) -> StatementId:
-    """Find a statement: `POLICY#STATEMENT`, or as answers print it.
+    """Find a statement: `POLICY#STATEMENT` by the policy's id or name, or as printed.
 
     Args:
         facts: The collected facts.
@@ -194,6 +201,12 @@ def find_statement_by_printed_name(
         known = find_policy_by_printed_name(facts, match["policy"], printed)
         if match["sid"] in _list_statement_ids(known):
             return StatementId(str(known.id), match["sid"])
+    for policy, sid in _split_statement_name(asked) if known is None else ():
+        if policy and _select_policies_by_printed_name(facts, policy, printed):
+            known = find_policy_by_printed_name(facts, policy, printed)
+            if sid in _list_statement_ids(known):
+                return StatementId(str(known.id), sid)
+            break
     if known:
         near = [
             str(StatementId(str(known.id), sid)) for sid in _list_statement_ids(known)
