@@ -33,7 +33,7 @@ from answerable.services.baseline.policy_export import export_profiles
 
 ACCOUNT = "111122223333"
 CASES = Path(__file__).parents[1] / "cases/parliament.yaml"
-OLDER: dict[str, dict[str, list[str]]] = yaml.safe_load(CASES.read_text())
+OLDER: dict[str, dict[str, list[str]]] = yaml.load(CASES.read_text(), yaml.CSafeLoader)
 COUNTS = ObservationCounts(1, 1, 1)
 BATCH = 12  # actions of a profile: few enough for a permission set
 

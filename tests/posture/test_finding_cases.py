@@ -11,8 +11,9 @@ from answerable.posture.rule_catalogue import RULES_BY_ID
 from tests.estate.seven import arn, document, role
 from tests.posture.conftest import KEY, SECRET, Findings, write
 
-CASES: list[dict[str, Any]] = yaml.safe_load(
-    (Path(__file__).parents[1] / "cases" / "findings.yaml").read_text(encoding="utf-8")
+CASES: list[dict[str, Any]] = yaml.load(
+    (Path(__file__).parents[1] / "cases" / "findings.yaml").read_text(encoding="utf-8"),
+    yaml.CSafeLoader,
 )
 # Rows of these rules are in test_rules.py and test_gateway_limits.py: a directory, a root
 # user, logs or the gateway's configuration are needed.

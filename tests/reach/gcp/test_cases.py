@@ -12,7 +12,9 @@ from answerable.reach.gcp.step_edges import StepLister
 from tests.reach.gcp.estates import ask, build_estate_access
 
 CASES = Path(__file__).resolve().parents[2] / "cases" / "gcp.yaml"
-ROWS: list[dict[str, Any]] = yaml.safe_load(CASES.read_text(encoding="utf-8"))
+ROWS: list[dict[str, Any]] = yaml.load(
+    CASES.read_text(encoding="utf-8"), yaml.CSafeLoader
+)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row["name"]))

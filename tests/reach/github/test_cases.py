@@ -17,7 +17,9 @@ from tests.reach.github.organization_builder import (
 SITE = "https://docs.github.com/"
 PAGE = re.compile(r"[a-z-]+(/[a-z_-]+)+(\.md)?")
 CASES = Path(__file__).resolve().parents[2] / "cases" / "github.yaml"
-ROWS: list[dict[str, Any]] = yaml.safe_load(CASES.read_text(encoding="utf-8"))
+ROWS: list[dict[str, Any]] = yaml.load(
+    CASES.read_text(encoding="utf-8"), yaml.CSafeLoader
+)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row["name"]))

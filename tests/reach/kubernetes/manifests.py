@@ -40,7 +40,7 @@ Object = Mapping[str, Any]
 def load_objects(text: str) -> list[Object]:
     """Load the objects of YAML documents, with those of lists."""
     found: list[Object] = []
-    for document in yaml.safe_load_all(text):
+    for document in yaml.load_all(text, yaml.CSafeLoader):
         if document:
             found += document.get("items") or [document]
     return found

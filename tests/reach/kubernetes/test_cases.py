@@ -16,7 +16,9 @@ from answerable.reach.platform import Question, SubjectIdentity, UnknownSubject
 from tests.reach.kubernetes.manifests import RBAC_KINDS, Object, build_cluster
 
 CASES = Path(__file__).resolve().parents[2] / "cases" / "kubernetes.yaml"
-ROWS: list[dict[str, Any]] = yaml.safe_load(CASES.read_text(encoding="utf-8"))
+ROWS: list[dict[str, Any]] = yaml.load(
+    CASES.read_text(encoding="utf-8"), yaml.CSafeLoader
+)
 
 
 def parse_subject(text: str) -> KubernetesSubject:
