@@ -9,6 +9,7 @@ from answerable.connectors.checkpoint_destinations import resolve_destination
 from answerable.connectors.config.fetch import read_config_file
 from answerable.connectors.config.parse.config_faults import ConfigError, ConfigFault
 from answerable.connectors.config.parse.config_file import ConfigReading
+from answerable.connectors.user_path import find_home_folder
 from answerable.model.collection import (
     WATCH_DEPLOYED,
     CollectionSchedule,
@@ -129,7 +130,7 @@ def _resolve_sources(
     reading: ConfigReading, config: Config, faults: list[ConfigFault]
 ) -> Iterator[tuple[str, CollectionSchedule]]:
     """Yield the scheduled sources with absolute locations, and collect faults."""
-    folder, home = Path(config.place).parent, _find_home_folder()
+    folder, home = Path(config.place).parent, find_home_folder()
     named = zip(config.sources, reading.source_positions, strict=True)
     for index, (each, position) in enumerate(named):
         if not each.schedule:
@@ -163,11 +164,3 @@ def _resolve_sources(
             faults.append(ConfigFault(position, f"sources[{index}]", message))
         else:
             yield str(source), each.schedule
-
-
-def _find_home_folder() -> Path | None:
-    """Find the home directory; None if there is none."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        return None

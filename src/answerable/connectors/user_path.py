@@ -9,6 +9,14 @@ from pathlib import Path
 from answerable.model.errors import UsageError
 
 
+def find_home_folder() -> Path | None:
+    """Find the home directory; None for a user without one in the password file."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
 def expand_user_path(text: str) -> Path:
     """Expand a user-typed path; a leading `~` or `~NAME` is a home.
 

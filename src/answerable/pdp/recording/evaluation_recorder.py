@@ -50,21 +50,11 @@ class EvaluationRecorder(ServerRecorder):
         journal.append(record, agent, ticket if durable is not None else None)
         if durable is not None:
             await durable
-        self._record_outcome(ticket, CallOutcome.UNKNOWN)
+        if decision.passes:  # for the audit log, how it ended
+            end = CallEndRecord(
+                *journal.next_record_number(), sequence, CallResult(CallOutcome.UNKNOWN)
+            )
+            journal.append(end, agent)
         passes = "true" if decision.passes else "false"
         self.counted[decision.effect.value, passes] += 1
         return key
-
-    def _record_outcome(self, ticket: RecordTicket, ending: CallOutcome) -> None:
-        """Record once how a permitted evaluation ended, for the audit log."""
-        if not ticket.passes:
-            return
-        ticket.passes = False
-        end = CallEndRecord(
-            *self.journal.next_record_number(), ticket.sequence, CallResult(ending)
-        )
-        self.journal.append(end, ticket.agent)
-
-    def _record_withheld_answer(self, ticket: RecordTicket) -> None:
-        """Record that an answer was withheld, since its record was not written."""
-        self._record_outcome(ticket, CallOutcome.WITHHELD)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from difflib import get_close_matches
 
 import msgspec
 
@@ -18,27 +17,10 @@ from answerable.reach.gcp.catalogue import (
 from answerable.reach.gcp.estate_compiler import compile_tree
 from answerable.reach.gcp.resource_tree import ResourceTree
 from answerable.reach.platform import PolicyEdit
+from answerable.reach.statement_removal import StatementRemoval
 
 _HINT = "name the binding as in the output: 'RESOURCE#ROLE to MEMBER'"
 _TO = " to "
-_MOST_KNOWN = 5_000  # names that a wrong text is compared with
-
-
-class _BindingRemoval:
-    """Bindings and rules to remove, and those that were found."""
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        self.wanted = {text: _get_statement_name(text) for text in texts}
-        self.found: set[str] = set()
-        self.known: dict[str, None] = {}
-
-    def includes(self, *names: str) -> bool:
-        """Return whether one of the names of a binding or rule is to be removed."""
-        if len(self.known) < _MOST_KNOWN:
-            self.known |= dict.fromkeys(names)
-        hits = {text for text, short in self.wanted.items() if short in names}
-        self.found |= hits
-        return bool(hits)
 
 
 def _get_statement_name(text: str) -> str:
@@ -65,7 +47,7 @@ def remove_bindings_from_catalogues(
         raise UsageError(
             "for Google Cloud, only bindings and deny rules can be removed", _HINT
         )
-    removal = _BindingRemoval([*edit.statements, *edit.policies])
+    removal = StatementRemoval([*edit.statements, *edit.policies], _get_statement_name)
     listed = tuple(catalogues)
     estates = [
         msgspec.json.decode(each.body, type=GoogleCloudEstate)
@@ -78,22 +60,14 @@ def remove_bindings_from_catalogues(
             (each for estate in estates for each in estate.service_accounts),
         )
     )
-    edited = tuple(
-        replace(each, body=_remove_from_body(each.body, removal, tree))
-        if each.platform == platform
-        else each
-        for each in listed
+    edited = removal.edit_catalogues(
+        listed, platform, lambda body: _remove_from_body(body, removal, tree)
     )
-    for text in removal.wanted.keys() - removal.found:
-        close = get_close_matches(_get_statement_name(text), removal.known, n=1)
-        raise UsageError(
-            f"no scanned binding or deny rule matches (got {text[:200]!r})",
-            f"did you mean {close[0]!r}?" if close else _HINT,
-        )
+    removal.require_all_found("no scanned binding or deny rule matches", _HINT)
     return edited
 
 
-def _remove_from_body(body: str, removal: _BindingRemoval, tree: ResourceTree) -> str:
+def _remove_from_body(body: str, removal: StatementRemoval, tree: ResourceTree) -> str:
     """Return the JSON of an estate without the bindings and rules."""
     estate = msgspec.json.decode(body, type=GoogleCloudEstate)
     edited = replace(
@@ -105,7 +79,7 @@ def _remove_from_body(body: str, removal: _BindingRemoval, tree: ResourceTree) -
 
 
 def _edit_policy(
-    policy: GoogleAllowPolicy, removal: _BindingRemoval, tree: ResourceTree
+    policy: GoogleAllowPolicy, removal: StatementRemoval, tree: ResourceTree
 ) -> GoogleAllowPolicy:
     """Return an allow policy without the removed members."""
     place = tree.normalise(policy.resource)
@@ -114,7 +88,7 @@ def _edit_policy(
 
 
 def _edit_binding(
-    binding: GoogleBinding, place: str, removal: _BindingRemoval
+    binding: GoogleBinding, place: str, removal: StatementRemoval
 ) -> GoogleBinding:
     """Return a binding without the removed members."""
     members = tuple(
@@ -127,7 +101,7 @@ def _edit_binding(
     return replace(binding, members=members)
 
 
-def _edit_deny(policy: GoogleDenyPolicy, removal: _BindingRemoval) -> GoogleDenyPolicy:
+def _edit_deny(policy: GoogleDenyPolicy, removal: StatementRemoval) -> GoogleDenyPolicy:
     """Return a deny policy without the removed rules."""
     if removal.includes(policy.name):
         return replace(policy, rules=())

@@ -106,7 +106,3 @@ class RoleTable:
         if own is not None:
             return frozenset() if own.disabled else frozenset(own.permissions)
         return self._predefined.list_permissions(role)
-
-    def list_custom_names(self) -> list[str]:
-        """List the names of the scanned roles."""
-        return list(self._roles)

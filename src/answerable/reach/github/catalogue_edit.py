@@ -1,8 +1,6 @@
 """Remove statements from catalogues (command `what-if`)."""
 
 from collections.abc import Iterable
-from dataclasses import replace
-from difflib import get_close_matches
 
 import msgspec
 
@@ -11,12 +9,13 @@ from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.reach.github.catalogue import GithubOrganization
 from answerable.reach.github.organization_index import PLATFORM
 from answerable.reach.github.statement_removal import (
-    StatementRemoval,
+    build_removal,
     remove_from_organization,
 )
 from answerable.reach.platform import (
     PolicyEdit,
 )
+from answerable.reach.statement_removal import StatementRemoval
 
 _HINT = "`answerable can SUBJECT ACTION RESOURCE -o json` prints the statements"
 
@@ -35,19 +34,11 @@ def remove_statements(
             "--without STATEMENT)",
             _HINT,
         )
-    removal = StatementRemoval(edit.statements)
-    edited = tuple(
-        replace(each, body=_remove_from_body(each.body, removal))
-        if each.platform == PLATFORM
-        else each
-        for each in catalogues
+    removal = build_removal(edit.statements)
+    edited = removal.edit_catalogues(
+        catalogues, PLATFORM, lambda body: _remove_from_body(body, removal)
     )
-    for text in removal.wanted.keys() - removal.found:
-        close = get_close_matches(text, removal.known, n=1)
-        raise UsageError(
-            f"no such statement (got {text[:200]!r})",
-            f"did you mean {close[0]!r}?" if close else _HINT,
-        )
+    removal.require_all_found("no such statement", _HINT)
     return edited
 
 

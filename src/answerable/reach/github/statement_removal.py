@@ -29,29 +29,14 @@ from answerable.reach.github.statements import (
     format_ruleset_statement,
     format_token_statement,
 )
+from answerable.reach.statement_removal import StatementRemoval
 
 T = TypeVar("T")
 
 
-class StatementRemoval:
-    """Statements to remove, and those that were found.
-
-    Attributes:
-        wanted: Each text, with the spelling to compare.
-        known: Every statement that could be removed.
-    """
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        self.wanted = {text: _get_statement_name(text) for text in texts}
-        self.found: set[str] = set()
-        self.known: dict[str, None] = {}
-
-    def includes(self, statement: str) -> bool:
-        """Return whether a statement is to be removed."""
-        self.known[statement] = None
-        hits = {t for t, short in self.wanted.items() if short == statement.lower()}
-        self.found |= hits
-        return bool(hits)
+def build_removal(texts: Iterable[str]) -> StatementRemoval:
+    """Build the removal of statements; letters are compared without their case."""
+    return StatementRemoval(texts, _get_statement_name, str.lower)
 
 
 def _get_statement_name(text: str) -> str:

@@ -194,17 +194,6 @@ class ClusterIndex:
             return self.roles.get(("", binding.role))
         return None
 
-    def iterate_grants(self, request: KubernetesRequest) -> Iterator[RuleGrant]:
-        """Yield the grants that allow a request of any subject.
-
-        Cluster scope counts for every request, a namespace for requests in it.
-
-        Source: kubernetes pkg/registry/rbac/validation/rule.go, VisitRulesFor
-        """
-        for grant in self.iterate_candidates(request):
-            if grant.matcher.allows_request(request):
-                yield grant
-
     def iterate_candidates(self, request: KubernetesRequest) -> Iterator[RuleGrant]:
         """Yield the grants of the scopes of a request whose resources may match."""
         yield from self.scopes[""].iterate_candidates(request)

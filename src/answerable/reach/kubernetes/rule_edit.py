@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from difflib import get_close_matches
 
 import msgspec
 
@@ -14,6 +13,7 @@ from answerable.reach.kubernetes.platform import PLATFORM
 from answerable.reach.platform import (
     PolicyEdit,
 )
+from answerable.reach.statement_removal import StatementRemoval
 
 _HINT = (
     "name a binding or a rule: 'RoleBinding NAMESPACE/NAME', 'ClusterRoleBinding NAME', "
@@ -34,41 +34,12 @@ def remove_rules_from_catalogues(
         raise UsageError(
             "for Kubernetes, only bindings and rules can be removed", _HINT
         )
-    removal = _RuleRemoval([*edit.statements, *edit.policies])
-    edited = tuple(
-        replace(each, body=_remove_from_body(each.body, removal))
-        if each.platform == PLATFORM
-        else each
-        for each in catalogues
+    removal = StatementRemoval([*edit.statements, *edit.policies], _get_statement_name)
+    edited = removal.edit_catalogues(
+        catalogues, PLATFORM, lambda body: _remove_from_body(body, removal)
     )
-    for text in removal.wanted.keys() - removal.found:
-        close = get_close_matches(text, removal.known, n=1)
-        raise UsageError(
-            f"no scanned binding or rule matches (got {text[:200]!r})",
-            f"did you mean {close[0]!r}?" if close else _HINT,
-        )
+    removal.require_all_found("no scanned binding or rule matches", _HINT)
     return edited
-
-
-class _RuleRemoval:
-    """Bindings and rules to remove, and those that were found.
-
-    Attributes:
-        wanted: Each text, with the spelling to compare.
-        known: Every name that could be removed.
-    """
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        self.wanted = {text: _get_statement_name(text) for text in texts}
-        self.found: set[str] = set()
-        self.known: dict[str, None] = {}
-
-    def includes(self, name: str) -> bool:
-        """Return whether a binding or a rule is to be removed."""
-        self.known[name] = None
-        hits = {text for text, short in self.wanted.items() if short == name}
-        self.found |= hits
-        return bool(hits)
 
 
 def _get_statement_name(text: str) -> str:
@@ -85,7 +56,7 @@ def _get_statement_name(text: str) -> str:
     return f"{head} rule {number}" if mark else name
 
 
-def _remove_from_body(body: str, removal: _RuleRemoval) -> str:
+def _remove_from_body(body: str, removal: StatementRemoval) -> str:
     """Return the JSON of a cluster without the bindings and rules."""
     cluster = msgspec.json.decode(body, type=Cluster)
     edited = replace(
@@ -103,7 +74,7 @@ def _remove_from_body(body: str, removal: _RuleRemoval) -> str:
     return msgspec.json.encode(edited).decode()
 
 
-def _remove_rules(role: RbacRole, removal: _RuleRemoval) -> RbacRole:
+def _remove_rules(role: RbacRole, removal: StatementRemoval) -> RbacRole:
     """Return a role without the removed rules."""
     kept = tuple(
         rule
@@ -113,7 +84,7 @@ def _remove_rules(role: RbacRole, removal: _RuleRemoval) -> RbacRole:
     return replace(role, rules=kept)
 
 
-def _remove_policies(entry: AccessEntry, removal: _RuleRemoval) -> AccessEntry:
+def _remove_policies(entry: AccessEntry, removal: StatementRemoval) -> AccessEntry:
     """Return an access entry without the removed access policies; none if it is named."""
     whole = removal.includes(f"{_ENTRY}{entry.principal}")
     kept = tuple(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from difflib import get_close_matches
 
 import msgspec
 
@@ -16,6 +15,7 @@ from answerable.reach.platform import (
     PolicyEdit,
 )
 from answerable.reach.postgres.catalogue import Catalogue, DatabaseObject
+from answerable.reach.statement_removal import StatementRemoval
 
 _HINT = "`answerable can SUBJECT ACTION RESOURCE -o json` prints policy and statement"
 
@@ -36,51 +36,28 @@ def remove_grants_from_catalogues(
             "--without STATEMENT)",
             _HINT,
         )
-    removal = _Removal({" ".join(text.split()) for text in edit.statements})
-    edited = tuple(
-        replace(each, body=_remove_statements_from_catalogue(each.body, removal))
-        if each.platform == PLATFORM
-        else each
-        for each in catalogues
+    removal = StatementRemoval(edit.statements, lambda text: " ".join(text.split()))
+    edited = removal.edit_catalogues(
+        catalogues,
+        PLATFORM,
+        lambda body: _remove_statements_from_catalogue(body, removal),
     )
-    for text in removal.wanted - removal.found:
-        close = get_close_matches(text, removal.known, n=1)
-        raise UsageError(
-            f"no such statement (got {text[:200]!r})",
-            f"did you mean {close[0]!r}?" if close else _HINT,
-        )
+    removal.require_all_found("no such statement", _HINT)
     return edited
 
 
-class _Removal:
-    """Statements to remove, and those that were found.
-
-    Attributes:
-        known: Every statement that could be removed.
-    """
-
-    def __init__(self, wanted: set[str]) -> None:
-        self.wanted = wanted
-        self.found: set[str] = set()
-        self.known: dict[str, None] = {}
-
-    def includes_statement(self, policy: str, statement: str) -> bool:
-        """Return whether the edit removes this grant, and note that it exists."""
-        spellings = {statement, f"{policy}#{statement}"}
-        self.known |= dict.fromkeys(sorted(spellings))
-        self.found |= spellings & self.wanted
-        return not spellings.isdisjoint(self.wanted)
+def _includes(removal: StatementRemoval, policy: str, statement: str) -> bool:
+    """Return whether an edit removes a grant, by either of its spellings."""
+    return removal.includes(statement, f"{policy}#{statement}")
 
 
-def _remove_statements_from_catalogue(body: str, removal: _Removal) -> str:
+def _remove_statements_from_catalogue(body: str, removal: StatementRemoval) -> str:
     """Return the JSON of a catalogue without the statements."""
     catalogue = msgspec.json.decode(body, type=Catalogue)
     memberships = tuple(
         each
         for each in catalogue.memberships
-        if not removal.includes_statement(
-            quote_sql_identifier(each.role), each.statement
-        )
+        if not _includes(removal, quote_sql_identifier(each.role), each.statement)
     )
     roles = catalogue.roles and tuple(
         replace(
@@ -112,21 +89,21 @@ def _remove_statements_from_catalogue(body: str, removal: _Removal) -> str:
     return msgspec.json.encode(edited).decode()
 
 
-def _is_role_attribute_removed(removal: _Removal, role: str, attribute: str) -> bool:
+def _is_role_attribute_removed(
+    removal: StatementRemoval, role: str, attribute: str
+) -> bool:
     """Return whether an attribute of a role is to be removed."""
     name = quote_sql_identifier(role)
-    return removal.includes_statement(f"role {name}", f"ALTER ROLE {name} {attribute}")
+    return _includes(removal, f"role {name}", f"ALTER ROLE {name} {attribute}")
 
 
-def _remove_grants_of_object(made: DatabaseObject, removal: _Removal) -> DatabaseObject:
+def _remove_grants_of_object(
+    made: DatabaseObject, removal: StatementRemoval
+) -> DatabaseObject:
     """Return an object without the grants and row policies."""
     name = f"{made.kind} {made.name}"
-    grants = tuple(
-        g for g in made.grants if not removal.includes_statement(name, g.statement)
-    )
+    grants = tuple(g for g in made.grants if not _includes(removal, name, g.statement))
     policies = tuple(
-        p
-        for p in made.policies
-        if not removal.includes_statement(name, f"POLICY {p.name}")
+        p for p in made.policies if not _includes(removal, name, f"POLICY {p.name}")
     )
     return replace(made, grants=grants, policies=policies)

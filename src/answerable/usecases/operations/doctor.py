@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from answerable.connectors import registry
+from answerable.connectors.user_path import find_home_folder
 from answerable.model.documents.evidence import CheckItem
 from answerable.model.documents.protection import ProtectionStatusItem
 from answerable.model.documents.shared_shapes import Document
@@ -87,7 +88,7 @@ def check_installation(
         *_check_store(root, now),
         _check_clock(now),
         *_check_extras(),
-        *_check_default_sources(home or _find_home(), cwd or Path.cwd()),
+        *_check_default_sources(home or find_home_folder(), cwd or Path.cwd()),
         *_check_protection(protection),
         _check_terminal(),
     ]
@@ -329,14 +330,6 @@ def _check_extras() -> Iterator[CheckItem]:
         detail = what if ok else f"not installed: no {what}"
         hint = f"pip install 'answerable[{extra}]'"
         yield _build_check_item(f"extra {extra}", ok, detail, hint)
-
-
-def _find_home() -> Path | None:
-    """Return the home directory, None if it is not known."""
-    try:
-        return Path.home()
-    except RuntimeError:  # a user without an entry in the password file
-        return None
 
 
 def _check_default_sources(home: Path | None, cwd: Path) -> Iterator[CheckItem]:

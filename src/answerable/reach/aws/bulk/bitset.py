@@ -47,10 +47,6 @@ class BitsetBounds(NamedTuple):
         """Intersection."""
         return BitsetBounds(self.sure & other.sure, self.maybe & other.maybe)
 
-    def subtract(self, other: "BitsetBounds") -> "BitsetBounds":
-        """Return the set difference of two three-valued bitsets."""
-        return BitsetBounds(self.sure & ~other.maybe, self.maybe & ~other.sure)
-
     def restrict_to(self, bits: int) -> "BitsetBounds":
         """Return the intersection of a three-valued bitset with a plain one."""
         return BitsetBounds(self.sure & bits, self.maybe & bits)
