@@ -22,7 +22,9 @@ from types import FrameType
 
 INTERRUPTED = 130
 GRACE = 1.2  # seconds for an orderly end
-_KILL_TIMEOUT = 5.0  # seconds until killed processes are gone
+# Seconds until killed processes are gone. A busy machine takes long to end them, and one
+# that is left writes into the folder while it is removed.
+_KILL_TIMEOUT = 60.0
 _POLL_INTERVAL = 0.02  # seconds
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # <linux/prctl.h>
