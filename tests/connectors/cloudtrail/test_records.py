@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from answerable.connectors.cloudtrail.parse.record_block import parse_record_block
 from answerable.connectors.cloudtrail.parse.records import RecordRefused, parse_record
+from answerable.connectors.formats.log_format import make_event_from_row
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.provenance import WrittenBy
 
@@ -340,11 +342,17 @@ def test_a_reason_never_shows_a_value(records) -> None:
         ('"userIdentity"', '"userIdentity": {"type": "Root"}, "userIdentity"'),
         ('"userIdentity"', '"user\\u0049dentity": {"type": "Root"}, "userIdentity"'),
         ('"sessionIssuer"', '"sessionIssuer": {}, "sessionIssuer"'),
+        ('"userIdentity"', '"eventTime": "2020-01-01T00:00:00Z", "userIdentity"'),
     ],
-    ids=["arn", "key", "identity", "escaped", "issuer"],
+    ids=["arn", "key", "identity", "escaped", "issuer", "time"],
 )
-def test_a_record_that_names_its_caller_twice_is_refused(records, twice) -> None:
+def test_a_record_that_names_its_caller_or_time_twice_is_refused(
+    records, twice
+) -> None:
     raw = json.dumps(records[5]).replace(*twice, 1).encode()
+    compact = raw.replace(b'": ', b'":').replace(b', "', b',"')
+    for refused in parse_record_block([raw, compact], {}, make_event_from_row):
+        assert isinstance(refused, RecordRefused)
     refused = parse_record(raw, {})
     assert isinstance(refused, RecordRefused)
     assert "duplicate key" in refused.reason

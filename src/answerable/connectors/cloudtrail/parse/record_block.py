@@ -170,6 +170,7 @@ def _build_usual_row(raw: bytes, record: CloudTrailRecord) -> tuple[Any, ...] | 
     if (
         not raw.startswith(b'"eventTime"', ends)
         or raw.find(b'"userIdentity"', ends) >= 0
+        or raw.find(b'"eventTime"', 0, begins) >= 0
         or raw.find(b'"eventTime"', ends + 1) >= 0
         or (b"\\" in raw and b"\\u00" in raw)
     ):

@@ -328,6 +328,7 @@ def _has_ambiguous_caller(
     if (
         not plain
         or raw.find(b'"userIdentity"', begins + 1) >= 0
+        or raw.find(b'"eventTime"', 0, max(begins, 0)) >= 0
         or raw.find(b'"eventTime"', ends + 1) >= 0
         or (b"\\" in raw and b"\\u00" in raw)
     ):
