@@ -1,5 +1,7 @@
 """`reach --all`: what is read off all closures is what each identity's own answer says."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 
 from answerable.model.documents.shared_shapes import Document
@@ -104,3 +106,17 @@ def test_a_limit_says_how_many_are_left_and_what_is_not_known_is_always_said() -
 def test_where_nothing_was_scanned_it_is_not_known() -> None:
     found = list_exposures(AccountBuilder().inventory(), now=1)
     assert [item["gravity"] for item in found.items] == ["not known"]
+
+
+def test_role_trust_is_missing_only_where_that_of_a_role_was_not_collected() -> None:
+    build = world()
+    step = statement("s", action="sts:AssumeRole", resource="*")
+    build.policy(user("ana"), "identity", step)
+    found = list_exposures(build.inventory(), now=1)
+    assert "role-trust" not in found.coverage["not_collected"]
+    inventory = build.inventory()
+    (source,) = inventory.coverage
+    held = tuple(each for each in source.held if each.word != "role-trust")
+    lost = replace(inventory, coverage=(replace(source, held=held),))
+    found = list_exposures(lost, now=1)
+    assert "role-trust" in found.coverage["not_collected"]

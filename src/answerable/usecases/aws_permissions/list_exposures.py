@@ -76,6 +76,10 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
     absent: set[str] = set()
     for reply in replies or [subject_queries.build_never_answer()]:
         absent |= list_missing_data_for_answer(asked, reply, "sts:AssumeRole", "*")
+    if all(trust.collected for trust in asked.compiled_accounts.trusts.values()):
+        absent.discard(
+            "role-trust"
+        )  # the roles of the scanned accounts are the question
     coverage = build_query_coverage(asked, replies, absent)
     coverage["looked"] = describe_query_scope(asked)
     if len(shown) < len(found):
