@@ -138,6 +138,20 @@ def test_a_span_of_a_foreign_agent_is_quarantined_and_counted(
     assert collector.metric("received_rejected_total", "otel") >= 2
 
 
+def test_spans_of_an_invalid_operation_are_rejected_and_other_spans_dropped(
+    collector: RunningCollector,
+) -> None:
+    spans = [make_span(n) for n in (14, 15, 16, 17)]
+    for span, name in zip(spans, ("s3:DeleteObject", "x y", ""), strict=False):
+        value = {"stringValue": name}
+        span["attributes"] = [{"key": "mcp.method.name", "value": value}]
+    spans[3].update(name="GET /", attributes=[])
+    status, _, answer = post(collector.receiver, "/v1/traces", make_traces(*spans))
+    partial = json.loads(answer)["partialSuccess"]
+    assert (status, partial["rejectedSpans"]) == (200, "3")
+    assert "operation" in partial["errorMessage"]
+
+
 def test_metrics_are_accepted_and_dropped(collector: RunningCollector) -> None:
     before = count_events(collector.folder)
     assert post(collector.receiver, "/v1/metrics", b"{}")[0] == 200

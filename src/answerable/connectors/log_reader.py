@@ -318,11 +318,17 @@ class _LogFileReader:
         self, piece: RecordPiece, parsed: list[ParsedRecord]
     ) -> None:
         """Add the events and refusals of a record that gives several."""
+        count = 0
         for each in parsed:
-            if isinstance(each, RecordRefused):
-                self._refuse_record(piece, each)
-            else:
+            if not isinstance(each, RecordRefused):
                 self._events.append(each)
+                count += 1
+            elif each.skipped:  # the rest of the record is read: it is a log
+                self._skipped += [each.reason] * each.count
+            else:
+                self._refuse_record(piece, each)
+                count += each.count
+        self._seen += max(count, 1) - 1
 
     def _refuse_record(self, piece: RecordPiece, refused: RecordRefused) -> None:
         """Count a record of another kind, or quarantine an unreadable one."""
@@ -330,17 +336,18 @@ class _LogFileReader:
             self._skipped.append(refused.reason)
             self._passed_over += 1
         else:
-            self._quarantine_record(piece, refused.reason)
+            self._quarantine_record(piece, refused.reason, refused.count)
 
-    def _quarantine_record(self, piece: RecordPiece, reason: str) -> None:
-        """Quarantine a record that could not be parsed, with the reason."""
-        self._refused += 1
+    def _quarantine_record(
+        self, piece: RecordPiece, reason: str, count: int = 1
+    ) -> None:
+        """Quarantine a record of which all or some could not be parsed."""
+        self._refused += count
         self._first = self._first or f"{reason} (offset {piece.offset})"
-        self._quarantined.append(
-            build_quarantined_record(
-                self._log.format, piece.raw, reason, self._place, piece.offset
-            )
+        record = build_quarantined_record(
+            self._log.format, piece.raw, reason, self._place, piece.offset
         )
+        self._quarantined.append(replace(record, count=count))
 
     def _make_batch(self, problems: tuple[ReadProblem, ...]) -> EventBatch:
         """Build a batch of the collected records, and start a new one."""

@@ -105,9 +105,11 @@ class QuarantinedRecord:
         offset: Byte offset of the record in the (decompressed) file, -1 if unknown.
         why: Parse error, without any value of the record.
         raw: The bytes, for a later release that can read them.
+        count: Number of records in them that could not be parsed.
     """
 
     place: str
     offset: int
     why: str
     raw: bytes
+    count: int = 1

@@ -244,3 +244,29 @@ def test_events_of_other_clients_are_read_by_their_name(
 def test_an_empty_export_is_no_problem(tmp_path: Path) -> None:
     batches = read("otel", write(tmp_path, {"resourceSpans": []}, {"resourceLogs": []}))
     assert not any(b.events or b.quarantined or b.problems for b in batches)
+
+
+def test_every_span_of_a_file_is_in_one_counter(tmp_path: Path) -> None:
+    record = export()
+    spans = record["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    valid = spans[0]
+    names = ["s3:DeleteObject", "x y", ""]
+    spans += [
+        {
+            **valid,
+            "spanId": f"{n:016x}",
+            "attributes": [{"key": "mcp.method.name", "value": {"stringValue": name}}],
+        }
+        for n, name in enumerate(names, 1)
+    ]
+    times = ["0", "-5", "9" * 20, "abc"]
+    spans += [{**valid, "startTimeUnixNano": time} for time in times]
+    spans += [{**valid, "name": "GET /", "attributes": []}] * 5
+    place = write(tmp_path, record)
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        document = ingest_logs(store, [f"otel:{place}"], now=NOW)
+    (item,) = document.items
+    counted = [item[name] for name in ("read", "stored", "quarantined", "skipped")]
+    assert counted == [8, 1, 7, 5]
+    (problem,) = (p.what for batch in read("otel", place) for p in batch.problems)
+    assert "7 of 8 records could not be read: the operation" in problem

@@ -1,4 +1,4 @@
-"""Parse OTLP JSON into events of agents and MCP; other telemetry is left out.
+"""Parse OTLP JSON into events of agents and MCP; other telemetry is skipped.
 
 Sources: OpenTelemetry, "Semantic conventions for Model Context Protocol" and "for
 generative AI tool execution" (github.com/open-telemetry/semantic-conventions-genai,
@@ -7,7 +7,7 @@ docs/gen-ai/mcp.md and docs/gen-ai/execute-tool.md); Claude Code documentation,
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -55,6 +55,9 @@ _OUTCOMES_OF_ATTRIBUTES = {
     ("decision_type", "reject"): EventOutcome.DENIED,
 }
 _OUTCOME_ATTRIBUTES = tuple(dict.fromkeys(name for name, _ in _OUTCOMES_OF_ATTRIBUTES))
+_OPERATION_KEYS = ("mcp.method.name", "gen_ai.operation.name")
+_NO_OPERATION = RecordRefused("the operation of an agent or MCP is not a name")
+_OTHER = "telemetry that is not of an agent or MCP"
 _AGENT_NAMES = ("gen_ai.agent.id", "gen_ai.agent.name")
 # Attributes that are stored as facts; the values are names, ids and numbers.
 _FACTS = (
@@ -94,7 +97,7 @@ def _parse_resource(
 ) -> ParsedRecord | list[ParsedRecord]:
     """Parse the telemetry of one resource into events, or refuse it.
 
-    Of the refused records, only the first reason is kept. A receiver sets the options
+    Of the unreadable records, only the first reason is kept. A receiver sets the options
     `sender`, and `agents`: the agents that telemetry of this sender may name, one per
     line.
     """
@@ -109,38 +112,58 @@ def _parse_resource(
             return RecordRefused(f"{_NOUN}: it has no spans and no log records")
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return RecordRefused(describe_decoding_error(_NOUN, refusal))
+    resource = bytes(found.resource)
+    return _group_refusals(
+        event
+        for scope in scopes
+        for event in _parse_scope(resource, scope, options, make)
+    )
+
+
+def _group_refusals(events: Iterable[ParsedRecord | None]) -> list[ParsedRecord]:
+    """List events, then the count of unreadable records, and that of other ones."""
     parsed: list[ParsedRecord] = []
     refused: list[RecordRefused] = []
-    for scope in scopes:
-        for event in _parse_scope(bytes(found.resource), scope, options, make):
-            if isinstance(event, RecordRefused):
-                refused.append(event)
-            else:
-                parsed.append(event)
-    if not refused:
-        return parsed
-    return [*parsed, RecordRefused(refused[0].reason, count=len(refused))]
+    skipped = 0
+    for event in events:
+        if event is None:
+            skipped += 1
+        elif isinstance(event, RecordRefused):
+            refused.append(event)
+        else:
+            parsed.append(event)
+    if refused:
+        count = sum(each.count for each in refused)
+        parsed.append(RecordRefused(refused[0].reason, count=count))
+    if skipped:
+        parsed.append(RecordRefused(_OTHER, skipped=True, count=skipped))
+    return parsed
 
 
 def _parse_scope(
     resource: bytes, scope: ScopeTelemetry, options: LogOptions, make: EventFactory
-) -> Iterator[ParsedRecord]:
-    """Yield the events of agents and MCP of one scope, and the refusals."""
+) -> Iterator[ParsedRecord | None]:
+    """Yield for each record of one scope its event, or the refusal.
+
+    None stands for a record that is not of an agent or MCP.
+    """
+    raws = (*(scope.spans or ()), *(scope.log_records or ()))
     try:
         name = (_SCOPES.decode(scope.scope) or Scope()).name or ""
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
-        yield RecordRefused(describe_decoding_error(_NOUN, refusal))
+        reason = describe_decoding_error(_NOUN, refusal)
+        yield RecordRefused(reason, count=max(len(raws), 1))
         return
-    for raw in (*(scope.spans or ()), *(scope.log_records or ())):
+    for raw in raws:
         try:
             telemetry = _TELEMETRY.decode(raw)
             entry = _read_telemetry(telemetry, name, options)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
             yield RecordRefused(describe_decoding_error(_NOUN, refusal))
             continue
-        if isinstance(entry, RecordRefused):
+        if entry is None or isinstance(entry, RecordRefused):
             yield entry
-        elif entry is not None:
+        else:
             context = b",".join((resource, bytes(scope.scope), bytes(raw)))
             yield build_event(DECLARATION, b"[" + context + b"]", entry, make)
 
@@ -152,7 +175,9 @@ def _read_telemetry(
     attributes = get_attributes(telemetry.attributes)
     operation = _get_operation(telemetry, attributes, scope)
     if not operation:
-        return None
+        listed = telemetry.attributes or ()
+        is_named = any(each.key in _OPERATION_KEYS for each in listed)
+        return _NO_OPERATION if is_named else None
     if agents := options.get("agents"):
         named = {attributes[name] for name in _AGENT_NAMES if name in attributes}
         if not named <= set(agents.split("\n")):
@@ -192,7 +217,7 @@ def _get_operation(
     for name in names:
         if name and _is_event_name(name):
             return name
-    for key in ("mcp.method.name", "gen_ai.operation.name"):
+    for key in _OPERATION_KEYS:
         if key in attributes and _OPERATION.fullmatch(attributes[key]):
             return attributes[key]
     return ""

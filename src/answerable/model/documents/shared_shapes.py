@@ -322,7 +322,7 @@ class IngestItem(TypedDict):
     skipped: Annotated[
         int,
         Column(
-            "valid files without audit records, such as a digest file",
+            "valid files without audit records, such as a digest file, and valid records of other kinds",
             "",
             4,
             "count",

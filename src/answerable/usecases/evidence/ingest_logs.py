@@ -202,8 +202,9 @@ def _store_batches(
 
 def _add_batch_counts(counts: _IngestCounts, batch: EventBatch) -> None:
     """Add the records, files and problems of a batch to the counts."""
-    counts.read += len(batch.events) + len(batch.encoded) + len(batch.quarantined)
-    counts.quarantined += len(batch.quarantined)
+    quarantined = sum(each.count for each in batch.quarantined)
+    counts.read += len(batch.events) + len(batch.encoded) + quarantined
+    counts.quarantined += quarantined
     counts.skipped += len(batch.skipped)
     counts.problems += batch.problems
     if batch.place and batch.place != counts.place:

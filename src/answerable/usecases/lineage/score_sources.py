@@ -152,7 +152,7 @@ def _score_export(
         for batch in connector.read(location, EventContext()):
             events.append(batch.events, now)
             problems += [format_problem(each) for each in batch.problems]
-            refused += len(batch.quarantined)
+            refused += sum(each.count for each in batch.quarantined)
         events.seal(now)
         chains = derive_chains(load_lineage_facts(events), store, inventory)
         items = _count_hops(events, chains)
