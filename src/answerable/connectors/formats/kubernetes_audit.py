@@ -4,13 +4,19 @@ Sources: Kubernetes, "Auditing" and "kube-apiserver Audit Configuration (v1)"
 (kubernetes.io/docs/tasks/debug/debug-cluster/audit/, .../reference/config-api/
 apiserver-audit.v1/); `staging/src/k8s.io/apiserver/pkg/authentication/serviceaccount`
 for `authentication.kubernetes.io/credential-id` (an extra of the user) and
-`.../issued-credential-id` (an annotation of a token request).
+`.../issued-credential-id` (an annotation of a token request);
+`staging/src/k8s.io/apiserver/plugin/pkg/audit/webhook` for batches: an `EventList`, whose
+items have no `kind` and `apiVersion`, unlike the lines of an audit file.
 """
 
 from functools import lru_cache
 
 import msgspec
 
+from answerable.connectors.formats.json_records.record_digest import (
+    HEAD_BYTES,
+    is_pretty_printed,
+)
 from answerable.connectors.formats.log_entry import (
     LogEntry,
     build_person_of_address,
@@ -24,6 +30,9 @@ from answerable.model.kubernetes_ids import KubernetesResource, build_user_subje
 _EXTRA = "authentication.kubernetes.io/"
 _CREDENTIAL_KINDS = {"JTI": "k8s-jti", "X509SHA256": "x509-sha256"}
 _NULL = msgspec.Raw(b"null")
+_EVENT_KIND, _EVENT_VERSION = "Event", "audit.k8s.io/v1"
+_LEVELS = frozenset(("Metadata", "Request", "RequestResponse"))
+_STAGES = frozenset(("RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"))
 
 
 class KubernetesUser(msgspec.Struct):
@@ -75,6 +84,7 @@ class KubernetesAuditRecord(msgspec.Struct, rename="camel"):
     """Event of `audit.k8s.io`, with only the fields that are read."""
 
     kind: str | None = None
+    api_version: str | None = None
     level: str | None = None
     audit_id: str | None = msgspec.field(name="auditID", default=None)
     stage: str | None = None
@@ -95,6 +105,46 @@ class KubernetesAuditRecord(msgspec.Struct, rename="camel"):
 
 
 _TOKEN_REQUEST = msgspec.json.Decoder(_TokenRequest)
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def is_kubernetes_audit_event(record: KubernetesAuditRecord) -> bool:
+    """Return whether a record is an audit event.
+
+    An item of an `EventList` has no kind. It is one if it has all members that the API
+    server writes for each event, with a level and stage of `audit.k8s.io`.
+    """
+    if record.kind:
+        return record.kind == _EVENT_KIND and bool(record.verb)
+    return bool(
+        record.audit_id
+        and record.verb
+        and record.request_uri
+        and record.user
+        and record.stage in _STAGES
+        and record.level in _LEVELS
+        and (record.api_version or _EVENT_VERSION).startswith("audit.k8s.io/")
+    )
+
+
+def add_kind_and_version(raw: bytes, record: KubernetesAuditRecord) -> bytes:
+    """Add the kind and version that a record lacks, where an audit file has them.
+
+    The digest of a webhook's item is then that of the same event in a file. An event
+    without an id is named by its digest, so it stays as it is.
+    """
+    if (record.kind and record.api_version) or not record.audit_id:
+        return raw
+    if is_pretty_printed(raw[:HEAD_BYTES]):
+        raw = msgspec.json.format(raw, indent=-1)
+    kind, version = record.kind or _EVENT_KIND, record.api_version or _EVENT_VERSION
+    head = msgspec.json.encode({"kind": kind, "apiVersion": version})[:-1] + b","
+    if record.kind or record.api_version:
+        members = _MEMBERS.decode(raw)
+        members.pop("kind", None)
+        members.pop("apiVersion", None)
+        raw = msgspec.json.encode(members)
+    return head + raw.lstrip()[1:]
 
 
 def read_kubernetes_record(record: KubernetesAuditRecord, cluster: str) -> LogEntry:

@@ -89,6 +89,7 @@ def build_record_parser(
     record_type: type[Record],
     read: Callable[[Record, LogOptions], LogEntry | RecordRefused],
     caller_keys: Sequence[str] = (),
+    complete: Callable[[bytes, Record], bytes] | None = None,
 ) -> RecordParser:
     """Build the parser of a log from the type of its records and their mapping.
 
@@ -97,6 +98,8 @@ def build_record_parser(
         record_type: Typed record with optional fields only.
         read: Maps a record to its entry, or refuses it.
         caller_keys: Keys that name the caller; a record that repeats one is refused.
+        complete: Adds what one way of delivery leaves out of a record, so that the
+            digest is equal for all ways; None if all deliver the same.
     """
     decoder = msgspec.json.Decoder(record_type)
     names = [each.encode_name for each in msgspec.structs.fields(record_type)]
@@ -106,12 +109,14 @@ def build_record_parser(
 
     def parse(raw: bytes, options: LogOptions, make: EventFactory) -> ParsedRecord:
         try:
-            entry = read(decoder.decode(raw), options)
+            record = decoder.decode(raw)
+            entry = read(record, options)
             if isinstance(entry, RecordRefused):
                 folded = _restore_key_case(raw, spellings)
                 if folded is None:
                     return entry
-                entry = read(decoder.decode(folded), options)
+                record = decoder.decode(folded)
+                entry = read(record, options)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
             return RecordRefused(describe_decoding_error(noun, refusal))
         if isinstance(entry, RecordRefused):
@@ -121,7 +126,8 @@ def build_record_parser(
                 return RecordRefused(
                     "duplicate key in an object: parsers could disagree about its value"
                 )
-        return build_event(declaration, raw, entry, make)
+        whole = complete(raw, record) if complete else raw
+        return build_event(declaration, whole, entry, make)
 
     return parse
 

@@ -6,6 +6,8 @@ that the inventory has for it. Each stage of a request is a record of its own.
 
 from answerable.connectors.formats.kubernetes_audit import (
     KubernetesAuditRecord,
+    add_kind_and_version,
+    is_kubernetes_audit_event,
     read_kubernetes_record,
 )
 from answerable.connectors.formats.log_entry import LogEntry, build_record_parser
@@ -24,7 +26,7 @@ def _read_record(
     record: KubernetesAuditRecord, options: LogOptions
 ) -> LogEntry | RecordRefused:
     """Map a record to its entry, or refuse it."""
-    if record.kind != "Event" or not record.verb:
+    if not is_kubernetes_audit_event(record):
         return RecordRefused("not a Kubernetes audit event: it has no kind or verb")
     return read_kubernetes_record(record, normalise_cluster_name(options["cluster"]))
 
@@ -44,7 +46,11 @@ FORMAT = LogFormat(
     __name__,
     "Kubernetes audit",
     build_record_parser(
-        DECLARATION, KubernetesAuditRecord, _read_record, ("user", "impersonatedUser")
+        DECLARATION,
+        KubernetesAuditRecord,
+        _read_record,
+        ("user", "impersonatedUser"),
+        add_kind_and_version,
     ),
     lists=("items",),
     suffixes=(*LOG_FILE_SUFFIXES, ".log"),
