@@ -23,6 +23,7 @@ COMPRESSED_NAMES = ("", ".gz", ".zst")
 # small file, is a bomb.
 MAX_COMPRESSION_RATIO = 100
 SMALL = 32 << 20
+MAX_NAMED_IRREGULAR = 20
 _SLICE_BYTES = 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -38,7 +39,8 @@ class FoundLogFiles:
     Attributes:
         files: Files in reading order; `-` is standard input.
         total: Their size on disk, 0 when not known.
-        problems: Folders without listing permission.
+        problems: Folders without listing permission, and pipes and devices with the
+            name of a log.
         skipped: One reason for each file whose name is not a log's.
     """
 
@@ -126,6 +128,7 @@ def _walk_folder(
     files: list[tuple[str, int]] = []
     problems: list[ReadProblem] = []
     skipped: list[str] = []
+    irregular: list[str] = []
     endings = tuple(n + p for n in log.suffixes for p in COMPRESSED_NAMES)
     expected = " or ".join(", ".join(log.suffixes).rsplit(", ", 1))
 
@@ -152,10 +155,14 @@ def _walk_folder(
                 problems.append(ReadProblem(ReadProblemKind.UNREADABLE, path, what))
                 continue
             is_log = path.lower().endswith(endings) or about.st_ino in inodes
-            if stat.S_ISREG(about.st_mode) and is_log:
+            is_regular = stat.S_ISREG(about.st_mode)
+            if is_log and is_regular:
                 files.append((path, about.st_size))
+            elif is_log:
+                irregular.append(path)
             else:
                 skipped.append(f"not a {expected} file")
+    problems += _list_irregular_files(irregular, location)
     if not files and not problems:
         raise UsageError(
             f"no {expected} file in the folder (got {location!r})",
@@ -166,6 +173,20 @@ def _walk_folder(
     return FoundLogFiles(
         tuple(path for path, _ in files), total, tuple(problems), tuple(skipped)
     )
+
+
+def _list_irregular_files(paths: Sequence[str], location: str) -> Iterator[ReadProblem]:
+    """Yield a problem per path with the name of a log that is a pipe or a device.
+
+    Reading one could wait or never end. The first are named, the others counted.
+    """
+    what = "not a regular file (a pipe, socket or device): it is not read"
+    for path in paths[:MAX_NAMED_IRREGULAR]:
+        yield ReadProblem(ReadProblemKind.UNREADABLE, path, what)
+    more = len(paths) - MAX_NAMED_IRREGULAR
+    if more > 0:
+        what = f"{more} more are not regular files: they are not read"
+        yield ReadProblem(ReadProblemKind.UNREADABLE, location, what)
 
 
 class LogFileStream:
