@@ -6,10 +6,20 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors import log_reader
+from answerable.lineage.window_comparison import RecordedWindow
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
+from answerable.presentation.answer_coverage import build_coverage
+from answerable.services.inventory.snapshots import load_inventory
+from answerable.services.lineage.trace_rows import (
+    TraceQuery,
+    describe_searched_events,
+    describe_unread_logs,
+)
+from answerable.store.collection_state import read_unread_logs
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
+from answerable.usecases.evidence.store_life import show_store_statistics
 from tests.lineage.conftest import DATA, NOW
 
 SOURCE = f"cloudtrail:{DATA}"
@@ -97,3 +107,42 @@ def test_progress_ends_at_the_whole(store: EvidenceStore) -> None:
     seen: list[tuple[int, int]] = []
     ingest_logs(store, [SOURCE], now=NOW, progress=lambda d, t, _: seen.append((d, t)))
     assert seen[-1][0] == seen[-1][1] > 0
+
+
+def test_later_answers_name_what_was_not_read_until_a_complete_run(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    records = json.loads((DATA / "day.json").read_text())["Records"]
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.json").write_text(json.dumps([records[0], {"no": "record"}]))
+    (logs / "b.json").write_bytes(b"\x00 garbage")
+    ingest_logs(store, [f"cloudtrail:{logs}"], now=NOW)
+    said = "2 records were quarantined at its last ingestion"
+    inventory = load_inventory(store, now=NOW)
+    (reason,) = describe_unread_logs(inventory).values()
+    assert said in reason
+    covered = build_coverage(inventory, NOW)
+    assert covered["partial"]
+    assert covered["sources"][-1]["source"] == f"cloudtrail:{logs}"
+    assert said in covered["sources"][-1]["problems"][0]
+    assert said in describe_searched_events(store, inventory, [], TraceQuery())
+    assert show_store_statistics(store, now=NOW).is_partial
+    window = RecordedWindow(0, NOW, {}, describe_unread_logs(inventory))
+    assert window.describe_gap(("cloudtrail", "", "", "")) == reason
+
+    (logs / "b.json").unlink()
+    (logs / "a.json").write_text(json.dumps([records[0]]))
+    ingest_logs(store, [f"cloudtrail:{logs}"], now=NOW)
+    assert not build_coverage(load_inventory(store, now=NOW), NOW)["partial"]
+    assert not show_store_statistics(store, now=NOW).is_partial
+
+
+def test_a_damaged_record_of_what_was_not_read_is_not_complete(
+    store: EvidenceStore,
+) -> None:
+    folder = store.layout.collection.parent
+    folder.mkdir()
+    (folder / "unread-0.json").write_text("{")
+    (log,) = read_unread_logs(store.layout)
+    assert not log.is_complete

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from answerable.model.collection import UnreadLog
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.ids import build_event_id
@@ -11,6 +12,7 @@ from answerable.model.provenance import WrittenBy
 from answerable.model.time_units import DAY_NS, HOUR_NS
 from answerable.presentation.time_input import TimeWindow, parse_window
 from answerable.services.lineage.trace_rows import TraceQuery
+from answerable.store.collection_state import record_unread_log
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage.compare_windows import (
     compare_windows,
@@ -89,6 +91,18 @@ def test_a_value_is_not_known_to_be_new_where_the_store_does_not_cover_the_past(
     state, reason = first_seen(store)["iam:CreateUser"]
     assert state == "not-known"
     assert reason.startswith(why)
+
+
+def test_a_value_is_not_known_to_be_new_where_a_log_was_not_read_completely(
+    store: EvidenceStore,
+) -> None:
+    keep(store, [*every_day(3, 2, 1), on(1, action="iam:CreateUser")])
+    unread = UnreadLog("cloudtrail:/logs", NOW, problems={"unreadable": 1})
+    record_unread_log(store.layout, unread)
+    state, why = first_seen(store)["iam:CreateUser"]
+    assert state == "not-known"
+    assert "cloudtrail:/logs: 1 file or part could not be read" in why
+    assert compared(store)["iam:CreateUser"][0] == "not-known"
 
 
 def test_a_self_reported_event_hides_nothing_and_is_never_new(

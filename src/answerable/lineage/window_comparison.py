@@ -6,7 +6,7 @@ Otherwise its absence is not known.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -34,11 +34,13 @@ class RecordedWindow:
         since: UTC nanoseconds, inclusive; 0 for the first record of each log.
         until: UTC nanoseconds, exclusive.
         days: Days since 1970 with trusted events, by stream.
+        unread: Why events of a log may be missing, by source of the log.
     """
 
     since: int
     until: int
     days: Mapping[StreamKey, Collection[int]]
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def days_by_log(self) -> Mapping[tuple[str, str], frozenset[int]]:
@@ -57,6 +59,8 @@ class RecordedWindow:
             days_only: Judge the log and account, not the region and the service.
         """
         source, scope, region, data_service = stream
+        if source in self.unread:
+            return self.unread[source]
         log = f"{source} {scope}".strip()
         recorded = self.days_by_log.get((source, scope), frozenset())
         if not recorded:

@@ -174,3 +174,41 @@ class SourceState(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     newest: int = 0
     silent_at: int = 0
+
+
+class UnreadLog(msgspec.Struct, frozen=True):
+    """What the last ingestion of a location could not read: counts, and no value.
+
+    Attributes:
+        source: `NAME:LOCATION`, with an absolute path.
+        at: Time of that run, UTC nanoseconds.
+        quarantined: Records that could not be parsed.
+        problems: Number of files or parts that could not be read, by kind of problem.
+    """
+
+    source: str
+    at: int
+    quarantined: int = 0
+    problems: dict[str, int] = {}
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether everything was read."""
+        return not self.quarantined and not self.problems
+
+    @property
+    def connector(self) -> str:
+        """Return the name of its connector, which names its events too."""
+        return self.source.partition(":")[0]
+
+    def describe(self) -> str:
+        """Describe what was not read, as one line."""
+        parts = []
+        if count := sum(self.problems.values()):
+            kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.problems.items())
+            files = "1 file or part" if count == 1 else f"{count:,} files or parts"
+            parts.append(f"{files} could not be read ({kinds})")
+        if count := self.quarantined:
+            said = "1 record was" if count == 1 else f"{count:,} records were"
+            parts.append(f"{said} quarantined")
+        return f"{' and '.join(parts)} at its last ingestion"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar, cast
 
 from answerable.model.agent import Agent
-from answerable.model.collection import SourceState
+from answerable.model.collection import SourceState, UnreadLog
 from answerable.model.coverage import CoverageScope
 from answerable.model.credential import Credential
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
@@ -147,10 +147,12 @@ class EventGaps:
     Attributes:
         unreadable: Segments that are missing or damaged.
         removed: Events that a policy removed.
+        unread: Logs that the last ingestion did not read completely.
     """
 
     unreadable: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    unread: tuple[UnreadLog, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

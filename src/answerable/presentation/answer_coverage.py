@@ -8,7 +8,10 @@ from answerable.model.errors import UsageError
 from answerable.model.inventory import EventGaps, Inventory, SourceCoverage
 from answerable.model.person import OwnerState
 from answerable.model.sighting import ReadProblem, ReadProblemKind
-from answerable.presentation.collection_coverage import add_scheduled_source_states
+from answerable.presentation.collection_coverage import (
+    add_scheduled_source_states,
+    build_unread_log_coverage,
+)
 from answerable.presentation.timestamps import format_time as format_time
 
 # Data that each list is made from: if a word is missing, an item or a count may be.
@@ -65,6 +68,7 @@ def build_coverage(
     gaps = inventory.read_event_gaps() if inventory.read_event_gaps else EventGaps()
     if gaps.unreadable:
         sources.append(_build_store_coverage(gaps.unreadable, now))
+    sources += build_unread_log_coverage(gaps.unread)
     return build_source_coverage(sources, now, (*not_collected, *gaps.removed))
 
 

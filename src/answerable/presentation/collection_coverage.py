@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from answerable.model.collection import SourceState
+from answerable.model.collection import SourceState, UnreadLog
 from answerable.model.inventory import SourceCoverage
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.model.time_units import SECOND_NS
@@ -70,3 +70,10 @@ def list_scheduled_source_problems(
         yield ReadProblem(ReadProblemKind.UNREADABLE, "", what)
     for line in state.problems:
         yield ReadProblem(ReadProblemKind.INVALID, "", line)
+
+
+def build_unread_log_coverage(logs: Sequence[UnreadLog]) -> Iterator[SourceCoverage]:
+    """Build the coverage entry of each log that was not read completely."""
+    for log in logs:
+        problem = ReadProblem(ReadProblemKind.UNREADABLE, "", log.describe())
+        yield SourceCoverage(log.source, log.connector, log.at, (problem,), (), ())

@@ -3,18 +3,23 @@
 `STORE/collector/sources.json` is no evidence: it says when each source was read last, and why
 the last run failed. An answer whose source failed or is late then says so. `tasks.json` has
 the same for maintenance tasks; `doctor` prints it, and no answer depends on it.
+
+`unread-*.json` has counts of what the last ingestion of a location by hand could not read.
+The next run of that location replaces it, and a complete one removes it.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from answerable.model.collection import SourceState
+from answerable.model.collection import SourceState, UnreadLog
 from answerable.store.durable_files import (
     make_store_folder,
     read_regular_file,
+    translate_os_errors,
     write_file,
 )
 from answerable.store.store_layout import StoreLayout
@@ -91,3 +96,42 @@ def write_source_states(
     write_file(layout.collection, msgspec.json.encode(states) + b"\n")
     if tasks or layout.maintenance.exists():
         write_file(layout.maintenance, msgspec.json.encode(tasks) + b"\n")
+
+
+def read_unread_logs(layout: StoreLayout) -> tuple[UnreadLog, ...]:
+    """Read which logs were not read completely; empty if each was.
+
+    A file that cannot be read gives one such log: unknown is not complete.
+    """
+    folder = layout.collection.parent
+    return tuple(
+        _read_unread_log(path) for path in sorted(folder.glob("unread-*.json"))
+    )
+
+
+def _read_unread_log(path: Path) -> UnreadLog:
+    """Read the counts of one location."""
+    try:
+        return msgspec.json.decode(read_regular_file(path), type=UnreadLog)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return UnreadLog(path.name, 0, problems={"unreadable": 1})
+
+
+def record_unread_log(layout: StoreLayout, log: UnreadLog) -> None:
+    """Replace what is recorded of a location; a complete run leaves nothing.
+
+    The connector is no part of the key: a log that was read with a wrong connector is
+    complete as soon as another one reads it.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    location = log.source.partition(":")[2]
+    name = hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    path = layout.collection.parent / f"unread-{name}.json"
+    if log.is_complete:
+        with translate_os_errors("remove", path):
+            path.unlink(missing_ok=True)
+        return
+    make_store_folder(path.parent)
+    write_file(path, msgspec.json.encode(log) + b"\n")

@@ -19,7 +19,7 @@ from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.reach.compiled_snapshots import compile_snapshot
 from answerable.store import cache_generation
-from answerable.store.collection_state import read_source_states
+from answerable.store.collection_state import read_source_states, read_unread_logs
 from answerable.store.store import EvidenceStore
 
 DerivedT = TypeVar("DerivedT")
@@ -94,7 +94,7 @@ class StoreView:
 
 def compute_store_stamp(store: EvidenceStore) -> bytes:
     """Return a digest that changes with log, journals and states of sources."""
-    states = read_source_states(store.layout)
+    states = read_source_states(store.layout), read_unread_logs(store.layout)
     named = [store.log.checkpoint(), msgspec.json.encode(states)]
     for name in store.layout.list_journals():
         try:

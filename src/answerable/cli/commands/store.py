@@ -34,7 +34,7 @@ def stats(settings: Settings) -> None:
     from answerable.usecases.evidence import store_life as flow
 
     with open_session(settings) as session:
-        document = flow.show_store_statistics(session.store)
+        document = flow.show_store_statistics(session.store, now=session.now)
     print_and_exit(document, settings)
 
 

@@ -16,7 +16,7 @@ from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import inventory_cache
 from answerable.store.cache_generation import compute_snapshot_generation
-from answerable.store.collection_state import read_source_states
+from answerable.store.collection_state import read_source_states, read_unread_logs
 from answerable.store.store import EvidenceStore
 
 # The rest is imported where a snapshot is joined: most commands read a joined one.
@@ -115,12 +115,13 @@ def read_merges_in_force(store: EvidenceStore, now: int) -> tuple[PersonMerge, .
 
 def _read_event_gaps(store: EvidenceStore) -> EventGaps:
     """Read the events that a store lacks by now."""
+    unread = read_unread_logs(store.layout)
     removed = any(isinstance(each, RowsRemoved) for each in store.log.entries())
     if not removed and not store.find_unreadable_segments():
-        return EventGaps()
+        return EventGaps(unread=unread)
     from answerable.store.event_gaps import read_event_gaps
 
-    return read_event_gaps(store)
+    return replace(read_event_gaps(store), unread=unread)
 
 
 def _assess_owners(joined: Inventory, now: int) -> Inventory:

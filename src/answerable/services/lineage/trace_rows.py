@@ -168,7 +168,21 @@ def describe_searched_events(
         store, known, InvestigationFilter(EventFilter()), [query.resource], named
     )
     searched = f"events searched: {', '.join(held)}"
-    return f"{searched}; {like}" if like else searched
+    unread = describe_unread_logs(inventory).values()
+    return "; ".join(
+        filter(None, (searched, like, *map("not known: {}".format, unread)))
+    )
+
+
+def describe_unread_logs(inventory: Inventory) -> dict[str, str]:
+    """Describe which logs were not read completely, by source of the log."""
+    logs = inventory.read_event_gaps().unread if inventory.read_event_gaps else ()
+    found = {each.connector: f"{each.source}: {each.describe()}" for each in logs}
+    for state in inventory.scheduled:
+        if state.problems:
+            name = state.source.partition(":")[0]
+            found.setdefault(name, f"{state.source}: {state.problems[0]}")
+    return found
 
 
 def join_events_with_chains(

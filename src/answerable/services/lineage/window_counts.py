@@ -36,6 +36,7 @@ from answerable.services.lineage.trace_rows import (
     TraceQuery,
     build_event_filter,
     build_trace_coverage,
+    describe_unread_logs,
 )
 from answerable.store.day_rollups import STREAM_FIELDS
 from answerable.store.event_count_queries import EventCounts
@@ -234,4 +235,5 @@ class WindowCounter:
                 (each.source, each.scope, each.region, each.data_service): found
                 for each, found in days.items()
             },
+            describe_unread_logs(self.inventory),
         )

@@ -1,10 +1,13 @@
 """Read audit logs and store their events as sealed evidence (command `ingest`)."""
 
+import os.path
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
 from answerable.connectors import registry
+from answerable.model.collection import UnreadLog
 from answerable.model.connector import EventBatch, EventContext
 from answerable.model.documents.shared_shapes import (
     CoverageSourceItem,
@@ -23,6 +26,7 @@ from answerable.services.evidence.python_gc_tuning import (
     BATCH_SIZE,
     reduce_garbage_collection,
 )
+from answerable.store.collection_state import record_unread_log
 from answerable.store.investigation_queries import read_event_time_range
 from answerable.store.store import EvidenceStore
 
@@ -105,6 +109,8 @@ def ingest_logs(
         items.append(
             _build_ingest_item(source, counts, segments, perf_counter() - begun)
         )
+        if cursor is None:  # a scheduled run reads the new parts, and has a state
+            record_unread_log(store.layout, _build_unread_log(source, counts, now))
         lines = [format_problem(problem) for problem in counts.problems]
         covered.append(
             {"source": source, "at": format_time(now), "age_s": 0, "problems": lines}
@@ -223,6 +229,15 @@ def _append_events(
     counts.stored += appended.stored
     counts.duplicate += appended.duplicate
     counts.conflict += appended.conflict
+
+
+def _build_unread_log(source: str, counts: _IngestCounts, now: int) -> UnreadLog:
+    """Build the record of what was not read from the counts of a source."""
+    name, _, location = source.partition(":")
+    if location != "-" and os.path.exists(location):
+        location = os.path.abspath(location)
+    kinds = Counter(str(problem.kind) for problem in counts.problems)
+    return UnreadLog(f"{name}:{location}", now, counts.quarantined, dict(kinds))
 
 
 def _build_ingest_item(

@@ -7,17 +7,26 @@ from pathlib import Path
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.store import HoldItem, StoreChangeItem, StoreDayItem
 from answerable.model.errors import UsageError
-from answerable.presentation.answer_coverage import build_empty_coverage, format_time
+from answerable.presentation.answer_coverage import (
+    build_empty_coverage,
+    build_source_coverage,
+    format_time,
+)
+from answerable.presentation.collection_coverage import build_unread_log_coverage
 from answerable.services.store_changes import list_removals, require_reason
 from answerable.store import compaction, legal_holds, retention, store_repair
+from answerable.store.collection_state import read_unread_logs
 from answerable.store.store import EvidenceStore
 from answerable.store.store_statistics import read_day_statistics
 
 _DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 
 
-def show_store_statistics(store: EvidenceStore) -> Document:
-    """Show the events, segments and bytes of each day."""
+def show_store_statistics(store: EvidenceStore, *, now: int) -> Document:
+    """Show the events, segments and bytes of each day.
+
+    Partial if an ingested log was not read completely.
+    """
     items: list[StoreDayItem] = [
         {
             "day": each.day,
@@ -30,10 +39,11 @@ def show_store_statistics(store: EvidenceStore) -> Document:
         for each in read_day_statistics(store)
     ]
     damaged = any(each["unreadable"] for each in items)
+    unread = list(build_unread_log_coverage(read_unread_logs(store.layout)))
     return Document(
         "store",
         items,
-        build_empty_coverage(),
+        build_source_coverage(unread, now) if unread else build_empty_coverage(),
         failed=damaged,
         next="answerable store repair" if damaged else "",
     )

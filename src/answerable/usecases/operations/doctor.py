@@ -29,7 +29,7 @@ from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage.clock_checks import describe_clock_differences
 from answerable.services.lineage.log_data_coverage import describe_recorded_logs
-from answerable.store.collection_state import read_source_states
+from answerable.store.collection_state import read_source_states, read_unread_logs
 from answerable.store.durable_files import get_group_name, is_shared_folder
 from answerable.store.event_queries import count_events_by_source
 from answerable.store.mediated_call_queries import (
@@ -132,6 +132,7 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
                 *_check_recorder_gaps(store),
                 *_check_log_clocks(store),
                 *_check_collected_sources(store, now),
+                *_check_unread_logs(store),
                 *_check_verification(store, now),
                 *check_checkpoint_exports(store, now),
                 *check_maintenance_tasks(store, now),
@@ -252,6 +253,17 @@ def _check_collected_sources(store: EvidenceStore, now: int) -> Iterator[CheckIt
             not problems,
             "; ".join(parts) or "nothing received yet",
             "see the log of the collector, and docs/collector.md",
+        )
+
+
+def _check_unread_logs(store: EvidenceStore) -> Iterator[CheckItem]:
+    """Name each log that its last ingestion did not read completely."""
+    for log in read_unread_logs(store.layout):
+        yield _build_check_item(
+            f"ingest {log.source}",
+            False,
+            log.describe(),
+            "make it readable, then ingest it again: a complete run clears this",
         )
 
 
