@@ -325,8 +325,12 @@ def test_a_self_reported_event_has_no_observed_hop(store: EvidenceStore) -> None
     said = made(1, identity=ROLE, person="person:boss")
     keep(store, [replace(said, written_by=WrittenBy.SELF_REPORTED)])
     (item,) = ask(store)
-    for hop in cast("dict[str, dict[str, str]]", item["hops"]).values():
+    hops = cast("dict[str, dict[str, str]]", item["hops"])
+    for name, hop in hops.items():
         assert hop["status"] == "missing"
+        # The record itself supplies no trusted value.
+        assert hop["source"] != item["source"], name
+        assert "no trusted record" not in hop["source"]
 
 
 words = st.text(

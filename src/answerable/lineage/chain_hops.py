@@ -103,11 +103,8 @@ def _describe_use_source(use: DeclaredUse, source: str) -> str:
 
 
 def _list_subjects_on_path(steps: Sequence[PathStep]) -> Iterable[str]:
-    for step in steps:
-        if step.credential:
-            yield step.credential
-        if step.identity:
-            yield step.identity
+    both = ((step.credential, step.identity) for step in steps)
+    return [subject for each in both for subject in each if subject]
 
 
 def _find_signed_in(subjects: Iterable[str], sign_ins: SignInsBySubject) -> Hop | None:
@@ -187,17 +184,19 @@ def _explain_missing_origin(path: IssuancePath, agent: str) -> str:
     return f"{owner}, or console sign-in records of {origin.identity}"
 
 
-def build_identity_hop(path: IssuancePath, tool: str, source: str = "") -> Hop:
+def build_identity_hop(path: IssuancePath, tool: str, key: SourcedChainKey) -> Hop:
     """Build the identity hop from the platform's record."""
     acting = path.steps[0]
     if acting.identity:
         return Hop(acting.identity, HopStatus.OBSERVED, acting.evidence_source)
+    gap = f"no trusted record of {acting.evidence_source}"
     if tool:
         gap = f"the log of the platform of {tool}"
-        return Hop("", HopStatus.MISSING, gap)
-    if source == WEB:
-        return Hop("", HopStatus.MISSING, "a person signed in to the web page")
-    return Hop("", HopStatus.MISSING, f"no trusted record of {acting.evidence_source}")
+    elif key.source == WEB:
+        gap = "a person signed in to the web page"
+    elif not key.believed:
+        gap = f"the log of a platform; the {key.source} record is self-reported"
+    return Hop("", HopStatus.MISSING, gap)
 
 
 def build_hops_from_gateway_record(
@@ -362,7 +361,10 @@ def _explain_missing_agent_hop(path: IssuancePath) -> str:
     named = origin.credential if is_long_lived(origin.credential) else ""
     if not named and not is_platform_service(origin.identity):
         named = origin.identity
-    named = named or acting.identity or acting.credential or "this call"
+    if not (named := named or acting.identity or acting.credential):
+        return (
+            "the record contains no identity; a gateway record would supply the agent"
+        )
     return f"an agent configuration that uses {named} (scan its home or repository)"
 
 

@@ -268,7 +268,7 @@ def _build_lineage_chain(
         agent=agents.agent,
         agent_path=agents.path,
         tool=agents.tool,
-        identity=build_identity_hop(path, tool, chain_key.source),
+        identity=build_identity_hop(path, tool, chain_key),
         identity_owner=build_owner_hop(path, uses),
         identity_path=path.identities(),
         credential_path=path.credentials(),

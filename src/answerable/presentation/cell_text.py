@@ -16,6 +16,7 @@ from answerable.presentation.chain_groups import (
     MissingHopNotes,
     is_break_glass_call,
     is_hop_missing,
+    is_hop_self_reported,
     number_missing_hops,
     shorten_hop_id,
 )
@@ -282,9 +283,14 @@ def _format_hop(
 def format_hop(
     name: str, hop: HopItem, item: Mapping[str, Any], notes: MissingHopNotes
 ) -> str:
-    """Format the value of a hop; an action that broke the glass has a mark."""
+    """Format the value of a hop; an action that broke the glass has a mark.
+
+    A missing hop has the number of its note, and what a self-reported record says.
+    """
     if is_hop_missing(hop):
         text = str(notes.get_note_number(name, hop))
+        if is_hop_self_reported(hop):
+            text += f" {shorten_hop_id(name, hop['value'])} (self-reported)"
     else:
         text = shorten_hop_id(name, hop["value"])
     broken = name == "action" and is_break_glass_call(item)

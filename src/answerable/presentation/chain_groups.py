@@ -106,6 +106,11 @@ def is_hop_missing(hop: HopItem) -> bool:
     return hop["status"] == "missing" or not hop["value"]
 
 
+def is_hop_self_reported(hop: HopItem) -> bool:
+    """Return whether only a self-reported record names an action or resource."""
+    return hop["status"] == "missing" and bool(hop["value"])
+
+
 def shorten_hop_id(name: str, value: str) -> str:
     """Drop the prefix that a column implies, and the common part of an ARN."""
     value = value.removeprefix(_PREFIXES.get(name, ""))

@@ -13,6 +13,7 @@ from answerable.presentation.chain_groups import (
     get_hops_by_name,
     group_by_chain,
     is_hop_missing,
+    is_hop_self_reported,
     shorten_hop_path,
 )
 from answerable.presentation.text import sanitize
@@ -120,6 +121,8 @@ def _iterate_act(node: str, previous: str, act: ActGroup) -> Iterator[str]:
     """Yield the link of an action and the node of its resource."""
     hops = get_hops_by_name(act.item)
     label = hops["action"]["value"]
+    if is_hop_self_reported(hops["action"]):
+        label += " (self-reported)"
     if act.item["outcome"] != "success":
         label += f" ({act.item['outcome']})"
     if len(act.items) > 1:

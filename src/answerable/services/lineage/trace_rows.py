@@ -202,16 +202,13 @@ def join_events_with_chains(
 def build_trace_item(row: ChainRow) -> TraceItem:
     """Build the output item of a row: one event with its chain."""
     event, chain = row.event, row.chain
-    said = (
-        HopStatus.OBSERVED if event.written_by.is_trusted_author else HopStatus.MISSING
-    )
     hops: HopsItem = {
         "person": build_hop_item(chain.person),
         "agent": build_hop_item(chain.agent),
         "tool": build_hop_item(chain.tool),
         "identity": build_hop_item(chain.identity),
-        "action": {"value": event.action, "status": said.value, "source": event.source},
-        "resource": _build_resource_hop(event, said),
+        "action": _build_act_hop(event, "action", event.action),
+        "resource": _build_act_hop(event, "resource", event.resource),
     }
     return {
         "event_id": event.event_id.hex(),
@@ -239,16 +236,23 @@ def build_hop_item(hop: Hop) -> HopItem:
     return {"value": hop.value, "status": hop.status.value, "source": hop.source}
 
 
-def _build_resource_hop(event: AuditEvent, status: HopStatus) -> HopItem:
-    """Build the resource hop of an event, missing if the record names none."""
-    if event.resource:
-        return {
-            "value": event.resource,
-            "status": status.value,
-            "source": event.source,
-        }
-    gap = f"the {event.source} record names no resource"
-    return {"value": "", "status": HopStatus.MISSING.value, "source": gap}
+def _build_act_hop(event: AuditEvent, name: str, value: str) -> HopItem:
+    """Build the hop of an event's action or resource.
+
+    It is missing if the record names none, and if the record is self-reported; the
+    value is then shown, but not believed.
+    """
+    status, source = HopStatus.OBSERVED, event.source
+    if not event.written_by.is_trusted_author:
+        status = HopStatus.MISSING
+        source = (
+            f"the {event.source} record is self-reported; a record of a platform or "
+            f"gateway would supply the {name}"
+        )
+    if not value:
+        status = HopStatus.MISSING
+        source = f"the {event.source} record names no {name}"
+    return {"value": value, "status": status.value, "source": source}
 
 
 def _format_time(at: int) -> str | None:

@@ -34,6 +34,7 @@ from answerable.presentation.answer_coverage import build_empty_coverage, format
 from answerable.presentation.chain_groups import (
     COLUMNS,
     get_hops_by_name,
+    is_hop_self_reported,
     shorten_hop_id,
     shorten_hop_path,
 )
@@ -296,6 +297,8 @@ def _build_page_row(row: TraceItem) -> tuple[str, ...]:
 
 def _format_hop(name: str, hop: HopItem, path: Sequence[str]) -> str:
     """Format a hop for the page: its path, and its status."""
+    if is_hop_self_reported(hop):
+        return f"{shorten_hop_id(name, hop['value'])} (self-reported)"
     if hop["status"] == "missing" or not hop["value"]:
         return f"{_MISSING}: {sanitize(hop['source'])}" if hop["source"] else _MISSING
     names = shorten_hop_path(name, path) if len(path) > 1 else []
