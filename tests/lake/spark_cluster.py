@@ -31,7 +31,11 @@ class SparkCluster:
         self.address = f"spark://127.0.0.1:{self._port}"
         self.workers: list[subprocess.Popen[bytes]] = []
         self._master = self._start("Master", "--port", str(self._port))
-        self._wait_for("Master", "I have been elected leader")
+        try:
+            self._wait_for("Master", "I have been elected leader")
+        except BaseException:
+            self.close()
+            raise
 
     def add_worker(self) -> None:
         """Start a worker of one core, and wait until the master knows it."""
