@@ -2,8 +2,13 @@
 
 import pytest
 
+from answerable.cli.render.documents import render_document
+from answerable.cli.render.screen import Screen
 from answerable.model.time_units import DAY_NS
-from answerable.presentation.coverage_text import list_full_coverage
+from answerable.presentation.coverage_text import (
+    build_coverage_line_parts,
+    list_full_coverage,
+)
 from answerable.services.lineage.log_data_coverage import describe_recorded_logs
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import recorded_days
@@ -103,3 +108,21 @@ def test_recorded_days_of_segments_are_those_of_their_rows(
             assert read() == by_segment
     whole = read_recorded_days(store, 0, END_OF_TIME)
     assert {len(days) for days in whole.values()} == {1, 4}
+
+
+def test_a_listed_event_with_different_records_is_a_conflict(
+    store: EvidenceStore,
+) -> None:
+    plain = made(1, source_ip="192.0.2.1", raw_sha256=b"\1" * 32)
+    keep(store, [plain, made(2)])
+    assert "conflicts" not in trace_events(store, TraceQuery(), now=NOW).coverage
+    other = made(1, source_ip="192.0.2.2", raw_sha256=b"\2" * 32, action="s3:PutObject")
+    keep(store, [other])
+    for query in (TraceQuery(), TraceQuery(action="s3:PutObject")):
+        document = trace_events(store, query, now=NOW)
+        assert document.coverage["conflicts"] == [plain.event_id.hex()]
+        said = build_coverage_line_parts(document.coverage)
+        assert "1 event has records with different content" in said
+        lines = list(render_document(document, Screen(400), NOW))
+        marked = f"conflict: event {plain.event_id.hex()} has records"
+        assert sum(line.startswith(marked) for line in lines) == 1

@@ -14,7 +14,7 @@ from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.lineage_search import SearchScope
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory.show import show_subject
-from tests.lineage.conftest import NOW, ask, keep
+from tests.lineage.conftest import NOW, ask, keep, made
 from tests.lineage.test_gateway_rows import AGENT, call
 
 TOOL = "tool:mcp/files/read_file"
@@ -103,3 +103,21 @@ def test_a_credential_and_its_events_show_its_lifetime(day: EvidenceStore) -> No
     assert facts["lifetime"] == span
     told = {r["value"]: r["detail"] for r in shown(day, item["event_id"]).items}
     assert told[acting] == span
+
+
+def test_an_event_with_different_records_shows_the_facts_of_both(
+    store: EvidenceStore,
+) -> None:
+    records = [
+        made(1, source_ip=f"192.0.2.{n}", raw_sha256=bytes([n]) * 32, action=action)
+        for n, action in ((1, "s3:GetObject"), (2, "s3:PutObject"))
+    ]
+    keep(store, records)
+    rows = [
+        (row["relation"], row["value"], row["detail"])
+        for row in shown(store, records[0].event_id.hex()).items
+    ]
+    assert ("records", "2", "with different bytes") in rows
+    assert ("from address", "192.0.2.1", "") in rows
+    assert ("from address", "192.0.2.2", "record 2") in rows
+    assert ("action", "s3:PutObject", "record 2") in rows

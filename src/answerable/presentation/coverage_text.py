@@ -177,6 +177,9 @@ def _build_coverage_parts(coverage: CoverageRecord, limit: int) -> list[str]:
         said.append(f"{_summarize_missing_data(rest, limit)} not collected")
     if stated:
         said.append(f"{_describe_missing_entries(stated)} not stated")
+    if conflicts := len(coverage.get("conflicts", ())):
+        events = "1 event has" if conflicts == 1 else f"{conflicts:,} events have"
+        said.append(f"{events} records with different content")
     if coverage["partial"]:
         said.append("partial: a source could not be read completely")
     return said
@@ -278,6 +281,8 @@ def _list_recorded_data(coverage: CoverageRecord) -> Iterator[str]:
         yield sanitize(f"recorded: data events of {named} in {account or 'no account'}")
     if gaps := coverage.get("record_gaps", 0):
         yield f"missing: {gaps:,} gaps in the record numbers of gateways"
+    for event_id in coverage.get("conflicts", ()):
+        yield f"conflict: event {event_id} has records with different content"
     for log, limit in coverage.get("log_limits", {}).items():
         yield f"never in {log}: {limit}"
 

@@ -78,6 +78,7 @@ class CoverageRecord(TypedDict):
     log_limits: NotRequired[dict[str, str]]
     data_events: NotRequired[dict[str, list[str]]]
     record_gaps: NotRequired[int]
+    conflicts: NotRequired[list[str]]
     in_place: NotRequired[list[InPlaceItem]]
 
 

@@ -306,18 +306,7 @@ def add_event_facts_and_chain(
     rows.add(kind, SUBJECT, rows.subject, evidence)
     if len(records) > 1:
         rows.add(FACT, "records", str(len(records)), evidence, "with different bytes")
-    rows.add_facts(
-        {
-            "time": item["event_time"],
-            "action": event.action,
-            "outcome": event.outcome.value,
-            "from address": event.source_ip,
-            "run": event.run,
-            "session": event.session,
-        },
-        evidence,
-    )
-    _add_logged_facts(rows, event, evidence)
+    _add_recorded_facts(rows, event, evidence)
     hops = get_hops_by_name(item)
     for name, path in (
         ("person", ()),
@@ -333,6 +322,7 @@ def add_event_facts_and_chain(
             is_acting = credential == records[0].chain.acting_credential
             detail = _describe_lifetime(records[0].chain) if is_acting else ""
             rows.add("credential", "with", credential, evidence, detail)
+    _add_other_records(rows, records[1:])
     rows.close("credential", "with", f"the {event.source} record names none")
     _add_resource_links(rows, [event], "also on")
     if kind == "decision":
@@ -340,6 +330,40 @@ def add_event_facts_and_chain(
     else:
         _add_decision_link(rows, event)
         rows.close("decision", "decided by", _NO_DECISION)
+
+
+def _add_recorded_facts(
+    rows: EntityRows, event: AuditEvent, evidence: LinkEvidence, detail: str = ""
+) -> None:
+    """Add the fields and facts of a record."""
+    fields = {
+        "time": format_time(event.event_time),
+        "action": event.action,
+        "outcome": event.outcome.value,
+        "from address": event.source_ip,
+        "run": event.run,
+        "session": event.session,
+    }
+    for name, value in fields.items():
+        if value:
+            rows.add(FACT, name, value, evidence, detail)
+    _add_logged_facts(rows, event, evidence, detail)
+
+
+def _add_other_records(rows: EntityRows, records: Sequence[ChainRow]) -> None:
+    """Add what other records of the same event contain, where they differ."""
+    for number, row in enumerate(records, 2):
+        event, detail = row.event, f"record {number}"
+        evidence = _get_event_evidence(event)
+        _add_recorded_facts(rows, event, evidence, detail)
+        identity, credential = row.chain.identity.value, event.credential
+        for kind, relation, value in (
+            ("identity", "by", identity),
+            ("credential", "with", credential),
+            ("resource", "on", event.resource),
+        ):
+            if value:
+                rows.add(kind, relation, value, evidence, detail)
 
 
 def _add_hop_link(
@@ -358,7 +382,7 @@ def _add_hop_link(
 
 
 def _add_logged_facts(
-    rows: EntityRows, event: AuditEvent, evidence: LinkEvidence
+    rows: EntityRows, event: AuditEvent, evidence: LinkEvidence, detail: str
 ) -> None:
     """Add further facts of a record; the words of the caller are self-reported."""
     said = LinkEvidence(
@@ -367,4 +391,4 @@ def _add_logged_facts(
     for name, value in event.facts:
         own = name.removeprefix(SELF_REPORTED_PREFIX)
         if value and name != "behaviour":
-            rows.add(FACT, own, value, evidence if own == name else said)
+            rows.add(FACT, own, value, evidence if own == name else said, detail)

@@ -19,6 +19,7 @@ from answerable.services.lineage.query_validation import (
     require_known_action,
     require_known_source,
 )
+from answerable.services.lineage.record_conflicts import list_conflicting_events
 from answerable.services.lineage.trace_rows import (
     TraceQuery,
     build_event_filter,
@@ -87,6 +88,8 @@ def list_lineage_rows(
         require_known_source(store, query.source)
     covered = build_trace_coverage(inventory, chains, now, query)
     add_recorded_data(covered, store, query.since, query.until)
+    if conflicts := list_conflicting_events(store, items):
+        covered["conflicts"] = conflicts
     total = -1
     if more:
         counted = newest.total
