@@ -2,7 +2,7 @@
 
 Each address is loaded once, to fill the caches. When the server has nothing more to do and
 the page no longer says that events are being counted, it is loaded again and measured. A
-run ends after five minutes; the next one goes on where it stopped.
+run ends after five minutes; the next one continues where it stopped.
 """
 
 import json

@@ -65,7 +65,7 @@ def encode_rows(
 
 
 def _encode_single_row(row: tuple[object, ...], now: int, salt: bytes) -> bytes:
-    """Encode a row by itself, whatever it holds."""
+    """Encode a row of any content by itself."""
     try:
         (record,) = encode_stored_rows((row,), now, salt)
     except ValueError:

@@ -177,7 +177,7 @@ class SourceState(msgspec.Struct, frozen=True):
 
 
 class UnreadLog(msgspec.Struct, frozen=True):
-    """What the last ingestion of a location could not read: counts, and no value.
+    """Incomplete log: counts of what the last ingestion of a location could not read.
 
     Attributes:
         source: `NAME:LOCATION`, with an absolute path.

@@ -231,7 +231,7 @@ def _narrow_to_chain(query: SearchQuery, item: ChainSummaryItem) -> SearchQuery:
 
 
 def _estimate_row(row: ChainSummaryRow) -> int:
-    """Estimate the bytes of a row: a value stands in links, titles and texts."""
+    """Estimate the bytes of a row: each value occurs in links, titles and texts."""
     hops = [row.item[name] for name in HOPS]  # type: ignore[literal-required]
     values = sum(6 * len(hop["value"]) + 2 * len(hop["source"]) for hop in hops)
     paths = [*row.item["agent_path"], *row.item["identity_path"]]
