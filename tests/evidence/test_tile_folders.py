@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,8 +27,9 @@ class Static(SimpleHTTPRequestHandler):
         elif self.path.startswith("/endless/"):
             self.send_response(200)
             self.end_headers()
-            for _ in range(40):
-                self.wfile.write(bytes(1 << 20))
+            with suppress(ConnectionError):  # the client stops reading
+                for _ in range(40):
+                    self.wfile.write(bytes(1 << 20))
         else:
             super().do_GET()
 
