@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from answerable.cli.main import main
 from answerable.collector import source_run
 from answerable.collector.run_result import RunResult
 from answerable.connectors import log_positions
+from answerable.store.collection_state import read_unread_logs
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import ingest_logs
 from tests.collector.log_files import append_lines
@@ -42,6 +44,10 @@ class FollowedFile:
     def quarantined(self) -> int:
         with EvidenceStore.open(self.store, now=1) as store:
             return len(store.list_objects("quarantine"))
+
+    def unread(self) -> int:
+        with EvidenceStore.open(self.store, now=1) as store:
+            return sum(each.quarantined for each in read_unread_logs(store.layout))
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +155,22 @@ def test_an_invalid_line_is_quarantined_once_and_stays_a_problem(
     append_lines(followed.log, 10, 1)
     assert not followed.run().is_partial
     assert followed.ids() == {0, 1, 2, 3, 4, 10}
+    assert followed.unread() == 1  # the record is still not in the store
+    assert main(["--store", str(followed.store), "trace"]) == 3
+    ingest = ("ingest", f"cloudtrail:{followed.location}")
+    assert main(["--store", str(followed.store), *ingest]) == 0
+    assert followed.unread() == 0
+    assert main(["--store", str(followed.store), "trace"]) == 0
+
+
+def test_a_whole_file_that_is_read_again_counts_its_invalid_record_once(
+    followed: FollowedFile,
+) -> None:
+    followed.log.write_text('[{"no": "record"}]')
+    followed.run()
+    followed.log.write_text('[{"no": "record"}, {"another": "one"}]')
+    followed.run()
+    assert followed.unread() == 2
 
 
 def test_any_course_of_growth_and_rotation_stores_every_line_once(
@@ -207,6 +229,7 @@ def test_a_run_that_is_killed_at_any_step_stores_every_line_once(
     followed.run()
     assert followed.ids() == set(range(5))
     assert followed.quarantined() == 1
+    assert followed.unread() >= 1
     append_lines(followed.log, 5, 1)
     assert followed.run().stored == 1
     assert followed.ids() == set(range(6))

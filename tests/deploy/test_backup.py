@@ -16,11 +16,13 @@ import zstandard
 
 from answerable.cli import signing
 from answerable.cli.main import main
+from answerable.model.collection import UnreadLog
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.server.health_client import check_health
 from answerable.store import backup_restore
 from answerable.store.backup_archive import add_bytes, open_backup
 from answerable.store.backup_keys import decrypt_files, encrypt_files
+from answerable.store.collection_state import read_unread_logs, record_unread_log
 from answerable.store.store import EvidenceStore
 from answerable.store.store_layout import StoreLayout
 from answerable.store.store_migration import migrate_store
@@ -96,6 +98,9 @@ def read_ids(root: Path) -> set[str]:
 def test_a_restored_store_has_every_event_and_verifies(
     place: Path, tmp_path: Path
 ) -> None:
+    unread = UnreadLog("cloudtrail:/logs", NOW, 3)
+    with EvidenceStore.open(place, now=NOW, create=False) as store:
+        record_unread_log(store.layout, unread)
     said = back_up(place, tmp_path / "one.backup")
     assert "keys: included" in said
     found = restore(tmp_path / "one.backup", tmp_path / "other")
@@ -105,6 +110,8 @@ def test_a_restored_store_has_every_event_and_verifies(
     assert read_ids(other) == {f"native-{number}" for number in range(40)}
     assert (other / "kills").read_text() == "agent:declared/x\n"
     assert (other / "sts" / "keys" / "kid-1.pem").read_text() == "private"
+    with EvidenceStore.open(other, now=NOW, create=False) as store:
+        assert read_unread_logs(store.layout) == (unread,)
     assert not (other / "derived" / "lineage.bin").exists()
     assert other.stat().st_mode & 0o777 == 0o700
     assert main(["--store", str(other), "evidence", "verify"]) == 0

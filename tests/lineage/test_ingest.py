@@ -118,7 +118,7 @@ def test_later_answers_name_what_was_not_read_until_a_complete_run(
     (logs / "a.json").write_text(json.dumps([records[0], {"no": "record"}]))
     (logs / "b.json").write_bytes(b"\x00 garbage")
     ingest_logs(store, [f"cloudtrail:{logs}"], now=NOW)
-    said = "2 records were quarantined at its last ingestion"
+    said = "2 records were quarantined, and no complete ingestion followed"
     inventory = load_inventory(store, now=NOW)
     (reason,) = describe_unread_logs(inventory).values()
     assert said in reason

@@ -99,8 +99,6 @@ def _ingest_result(document: Document) -> RunResult:
     """Convert an ingest's output document to the result of a run."""
     (item,) = cast("Sequence[IngestItem]", document.items)
     lines = [line for each in document.coverage["sources"] for line in each["problems"]]
-    if item["quarantined"]:
-        lines.append(f"{item['quarantined']} records were quarantined")
     return RunResult(
         problems=tuple(lines[:MAX_PROBLEMS]),
         is_partial=document.is_partial,

@@ -177,7 +177,10 @@ class SourceState(msgspec.Struct, frozen=True):
 
 
 class UnreadLog(msgspec.Struct, frozen=True):
-    """Incomplete log: counts of what the last ingestion of a location could not read.
+    """Incomplete log: counts of what was not read of a location.
+
+    An `ingest` replaces them. A run of the collector, which reads the new parts alone,
+    adds the records that it quarantines.
 
     Attributes:
         source: `NAME:LOCATION`, with an absolute path.
@@ -211,4 +214,4 @@ class UnreadLog(msgspec.Struct, frozen=True):
         if count := self.quarantined:
             said = "1 record was" if count == 1 else f"{count:,} records were"
             parts.append(f"{said} quarantined")
-        return f"{' and '.join(parts)} at its last ingestion"
+        return f"{' and '.join(parts)}, and no complete ingestion followed"

@@ -10,7 +10,7 @@ from answerable.model.person import OwnerState
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.presentation.collection_coverage import (
     add_scheduled_source_states,
-    build_unread_log_coverage,
+    add_unread_logs,
 )
 from answerable.presentation.timestamps import format_time as format_time
 
@@ -68,7 +68,7 @@ def build_coverage(
     gaps = inventory.read_event_gaps() if inventory.read_event_gaps else EventGaps()
     if gaps.unreadable:
         sources.append(_build_store_coverage(gaps.unreadable, now))
-    sources += build_unread_log_coverage(gaps.unread)
+    sources = add_unread_logs(sources, gaps.unread)
     return build_source_coverage(sources, now, (*not_collected, *gaps.removed))
 
 

@@ -69,11 +69,26 @@ def list_scheduled_source_problems(
         what = f"silent: no new event although one was expected for {since}{newest}"
         yield ReadProblem(ReadProblemKind.UNREADABLE, "", what)
     for line in state.problems:
-        yield ReadProblem(ReadProblemKind.INVALID, "", line)
+        yield _parse_problem(line)
 
 
-def build_unread_log_coverage(logs: Sequence[UnreadLog]) -> Iterator[SourceCoverage]:
-    """Build the coverage entry of each log that was not read completely."""
+def _parse_problem(line: str) -> ReadProblem:
+    """Parse a problem of a log, which begins with its kind in the states of a store."""
+    kind, colon, what = line.partition(": ")
+    if colon and kind in set(ReadProblemKind):
+        return ReadProblem(ReadProblemKind(kind), "", what)
+    return ReadProblem(ReadProblemKind.INVALID, "", line)
+
+
+def add_unread_logs(
+    coverage: Sequence[SourceCoverage], logs: Sequence[UnreadLog]
+) -> list[SourceCoverage]:
+    """Add a problem for each log that was not read completely, to its entry if it has one."""
+    found = {each.source: each for each in coverage}
     for log in logs:
         problem = ReadProblem(ReadProblemKind.UNREADABLE, "", log.describe())
-        yield SourceCoverage(log.source, log.connector, log.at, (problem,), (), ())
+        entry = found.get(log.source) or SourceCoverage(
+            log.source, log.connector, log.at, (), (), ()
+        )
+        found[log.source] = replace(entry, problems=(*entry.problems, problem))
+    return list(found.values())

@@ -4,8 +4,9 @@
 the last run failed. An answer whose source failed or is late then says so. `tasks.json` has
 the same for maintenance tasks; `doctor` prints it, and no answer depends on it.
 
-`unread-*.json` has counts of what the last ingestion of a location by hand could not read.
-The next run of that location replaces it, and a complete one removes it.
+`unread-*.json` has counts of what was not read of a location. The next `ingest` of that
+location replaces it, and a complete one removes it. A run of the collector reads the new
+parts alone: it adds the records that it quarantines.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from answerable.model.collection import SourceState, UnreadLog
 from answerable.store.durable_files import (
@@ -120,18 +122,48 @@ def _read_unread_log(path: Path) -> UnreadLog:
 def record_unread_log(layout: StoreLayout, log: UnreadLog) -> None:
     """Replace what is recorded of a location; a complete run leaves nothing.
 
-    The connector is no part of the key: a log that was read with a wrong connector is
-    complete as soon as another one reads it.
-
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    location = log.source.partition(":")[2]
-    name = hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    path = layout.collection.parent / f"unread-{name}.json"
+    path = _get_unread_file(layout, log)
     if log.is_complete:
         with translate_os_errors("remove", path):
             path.unlink(missing_ok=True)
         return
     make_store_folder(path.parent)
     write_file(path, msgspec.json.encode(log) + b"\n")
+
+
+def add_quarantined_records(
+    layout: StoreLayout, source: str, at: int, count: int, new: int
+) -> None:
+    """Add the quarantined records of a run that read only the new parts of a location.
+
+    Args:
+        layout: Folder of the store.
+        source: `NAME:LOCATION`, with an absolute path.
+        at: UTC nanoseconds.
+        count: Number of records.
+        new: Number of those that are not in quarantine yet. The others were counted
+            before, unless a complete run has removed what was recorded since.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    log = UnreadLog(source, at, count)
+    path = _get_unread_file(layout, log)
+    if path.exists():
+        earlier = _read_unread_log(path)
+        log = replace(earlier, at=at, quarantined=earlier.quarantined + new)
+    record_unread_log(layout, log)
+
+
+def _get_unread_file(layout: StoreLayout, log: UnreadLog) -> Path:
+    """Return the file of a location.
+
+    The connector is no part of its name: a log that was read with a wrong connector is
+    complete as soon as another one reads it.
+    """
+    location = log.source.partition(":")[2]
+    name = hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return layout.collection.parent / f"unread-{name}.json"

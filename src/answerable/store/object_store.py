@@ -146,6 +146,28 @@ class ObjectStore:
         Returns:
             Number of new records.
         """
+        fresh = self.select_new_quarantined_records(records)
+        if not fresh:
+            return 0
+        data = msgspec.json.encode(
+            [
+                _KeptRecord(
+                    _escape_surrogates(r.place),
+                    r.offset,
+                    _escape_surrogates(r.why),
+                    r.raw,
+                )
+                for r in fresh.values()
+            ]
+        )
+        self._write_and_log_object(self._layout.quarantine, _QUARANTINE, data, now)
+        self._quarantined = (self._quarantined or set()) | fresh.keys()
+        return len(fresh)
+
+    def select_new_quarantined_records(
+        self, records: "Sequence[QuarantinedRecord]"
+    ) -> "dict[str, QuarantinedRecord]":
+        """Select the records that are not in quarantine yet, by their digest."""
         if self._quarantined is None:
             for entry in self.list_objects(_QUARANTINE):
                 self._layout.require_object(self._layout.quarantine / entry.digest)
@@ -161,22 +183,7 @@ class ObjectStore:
             digest = hashlib.sha256(record.raw).hexdigest()
             if digest not in self._quarantined:
                 fresh.setdefault(digest, record)
-        if not fresh:
-            return 0
-        data = msgspec.json.encode(
-            [
-                _KeptRecord(
-                    _escape_surrogates(r.place),
-                    r.offset,
-                    _escape_surrogates(r.why),
-                    r.raw,
-                )
-                for r in fresh.values()
-            ]
-        )
-        self._write_and_log_object(self._layout.quarantine, _QUARANTINE, data, now)
-        self._quarantined.update(fresh)
-        return len(fresh)
+        return fresh
 
     def _write_and_log_object(
         self,

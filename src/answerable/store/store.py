@@ -362,6 +362,12 @@ class EvidenceStore:
         """
         return self._objects.quarantine(records, now)
 
+    def count_new_quarantined_records(
+        self, records: "Sequence[QuarantinedRecord]"
+    ) -> int:
+        """Count the unparseable records that are not in quarantine yet."""
+        return len(self._objects.select_new_quarantined_records(records))
+
     def _open_journal(self, now: int) -> "JournalWriter":
         """Return the open journal of this process; create and log it if needed."""
         if self._writer is None:

@@ -17,6 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
+from answerable.cli.main import main
 from answerable.collector import source_run
 from answerable.collector.run_result import RunResult
 from answerable.connectors.cloudtrail import bucket_listing, live
@@ -25,6 +26,7 @@ from answerable.connectors.cloudtrail.parse.notifications import (
     NotificationError,
     parse_notification,
 )
+from answerable.store.collection_state import read_unread_logs
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import ingest_logs
 from tests.collector.log_files import write_log
@@ -152,8 +154,12 @@ def test_a_poison_message_is_quarantined_and_deleted(aws: str, tmp_path: Path) -
     assert result.is_partial
     assert any("another bucket" in each for each in result.problems)
     assert trail.ids() == [10, 11, 12]
-    assert "4 records were quarantined" in result.problems
     assert trail.left() == 0
+    assert not trail.run().is_partial  # but what it lost is not forgotten
+    with EvidenceStore.open(trail.store, now=1) as store:
+        (unread,) = read_unread_logs(store.layout)
+    assert (unread.source, unread.quarantined) == (trail.source, 4)
+    assert main(["--store", str(trail.store), "trace"]) == 3
 
 
 def test_a_missing_object_is_read_again_and_then_given_up(

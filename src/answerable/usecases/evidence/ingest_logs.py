@@ -4,6 +4,7 @@ import os.path
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 
 from answerable.connectors import registry
@@ -26,7 +27,10 @@ from answerable.services.evidence.python_gc_tuning import (
     BATCH_SIZE,
     reduce_garbage_collection,
 )
-from answerable.store.collection_state import record_unread_log
+from answerable.store.collection_state import (
+    add_quarantined_records,
+    record_unread_log,
+)
 from answerable.store.investigation_queries import read_event_time_range
 from answerable.store.store import EvidenceStore
 
@@ -96,32 +100,41 @@ def ingest_logs(
     ]
     items: list[IngestItem] = []
     covered: list[CoverageSourceItem] = []
-    partial = False
+    is_partial = False
     for source, batches, context in opened:
         begun = perf_counter()
         counts = _IngestCounts()
         with reduce_garbage_collection():
-            for stored in _store_batches(store, batches, counts, now, progress):
+            quarantine = partial(
+                _quarantine_records,
+                store,
+                source,
+                now,
+                is_incremental=cursor is not None,
+            )
+            for stored in _store_batches(
+                store, batches, counts, now, progress, quarantine
+            ):
                 keep_positions(stored)
             segments = store.seal(now)
+        if cursor is None:  # before a message is deleted, which nothing repeats
+            record_unread_log(store.layout, _build_unread_log(source, counts, now))
         for acknowledge in context.on_sealed:
             acknowledge()
         items.append(
             _build_ingest_item(source, counts, segments, perf_counter() - begun)
         )
-        if cursor is None:  # a scheduled run reads the new parts, and has a state
-            record_unread_log(store.layout, _build_unread_log(source, counts, now))
         lines = [format_problem(problem) for problem in counts.problems]
         covered.append(
             {"source": source, "at": format_time(now), "age_s": 0, "problems": lines}
         )
-        partial = partial or bool(counts.problems or counts.quarantined)
+        is_partial = is_partial or bool(counts.problems or counts.quarantined)
     _write_question_files(store, items, now)
     seen = sorted({source.partition(":")[0] for source in sources})
     return Document(
         "ingest",
         items,
-        {"partial": partial, "sources": covered, "seen": seen, "not_collected": []},
+        {"partial": is_partial, "sources": covered, "seen": seen, "not_collected": []},
         next=_suggest_trace(store, now),
     )
 
@@ -173,6 +186,7 @@ def _store_batches(
     counts: _IngestCounts,
     now: int,
     progress: ProgressCallback,
+    quarantine: Callable[[Sequence[QuarantinedRecord]], None],
 ) -> Iterator[LogCursor]:
     """Store the events and the unreadable records of all batches.
 
@@ -193,17 +207,42 @@ def _store_batches(
             _append_events(store, events, counts, now)
             events = []
         if is_full or sum(len(each.raw) for each in aside) >= _QUARANTINE_BYTES:
-            store.quarantine(aside, now)
+            quarantine(aside)
             aside = []
         if is_full and positions:
             yield positions
             positions = {}
         progress(batch.done_bytes, batch.total_bytes, batch.place)
     _append_events(store, events, counts, now)
-    if aside:
-        store.quarantine(aside, now)
+    quarantine(aside)
     if positions:
         yield positions
+
+
+def _quarantine_records(
+    store: EvidenceStore,
+    source: str,
+    now: int,
+    records: Sequence[QuarantinedRecord],
+    *,
+    is_incremental: bool,
+) -> None:
+    """Store unreadable records.
+
+    A run that reads only new parts counts them first in the store, because the next run
+    does not read them again, even if this one is killed now.
+    """
+    if not records:
+        return
+    if is_incremental:
+        add_quarantined_records(
+            store.layout,
+            _name_location(source),
+            now,
+            sum(each.count for each in records),
+            store.count_new_quarantined_records(records),
+        )
+    store.quarantine(records, now)
 
 
 def _add_batch_counts(counts: _IngestCounts, batch: EventBatch) -> None:
@@ -233,11 +272,16 @@ def _append_events(
 
 def _build_unread_log(source: str, counts: _IngestCounts, now: int) -> UnreadLog:
     """Build the record of what was not read from the counts of a source."""
+    kinds = Counter(str(problem.kind) for problem in counts.problems)
+    return UnreadLog(_name_location(source), now, counts.quarantined, dict(kinds))
+
+
+def _name_location(source: str) -> str:
+    """Return a source with the absolute path of its files, if it has some."""
     name, _, location = source.partition(":")
     if location != "-" and os.path.exists(location):
         location = os.path.abspath(location)
-    kinds = Counter(str(problem.kind) for problem in counts.problems)
-    return UnreadLog(f"{name}:{location}", now, counts.quarantined, dict(kinds))
+    return f"{name}:{location}"
 
 
 def _build_ingest_item(

@@ -12,7 +12,7 @@ from answerable.presentation.answer_coverage import (
     build_source_coverage,
     format_time,
 )
-from answerable.presentation.collection_coverage import build_unread_log_coverage
+from answerable.presentation.collection_coverage import add_unread_logs
 from answerable.services.store_changes import list_removals, require_reason
 from answerable.store import compaction, legal_holds, retention, store_repair
 from answerable.store.collection_state import read_unread_logs
@@ -39,7 +39,7 @@ def show_store_statistics(store: EvidenceStore, *, now: int) -> Document:
         for each in read_day_statistics(store)
     ]
     damaged = any(each["unreadable"] for each in items)
-    unread = list(build_unread_log_coverage(read_unread_logs(store.layout)))
+    unread = add_unread_logs((), read_unread_logs(store.layout))
     return Document(
         "store",
         items,
