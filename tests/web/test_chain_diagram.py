@@ -176,6 +176,18 @@ def test_a_refusal_says_so_in_words() -> None:
     assert "s3:GetObject (denied)" in shown
 
 
+def test_an_action_that_only_a_self_reported_record_names_is_marked() -> None:
+    made = item()
+    for name in ("action", "resource"):
+        made["hops"][name]["status"] = "missing"
+    root = read(drawn(made).wide)
+    shown = " ".join(texts(root))
+    assert "self-reported s3:GetObj" in shown  # the end does not fit
+    assert "self-reported arn" in shown
+    assert "not named" not in shown
+    assert "(self-reported, success, 1)" in root.find("desc").text
+
+
 def test_the_picture_is_told_in_words_too() -> None:
     told = read(drawn(item()).wide).find("desc").text
     assert "person person:ana@corp.example (observed)" in told

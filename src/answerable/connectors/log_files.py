@@ -90,7 +90,7 @@ def find_log_files(
     except FileNotFoundError:
         raise UsageError(
             f"no such file or folder (got {location!r})",
-            f"name a {log.noun} file, a folder of them, or - for standard input",
+            f"name one {log.noun} file, a folder of them, or - for standard input",
         ) from None
     except OSError as refusal:
         raise EnvironmentFailure(

@@ -132,7 +132,13 @@ def verify_case_bundle(
     _verify_case_records(bundle, records, verified.events)
     yield "case", f"{len(records):,} records of case {bundle.case} in the log"
     _verify_rows(bundle.rows, verified.events)
-    yield "rows", f"{len(bundle.rows):,} rows equal their records; hops are derived"
+    count = len(bundle.rows)
+    same = (
+        "1 row equals its record"
+        if count == 1
+        else f"{count:,} rows equal their records"
+    )
+    yield "rows", f"{same}; hops are derived"
     stated = verify_case_owners(bundle.owners, objects, str(key))
     derived = len(bundle.owners) - stated
     yield (

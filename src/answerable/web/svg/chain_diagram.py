@@ -10,10 +10,12 @@ from itertools import pairwise
 
 from answerable.presentation.chain_groups import (
     COLUMNS,
+    ActGroup,
     ChainGroup,
     MissingHopNotes,
     get_hops_by_name,
     is_hop_missing,
+    is_hop_self_reported,
 )
 from answerable.web.svg.chain_layout import (
     ChainLinks,
@@ -103,13 +105,18 @@ def describe_chain(group: ChainGroup) -> str:
             parts.append(f"{name} missing ({hop['source'] or 'no source is known'})")
         else:
             parts.append(f"{name} {hop['value']} ({hop['status']})")
-    done = [
-        f"{get_hops_by_name(act.item)['action']['value']} on "
-        f"{act.resource or 'an unnamed resource'} "
-        f"({act.item['outcome'] or 'no outcome recorded'}, {len(act.items)})"
-        for act in group.merged_acts()
-    ]
+    done = [_describe_act(act) for act in group.merged_acts()]
     return f"{', '.join(parts)}: {'; '.join(done[:_MAX_DESCRIBED])}"
+
+
+def _describe_act(act: ActGroup) -> str:
+    """Describe an action on a resource, with its outcome and number of events."""
+    action = get_hops_by_name(act.item)["action"]
+    said = act.item["outcome"] or "no outcome recorded"
+    if is_hop_self_reported(action):
+        said = f"self-reported, {said}"
+    resource = act.resource or "an unnamed resource"
+    return f"{action['value']} on {resource} ({said}, {len(act.items)})"
 
 
 def _draw_wide(chains: Sequence[PlacedChain], times: Sequence[str]) -> SvgMarkup:

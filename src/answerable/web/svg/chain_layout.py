@@ -14,6 +14,7 @@ from answerable.presentation.chain_groups import (
     get_hops_by_name,
     is_break_glass_call,
     is_hop_missing,
+    is_hop_self_reported,
     shorten_hop_id,
     shorten_hop_path,
 )
@@ -23,6 +24,7 @@ from answerable.presentation.text import shorten, shorten_end
 MAX_NODES = 200
 MAX_ACTIONS = 12
 _MISSING = "missing"
+_SELF_REPORTED = "self-reported"
 _SUCCESSFUL = ("success", "")
 
 
@@ -215,6 +217,8 @@ def _build_action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     item, hop = act.item, get_hops_by_name(act.item)["action"]
     outcome = item["outcome"] if item["outcome"] not in _SUCCESSFUL else ""
     text = shorten_hop_id("action", hop["value"])
+    if is_hop_self_reported(hop):
+        text = f"{_SELF_REPORTED} {text}"  # the end of a label may not fit
     if is_break_glass_call(item):
         text = f"BREAK-GLASS {text}"
     if outcome:
@@ -223,6 +227,8 @@ def _build_action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
         text += f" ×{len(act.items):,}"  # noqa: RUF001 - the multiplication sign is meant
     tooltip = f"{hop['value']}: {item['outcome'] or 'no outcome recorded'}"
     tooltip += f", {len(act.items):,} events" if len(act.items) > 1 else ""
+    if is_hop_self_reported(hop):
+        tooltip += f" (missing: {hop['source']})"
     link = f"/event?{urlencode({'id': item['event_id']})}"
     if len(act.items) > 1:
         pattern = f"{act.resource}*" if act.resources > 1 else act.resource
@@ -244,20 +250,23 @@ def _build_resource_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     hop = get_hops_by_name(act.item)["resource"]
     if act.resources > 1:
         text = f"{act.resources:,} under {act.resource}"
+        if is_hop_self_reported(hop):
+            text = f"{_SELF_REPORTED} {text}"
         link = links.link_to_narrower_query(resource=f"{act.resource}*")
         return ChainNode(5, 0, 0, text, text, hop["status"], link=link)
-    if is_hop_missing(hop):
+    if not hop["value"]:
         source = hop["source"] or "no source is known"
         return ChainNode(
             5, 0, 0, "∅ not named", f"resource missing: {source}", _MISSING
         )
     whole = f"{hop['value']} ({_describe_hop_status(hop)})"
     link = links.link_to_narrower_query(resource=hop["value"])
+    text = shorten_hop_id("resource", hop["value"])
     return ChainNode(
         5,
         0,
         0,
-        shorten_hop_id("resource", hop["value"]),
+        f"{_SELF_REPORTED} {text}" if is_hop_self_reported(hop) else text,
         whole,
         hop["status"],
         link=link,
