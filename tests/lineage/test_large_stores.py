@@ -69,6 +69,24 @@ def test_the_answer_is_that_of_all_chains(
         assert found.next == answer.next
 
 
+def test_from_a_number_of_events_on_a_trace_searches_the_chain_file(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = list_questions(store)
+    expected = [trace_events(store, each, now=NOW) for each in questions]
+    file = store.derived / "chains.parquet"
+    file.unlink(missing_ok=True)
+    monkeypatch.setattr(chain_cache, "_LOOKUP_EVENTS", -1)
+    for question, answer in zip(questions, expected, strict=True):
+        found = trace_events(store, question, now=NOW)
+        assert (found.items, found.total) == (answer.items, answer.total), question
+        assert found.coverage == answer.coverage
+    assert file.exists()
+    with monkeypatch.context() as patch:  # the file has all that is needed
+        patch.setattr(lineage_facts, "load_cached_chains", None)
+        assert trace_events(store, TraceQuery(), now=NOW).items == expected[0].items
+
+
 COUNTED = (
     *("person", "agent,tool", "identity,source", "chain,outcome", "source,outcome"),
     *("action", "person,action", "identity,day,outcome", "resource", "day"),

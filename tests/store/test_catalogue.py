@@ -242,6 +242,25 @@ def test_a_question_about_one_day_reads_the_segments_of_that_day(
         assert len(find_newest_events(store, found, 10)) == 3
 
 
+def test_no_search_reads_a_time_before_the_first_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_scope, "_FIRST_WINDOW_EVENTS", 1)
+    monkeypatch.setattr(segment_scope, "_WINDOW_GROWTH", 1)
+    history = StoreHistory(tmp_path)
+    for day in (1, 4):
+        history.ingest(day, 1, sealed=True)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        windows = store.queries.list_newest_windows(SegmentScope())
+        assert [each.events for each in windows] == [1, 1]
+    history.ingest(8, 1, sealed=False)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        windows = store.queries.list_newest_windows(SegmentScope())
+        assert [each.events for each in windows] == [1, 1, 0]  # unsealed ones
+        every = InvestigationFilter(EventFilter())
+        assert len(find_newest_events(store, every, 100)) == 3
+
+
 def test_statistics_are_written_when_a_segment_is_sealed(tmp_path: Path) -> None:
     history = StoreHistory(tmp_path)
     history.ingest(1, 6, sealed=True)

@@ -308,9 +308,9 @@ class EventQueries:
             self._state = self._tail_state = None
         if scope is NO_EVENTS:
             return self._engine
-        shown = state, scope and scope.key
+        sources = self._get_current_sources(scope)
+        shown = state, tuple(each.segment for each in sources.segments)
         if shown != self._state:
-            sources = self._get_current_sources(scope)
             has_tail = create_event_view(
                 self._engine, sources, "events", has_tail=self._tail_state == state
             )

@@ -76,17 +76,6 @@ class SegmentScope:
         return last >= self.since and (not self.until or first < self.until)
 
     @cached_property
-    def key(self) -> object:
-        """Return a hashable value that is equal for equal scopes."""
-        parts = tuple(
-            tuple(
-                (column, frozenset(values)) for column, values in sorted(each.items())
-            )
-            for each in self.alternatives
-        )
-        return self.since, self.until, parts
-
-    @cached_property
     def _list_hashed_values(self) -> list[list[tuple[str, dict[str, TextHash]]]]:
         """Return the tested values with their hashes; long lists are not tested."""
         return [
@@ -143,7 +132,8 @@ def list_newest_windows(
 ) -> list[SearchWindow]:
     """Split the time span of a scope into windows, the newest first.
 
-    Each has about four times as many sealed events as the one before.
+    Each has about four times as many sealed events as the one before. The oldest may
+    hold unsealed events alone; it is left out where there are none.
     """
     segments = sources.select_segments(scope).segments
     windows: list[SearchWindow] = []
@@ -154,4 +144,6 @@ def list_newest_windows(
         if rows >= wanted and start > scope.since and (not until or start < until):
             windows.append(SearchWindow(start, until, rows))
             until, rows, wanted = start, 0, wanted * _WINDOW_GROWTH
+    if windows and not rows and not sources.records:
+        return windows
     return [*windows, SearchWindow(scope.since, until, rows)]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # With more sealed events, a question derives the chains of its own events.
 LARGE_STORE_EVENTS = 250_000
+# With more, `trace` looks up the chains of its events in the chain file.
+_LOOKUP_EVENTS = 50_000
 
 
 def load_or_compute_chains(
@@ -111,6 +113,11 @@ def _iterate_chains(
 def is_large_store(store: EvidenceStore) -> bool:
     """Return whether chains are derived for each question instead of for all events."""
     return count_sealed_events(store) > LARGE_STORE_EVENTS
+
+
+def is_chain_file_searched(store: EvidenceStore) -> bool:
+    """Return whether a search in the chain file is faster than to load all chains."""
+    return count_sealed_events(store) > min(_LOOKUP_EVENTS, LARGE_STORE_EVENTS)
 
 
 def derive_chains_of_keys(

@@ -16,6 +16,7 @@ from answerable.services.lineage import name_resolution
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import (
     derive_chains_of_keys,
+    is_large_store,
     load_or_compute_chains,
     write_current_chain_file,
 )
@@ -55,6 +56,10 @@ def load_chains_of_question(
     unnamed = drop_names(query)
     selected = build_event_filter(inventory, (), unnamed)
     file = find_current_chain_file(store)
+    if file is None and not is_large_store(store):
+        file = _write_chain_file(store, inventory)
+        if file is None:
+            return load_or_compute_chains(store), None
     if query == unnamed:
         newest = find_and_count_newest_events(store, selected, query.limit + 1)
         keys = _list_chain_keys(newest)

@@ -10,7 +10,7 @@ from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import (
-    is_large_store,
+    is_chain_file_searched,
     load_or_compute_chains,
 )
 from answerable.services.lineage.large_store_chains import load_chains_of_question
@@ -46,7 +46,7 @@ def trace_events(store: EvidenceStore, query: TraceQuery, *, now: int) -> Docume
     """
     validate_trace_query(query)
     inventory = snapshots.load_inventory(store, now=now)
-    if not is_large_store(store):
+    if not is_chain_file_searched(store):
         chains = load_or_compute_chains(store)
         return list_lineage_rows(store, inventory, chains, query, now=now)
     chains, newest = load_chains_of_question(store, inventory, query)
