@@ -18,6 +18,7 @@ from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.statements.policy_exceptions import read_policy_exceptions
 from answerable.usecases.authorization import answer_approval_requests, explain_decision
 from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
+from answerable.web.call_changes import CallEffect, build_exception_change
 from answerable.web.routing import Forbidden
 from answerable.web.signing_action import ActionFields, SigningAction, read_choice
 from answerable.web.template_filters import build_url
@@ -68,6 +69,15 @@ def build_break_glass(
             "quarantine and errors stay in force. Every visitor can see it.",
         ),
         subject=scope.agent,
+        changes=(
+            build_exception_change(
+                scope,
+                CallEffect.ADDED,
+                "not allowed",
+                f"allowed for {span} with any arguments, once another person confirms",
+                decision_id,
+            ),
+        ),
         execute=lambda store, who, now: answer_approval_requests.start_break_glass(
             store,
             scope,
@@ -126,6 +136,14 @@ def build_break_glass_confirmation(
             "Each of you can revoke it.",
         ),
         subject=exception.agent,
+        changes=(
+            build_exception_change(
+                exception,
+                CallEffect.ADDED,
+                "not allowed",
+                f"allowed until {until} with any arguments",
+            ),
+        ),
         execute=lambda store, who, now: answer_approval_requests.confirm_break_glass(
             store, exception_id, who, now=now
         ),

@@ -7,7 +7,8 @@ and for the key, by the use case.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from answerable.model.baseline import BaselineStage
+from answerable.authorization.exception_validity import ExceptionStatus
+from answerable.model.documents.approval_requests import ApprovalRequestItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.model.person import OwnerState
@@ -19,14 +20,18 @@ from answerable.services.authorization.approval_requests import ApprovalRequest
 from answerable.services.authorization.value_provenance import (
     describe_argument_provenance,
 )
-from answerable.services.baseline import profile_learning
 from answerable.services.statements import policy_exceptions as signed
 from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.usecases.authorization import answer_approval_requests
 from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
-from answerable.usecases.baseline import manage_profiles
 from answerable.usecases.inventory import ownership
+from answerable.web.baseline_signing import build_baseline_action
 from answerable.web.break_glass import build_break_glass, build_break_glass_confirmation
+from answerable.web.call_changes import (
+    CallChange,
+    CallEffect,
+    build_exception_change,
+)
 from answerable.web.finding_review import (
     build_finding_acceptance,
     build_finding_assignment,
@@ -35,7 +40,12 @@ from answerable.web.finding_review import (
 from answerable.web.person_merges import build_person_merge, build_person_split
 from answerable.web.pin_approval import build_pin_approval
 from answerable.web.routing import Forbidden
-from answerable.web.signing_action import ActionFields, SigningAction, read_choice
+from answerable.web.signing_action import (
+    ActionFields,
+    SigningAction,
+    is_hex,
+    read_choice,
+)
 from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor, WebPermission
 
@@ -56,7 +66,6 @@ ACTION_FIELDS = (
     "assignee",
     "other",
 )
-_ENDS_ENFORCEMENT = "ends-enforcement"  # value of `again` on the second step
 EXCEPTION_SPANS: Mapping[str, int] = {
     "1h": HOUR_NS,
     "8h": 8 * HOUR_NS,
@@ -67,7 +76,6 @@ EXCEPTION_SPANS: Mapping[str, int] = {
     "always": 0,
 }
 _DECISION_DIGITS, _DIGEST = 32, 64  # hex digits of a whole id
-_HEX = frozenset("0123456789abcdef")
 
 
 def build_action(
@@ -97,7 +105,7 @@ def find_approval_request(
     Raises:
         Forbidden: It does not exist, or the visitor may not see it.
     """
-    if not _is_hex(decision_id, _DECISION_DIGITS):  # prefixes could be enumerated
+    if not is_hex(decision_id, _DECISION_DIGITS):  # prefixes could be enumerated
         raise Forbidden
     with cache.open_store() as store:
         try:
@@ -138,6 +146,7 @@ def _build_allow_action(
             "forbids the call, a kill, a quarantine or an error. You can revoke it.",
         ),
         subject=wanted.agent,
+        changes=(_build_allowed_change(cache, ask, any_arguments, ends),),
         execute=lambda store, signer, now: answer_approval_requests.sign_exception(
             store,
             decision_records.read_spool(cache.spools),
@@ -154,6 +163,60 @@ def _build_allow_action(
     )
 
 
+def _build_allowed_change(
+    cache: "StoreCache", ask: ApprovalRequest, any_arguments: bool, ends: str
+) -> CallChange:
+    """Build the change of a call that is allowed; one in force stays possible."""
+    known = _read_request_item(cache, ask)
+    allowed = known["state"] == "allowed"
+    how = "with these arguments" if ask.scope.arguments else "without arguments"
+    return build_exception_change(
+        ask.scope,
+        CallEffect.UNCHANGED if allowed and not any_arguments else CallEffect.ADDED,
+        _describe_answer(known),
+        f"allowed {'with any arguments' if any_arguments else how}. {ends}",
+        ask.newest.decision_id,
+    )
+
+
+def _build_refused_change(cache: "StoreCache", ask: ApprovalRequest) -> CallChange:
+    """Build the change of a call that is refused: it stays as it is."""
+    now = _describe_answer(_read_request_item(cache, ask))
+    return build_exception_change(
+        ask.scope, CallEffect.UNCHANGED, now, now, ask.newest.decision_id
+    )
+
+
+def _build_revoked_change(status: ExceptionStatus) -> CallChange:
+    """Build the change of a call whose exception is revoked."""
+    standing = status.invalidity is None
+    return build_exception_change(
+        status.exception,
+        CallEffect.REMOVED if standing else CallEffect.UNCHANGED,
+        "allowed by the exception" if standing else "not allowed by the exception",
+        "as the rules decide",
+    )
+
+
+def _read_request_item(
+    cache: "StoreCache", ask: ApprovalRequest
+) -> ApprovalRequestItem:
+    """Read the state of an approval request."""
+    with cache.open_store() as store:
+        return approval_requests.build_approval_request_item(
+            ask, signed.read_policy_exceptions(store, cache.now), cache.now
+        )
+
+
+def _describe_answer(known: ApprovalRequestItem) -> str:
+    """Say whether the call of an approval request is possible now."""
+    if known["state"] != "allowed":
+        return "not allowed"
+    return (
+        f"allowed until {known['until']}" if known["until"] else "allowed until revoked"
+    )
+
+
 def _describe_argument_sources(
     cache: "StoreCache", ask: ApprovalRequest
 ) -> tuple[str, ...]:
@@ -162,9 +225,7 @@ def _describe_argument_sources(
         lines = describe_argument_provenance(
             store, decision_records.read_spool(cache.spools), ask
         ).lines
-        known = approval_requests.build_approval_request_item(
-            ask, signed.read_policy_exceptions(store, cache.now), cache.now
-        )
+    known = _read_request_item(cache, ask)
     answered = (f"Already decided: {known['state']} by {', '.join(known['by'])}.",)
     return (*lines, *(answered if known["by"] else ()))
 
@@ -183,6 +244,7 @@ def _build_refuse_action(
             "exception that is in force.",
         ),
         subject=wanted.agent,
+        changes=(_build_refused_change(cache, ask),),
         execute=lambda store, signer, now: answer_approval_requests.sign_refusal(
             store, decision_records.read_spool(cache.spools), decision, signer, now=now
         ),
@@ -197,7 +259,7 @@ def _build_revoke_action(
 ) -> SigningAction:
     """Build the action that revokes a signed exception."""
     exception_id = fields.get("id", "")
-    if not _is_hex(exception_id, _DIGEST):
+    if not is_hex(exception_id, _DIGEST):
         raise Forbidden
     with cache.open_store() as store:
         exceptions = signed.read_policy_exceptions(store, cache.now)
@@ -223,94 +285,13 @@ def _build_revoke_action(
             "allow the call again, sign a new exception.",
         ),
         subject=amendment.agent,
+        changes=(_build_revoked_change(found),),
         execute=lambda store, signer, now: answer_approval_requests.sign_revocation(
             store, exception_id, signer, now=now
         ),
         command=format_command("asks", "revoke", exception_id[:16], "--key", "KEY"),
         back=build_url("/asks", agent=amendment.agent),
         confirmation=f"Revoked: {amendment.agent} may no longer {what}.",
-    )
-
-
-_STAGES: Mapping[BaselineStage, tuple[str, str]] = {
-    BaselineStage.SHADOW: (
-        "You sign this baseline for {agent}, in shadow",
-        "No call is denied. Calls outside the baseline are recorded and shown here.",
-    ),
-    BaselineStage.ENFORCE: (
-        "You enforce this baseline for {agent}",
-        "Calls outside the baseline are denied, or wait for your approval. Each is "
-        "shown here.",
-    ),
-    BaselineStage.OFF: (
-        "You end this baseline for {agent}",
-        "It no longer denies or records calls. Rules still apply.",
-    ),
-}
-
-
-def _build_baseline_action(
-    cache: "StoreCache", visitor: Visitor, fields: ActionFields
-) -> SigningAction:
-    """Build the action by which an owner signs a baseline in a stage (shadow...)."""
-    digest = fields.get("id", "")
-    if not _is_hex(digest, _DIGEST):
-        raise Forbidden
-    with cache.open_store() as store:
-        try:
-            profile = profile_learning.load_profile(store, digest)[1]
-        except UsageError:
-            raise Forbidden from None
-    agent = profile.subject.agent
-    if not visitor.answers_for(agent):
-        raise Forbidden
-    stage = BaselineStage(
-        read_choice(fields, "stage", "shadow", [each.value for each in BaselineStage])
-    )
-    span = read_choice(fields, "for", "90d", ("7d", "30d", "90d"))
-    title, follows = _STAGES[stage]
-    with cache.open_store() as store:
-        loosens = manage_profiles.signing_ends_enforcement(
-            store, digest, stage, cache.now
-        )
-    is_second = fields.get("again") == _ENDS_ENFORCEMENT
-    again = {"act": "hold", "id": digest, "stage": stage.value, "for": span}
-    ends = (f"Enforcement ends: the baseline denies {agent} no more calls.",)
-    return SigningAction(
-        title=title.format(agent=agent),
-        second_step=build_url("/sign", **again, again=_ENDS_ENFORCEMENT)
-        if loosens and not is_second
-        else "",
-        follows=(
-            *(ends if loosens else ()),
-            follows,
-            f"It covers calls to {profile.subject.server} and expires after {span}. "
-            "A running gateway applies it within a second.",
-        ),
-        subject=agent,
-        execute=lambda store, signer, now: manage_profiles.sign_profile(
-            store,
-            digest,
-            signer,
-            stage,
-            lifetime=EXCEPTION_SPANS[span],
-            now=now,
-            ends_enforcement=is_second,
-        ),
-        command=format_command(
-            "baseline",
-            "sign",
-            digest[:16],
-            "--stage",
-            stage.value,
-            *(("--ends-enforcement",) if loosens else ()),
-            "--for",
-            span,
-            "--key",
-            "KEY",
-        ),
-        back=build_url("/baseline", agent=agent),
-        confirmation=f"Signed: the baseline of {agent} is in the stage {stage.value}.",
     )
 
 
@@ -366,7 +347,7 @@ _ACTS: Mapping[str, "Callable[[StoreCache, Visitor, ActionFields], SigningAction
     "allow": _build_allow_action,
     "refuse": _build_refuse_action,
     "take-back": _build_revoke_action,
-    "hold": _build_baseline_action,
+    "hold": build_baseline_action,
     "attest": _build_attest_action,
     "approve": build_pin_approval,
     "break-glass": build_break_glass,
@@ -388,8 +369,3 @@ def _find_own_request(
     if not visitor.answers_for(ask.scope.agent):
         raise Forbidden
     return ask
-
-
-def _is_hex(text: str, size: int) -> bool:
-    """Return whether a text is exactly `size` lower-case hex digits."""
-    return len(text) == size and _HEX.issuperset(text)

@@ -9,8 +9,10 @@ from answerable.services.statements.owner_keys import StatementSigner
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
+    from answerable.web.call_changes import CallChange
 
 ActionFields = Mapping[str, str]
+_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class SigningAction:
         execute: Runs the use case with the signer and the time.
         command: The same on the command line.
         back: Page to return to.
+        changes: Calls that the signature makes possible or ends.
         second_step: Page on which it can be signed, if this page only shows that
             enforcement ends; empty if it can be signed here.
     """
@@ -36,6 +39,7 @@ class SigningAction:
     back: str
     confirmation: str
     second_step: str = ""
+    changes: "tuple[CallChange, ...]" = ()
 
 
 def read_choice(
@@ -57,3 +61,8 @@ def read_choice(
             "choose one of them",
         )
     return value
+
+
+def is_hex(text: str, size: int) -> bool:
+    """Return whether a text is exactly `size` lower-case hex digits."""
+    return len(text) == size and _HEX.issuperset(text)

@@ -1,5 +1,6 @@
 """A baseline is read by consequence, signed step by step, and held to what was recorded."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -140,6 +141,40 @@ def test_a_draft_is_signed_into_shadow_then_enforced_then_taken_back(
         desk.at += 1
     with desk.open_store() as store:
         assert len(store.list_objects(SIGNED_BASELINE)) == 3
+
+
+def consequence(desk: StoreCache, **said: str) -> list[tuple[str, bool, bool]]:
+    """Read the table of calls before and after a signature; check the drawing of it."""
+    page = shown(desk, OWNER, "/sign", **said)
+    part = page.partition('aria-label="Consequence">')[2].partition("</section>")[0]
+    rows = [re.sub(r"<[^>]+>", " ", each) for each in part.split("<tr>")[2:]]
+    found = []
+    for row in rows:
+        mark = next((each for each in ("added", "removed") if each in row), "unchanged")
+        found.append((mark, "rules decide" in row, "denied, or" in row))
+    for mark in {each for each, *_ in found}:
+        assert part.count(f'class="node {mark}"') == 4 * sum(
+            each == mark for each, *_ in found
+        )  # action and resource, wide and narrow
+    return found
+
+
+def test_the_calls_that_a_baseline_ends_and_gives_back_are_drawn(
+    desk: StoreCache,
+) -> None:
+    digest = kept(desk, profile())
+    said = {"act": "hold", "id": digest, "for": "30d"}
+    tools = len({each.tool for each in profile().capabilities})
+    same = ("unchanged", True, False)
+    own = [same] * tools
+    assert consequence(desk, stage="shadow", **said) == [same, *own]
+    signed(desk, stage="shadow", **said)
+    assert consequence(desk, stage="enforce", **said) == [("removed", True, True), *own]
+    signed(desk, stage="enforce", **said)
+    held = ("unchanged", False, True)
+    assert consequence(desk, stage="enforce", **said) == [held, *own]
+    assert consequence(desk, stage="off", **said) == [("added", True, True), *own]
+    assert consequence(desk, stage="shadow", **said) == [("added", True, True), *own]
 
 
 def test_what_was_never_in_shadow_is_not_enforced(desk: StoreCache) -> None:

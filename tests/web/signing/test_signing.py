@@ -91,9 +91,11 @@ def test_an_owner_lets_an_agent_do_what_it_asked_for(desk: StoreCache) -> None:
     # All of what is signed is there to be read before it is.
     for told in (AGENT, "read_file", "files", ANA, A.id, "amendment"):
         assert told in page
-    drawn = page.partition('aria-label="Consequence">')[2].partition("</dl>")[0]
-    assert drawn.index("not allowed") < drawn.index('<span class="badge e-allow">')
-    assert "with these arguments, until 20" in drawn
+    drawn = page.partition('aria-label="Consequence">')[2].partition("</section>")[0]
+    assert 'class="node added"' in drawn  # as a chain, and as a table
+    assert drawn.index(">not allowed</td>") < drawn.index(
+        ">allowed without arguments. It ends after 8h.</td>"
+    )
     # Of a name that an agent has written nothing passes for the sentence.
     assert f"{AGENT} to do this: tool &#34;read_file&#34; at &#34;files&#34;<" in page
     moved = signed(desk, **said)

@@ -244,21 +244,6 @@ def sign_profile(
     )
 
 
-def signing_ends_enforcement(
-    store: EvidenceStore, name: str, stage: BaselineStage, now: int
-) -> bool:
-    """Return whether signing a profile into a stage ends the enforcement in force.
-
-    Raises:
-        UsageError: The profile does not exist.
-    """
-    _, profile = load_profile(store, name)
-    return turns_off_enforcement(
-        signed_baselines.read_active_baselines(store, now).get(profile.subject),
-        stage,
-    )
-
-
 def _require_owner(
     store: EvidenceStore, subject: BaselineSubject, signer: StatementSigner, now: int
 ) -> None:

@@ -13,6 +13,7 @@ from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import remote_signing
+from answerable.web.call_changes import draw_call_changes
 from answerable.web.routing import (
     PageAnswer,
     Redirect,
@@ -63,6 +64,7 @@ def show_statement(
     values = {
         "act": action,
         "drafts": [] if action.second_step else build_drafts(cache, visitor, action),
+        "drawing": draw_call_changes(cache, visitor, action.changes),
         "fields": {
             name: request.query[name] for name in ACTION_FIELDS if name in request.query
         },

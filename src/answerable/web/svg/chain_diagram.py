@@ -18,6 +18,7 @@ from answerable.presentation.chain_groups import (
     is_hop_self_reported,
 )
 from answerable.web.svg.chain_layout import (
+    CHANGE_MARKS,
     ChainLinks,
     ChainNode,
     PlacedChain,
@@ -203,7 +204,13 @@ def _draw_edge(source: ChainNode, target: ChainNode, top: int) -> str:
         if y == to_y
         else f"C{half:g} {y:g} {half:g} {to_y:g} {to_x:g} {to_y:g}"
     )
-    return build_element("path", {"d": path, "class": f"line {target.status}"})
+    return build_element("path", {"d": path, "class": _line_class(target)})
+
+
+def _line_class(target: ChainNode) -> str:
+    """Return the classes of the line to a node: how it is known, and what changes."""
+    changed = f" {target.outcome}" if target.outcome in CHANGE_MARKS else ""
+    return f"line {target.status}{changed}"
 
 
 def _draw_parent_line(parent: ChainNode, child: ChainNode, top: int) -> str:
@@ -223,7 +230,8 @@ def _draw_node(node: ChainNode, top: int) -> str:
 def _draw_box(node: ChainNode, x: float, y: float, width: float) -> str:
     """Draw the box of a node with label, tooltip and link."""
     frame = "gap" if node.status == "missing" else "box"
-    ended = f" {node.outcome}" if node.outcome in ("denied", "error") else ""
+    shown = ("denied", "error", *CHANGE_MARKS)
+    ended = f" {node.outcome}" if node.outcome in shown else ""
     place = {"x": x + 0.5, "y": y + 0.5, "width": width - 1, "height": _BOX - 1}
     group = build_element(
         "g",
@@ -271,5 +279,5 @@ def _draw_narrow_hop(label: str, node: ChainNode, y: int, connected: bool) -> li
     ]
     if connected:
         path = f"M{stem} {y - _ROW + _BOX / 2:g}V{y + _BOX / 2:g}H{left}"
-        parts.append(build_element("path", {"d": path, "class": f"line {node.status}"}))
+        parts.append(build_element("path", {"d": path, "class": _line_class(node)}))
     return parts

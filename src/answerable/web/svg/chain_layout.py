@@ -26,6 +26,8 @@ MAX_ACTIONS = 12
 _MISSING = "missing"
 _SELF_REPORTED = "self-reported"
 _SUCCESSFUL = ("success", "")
+# Effects of a signature on a call, in place of an outcome.
+CHANGE_MARKS = {"added": "+ ", "removed": "\u2212 ", "unchanged": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class ChainNode:
         row: From the top of its chain.
         text: Label, shortened to fit.
         tooltip: Full text, with how it is known.
-        outcome: Outcome of a failed call; else empty.
+        outcome: Outcome of a failed call, or the effect of a signature; else empty.
         link: Link, empty for none.
     """
 
@@ -221,7 +223,9 @@ def _build_action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
         text = f"{_SELF_REPORTED} {text}"  # the end of a label may not fit
     if is_break_glass_call(item):
         text = f"BREAK-GLASS {text}"
-    if outcome:
+    if outcome in CHANGE_MARKS:
+        text = CHANGE_MARKS[outcome] + text
+    elif outcome:
         text += f" ({outcome})"
     if len(act.items) > 1:
         text += f" ×{len(act.items):,}"  # noqa: RUF001 - the multiplication sign is meant
@@ -230,7 +234,9 @@ def _build_action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     if is_hop_self_reported(hop):
         tooltip += f" (missing: {hop['source']})"
     link = f"/event?{urlencode({'id': item['event_id']})}"
-    if len(act.items) > 1:
+    if not item["event_id"]:  # a call that was not made yet
+        link = ""
+    elif len(act.items) > 1:
         pattern = f"{act.resource}*" if act.resources > 1 else act.resource
         link = links.link_to_narrower_query(action=hop["value"], resource=pattern)
     return ChainNode(
@@ -248,6 +254,8 @@ def _build_action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
 def _build_resource_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     """Build the node of a resource, or of a group of resources."""
     hop = get_hops_by_name(act.item)["resource"]
+    if act.item["outcome"] in CHANGE_MARKS:
+        return _build_changed_resource_node(act)
     if act.resources > 1:
         text = f"{act.resources:,} under {act.resource}"
         if is_hop_self_reported(hop):
@@ -270,6 +278,25 @@ def _build_resource_node(act: ActGroup, links: ChainLinks) -> ChainNode:
         whole,
         hop["status"],
         link=link,
+    )
+
+
+def _build_changed_resource_node(act: ActGroup) -> ChainNode:
+    """Build the node of the resource of a call that a signature changes."""
+    hop = get_hops_by_name(act.item)["resource"]
+    text = (
+        act.resource
+        if act.resources == 1
+        else f"{act.resources:,} under {act.resource}"
+    )
+    return ChainNode(
+        column=5,
+        row=0,
+        depth=0,
+        text=shorten_hop_id("resource", text),
+        tooltip=text,
+        status=hop["status"],
+        outcome=act.item["outcome"],
     )
 
 
