@@ -224,6 +224,18 @@ def test_a_passphrase_or_a_key_that_others_may_read_is_refused(
         ring(control, tmp_path / "sts")
 
 
+def test_the_key_of_a_replica_that_joins_is_too_new_until_verifiers_fetched_it(
+    control: SqliteTokenState, tmp_path: Path
+) -> None:
+    first = ring(control, tmp_path / "one")
+    assert not first.is_active_key_too_new
+    first.refresh(NOW + KEY_LIFETIME)
+    joined = KeyRing(control, KeyStore(tmp_path / "two"), NOW + KEY_LIFETIME)
+    assert joined.is_active_key_too_new
+    joined.refresh(NOW + KEY_LIFETIME + LEAD_TIME)
+    assert not joined.is_active_key_too_new
+
+
 def test_no_verification_fails_while_keys_rotate_under_load(
     control: SqliteTokenState, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,6 +69,7 @@ SERVER_NAME = "sts"
 # Switch interval of the interpreter; Python's default is five times that.
 SWITCH_INTERVAL = 0.001
 LOOP_ROUND = 0.05  # seconds: several rounds of the loop
+YOUNG_KEY = "verifiers may not have fetched the active signing key yet"
 # Without agents and rules, because a workload may read the metrics.
 METRIC_NAMES = MetricNames(
     "answerable_sts",
@@ -92,13 +93,9 @@ class StsApp(App[StsSettings]):
         secret = load_shared_secret(state)
         self._control = open_token_database(plan, now, log)
         self._count_up = partial(advance_generation, self._control, state)
-        self._signing = signing = TokenSigning(
-            KeyRing(
-                self._control,
-                KeyStore(state, service.passphrase, service.passphrase_env),
-                now,
-            )
-        )
+        key_store = KeyStore(state, service.passphrase, service.passphrase_env)
+        self._key_ring = KeyRing(self._control, key_store, now)
+        self._signing = signing = TokenSigning(self._key_ring)
         self._events = EventPusher(service, signing, log, self._clock)
         self._blocking = DatabaseExecutor(beside=bool(service.database))
         self._nonces = DpopNonces(secret, since=self._control.read_complete_since())
@@ -344,7 +341,10 @@ class StsApp(App[StsSettings]):
         return {
             **super().readiness_details(),
             "owners_refused": self._owners.failure,
-            "warnings": self.http_server.admission.warnings,
+            "warnings": [
+                *self.http_server.admission.warnings,
+                *([YOUNG_KEY] if self._key_ring.is_active_key_too_new else []),
+            ],
         }
 
     def _admin_state(self) -> Mapping[str, object]:
