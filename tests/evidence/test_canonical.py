@@ -207,3 +207,5 @@ def test_a_fact_is_found_in_canonical_bytes_as_in_the_event() -> None:
         for name in ("category", "region", "self:user_agent", "mfa"):
             wanted = next((text for key, text in facts if key == name), None)
             assert canonical_event.find_fact(encoded, name.encode()) == wanted
+        first = encoded[: encoded.index(b'["self:user_agent"')]
+        assert canonical_event.find_fact(first, b"region") == value

@@ -150,7 +150,12 @@ class SealFields(msgspec.Struct, gc=False):
 
 
 def find_fact(facts: bytes, name: bytes) -> str | None:
-    """Find the first fact of a name in the canonical bytes of facts; None without one."""
+    """Find the first fact of a name in the canonical bytes of facts; None without one.
+
+    Args:
+        facts: The facts, or the first of them up to a comma.
+        name: Name of the fact, of ASCII letters.
+    """
     # The quotes would be escaped within a text, so that this opens a pair.
     _, mark, rest = facts.partition(b'["%b","' % name)
     if not mark:
@@ -158,8 +163,8 @@ def find_fact(facts: bytes, name: bytes) -> str | None:
     text = rest[: rest.find(b'"')]
     if b"\\" not in text:
         return text.decode()
-    key = name.decode()
-    return next(value for each, value in _decode_facts(facts) if each == key)
+    key, whole = name.decode(), facts[:-1] + b"]" if facts.endswith(b",") else facts
+    return next(value for each, value in _decode_facts(whole) if each == key)
 
 
 _decode_facts = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode

@@ -6,7 +6,7 @@ need not read.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import cast
 
@@ -32,6 +32,11 @@ STATISTICS_VERSION = 2
 # More values are kept as a Bloom filter.
 _MAX_EXACT_VALUES = 8
 _CONSOLE_FACT = b'["console","true"]'  # no text has a bare quote
+_REQUEST_FACT = b'["request_id","'
+_SEARCHED_FACTS = (b"category", b"console", b"region")
+_get_stream_fields = attrgetter("written_by", "source", "scope", "action")
+_get_source, _get_facts = attrgetter("source"), attrgetter("facts")
+_GET_VALUES = {name: attrgetter(name) for name in VALUE_COLUMNS}
 _BLANK = "''"
 # Kinds of events, with the SQL condition that each of their rows meets.
 EVENT_KINDS: Mapping[str, str] = {
@@ -131,49 +136,78 @@ def _list_recorded_days(
     return found
 
 
-def collect_statistics(
-    file_sha256: str, rows: Sequence[SealFields]
-) -> SegmentStatistics:
-    """Collect the statistics of a new segment from the fields of its rows.
+class StatisticsCollector:
+    """Collector of the statistics of a new segment, from the fields of its rows.
 
     They equal those that `compute_statistics` reads from its file.
+
+    Args:
+        day: Day of the rows, since 1970.
     """
-    values = {name: set(map(attrgetter(name), rows)) for name in VALUE_COLUMNS}
-    credentials = values["credential"]
-    starts = {
-        TOKEN: ("cred:token/", "cred:k8s-jti/"),
-        IMPERSONATION: (DELEGATED_PREFIX,),
-        ACCESS_KEY: ("cred:aws/AKIA",),
-    }
-    kinds = {
-        kind
-        for kind, prefixes in starts.items()
-        if any(text.startswith(prefixes) for text in credentials)
-    }
-    if any(values["person"]) or any(_CONSOLE_FACT in bytes(row.facts) for row in rows):
-        kinds.add(SIGN_IN)
-    return SegmentStatistics(
-        file_sha256,
-        True,
-        dict(Counter(map(attrgetter("source"), rows))),
-        tuple(kind for kind in EVENT_KINDS if kind in kinds),
-        tuple(_build_text_set(values[name]) for name in VALUE_COLUMNS),
-        _collect_recorded_days(rows),
-    )
+
+    def __init__(self, day: int) -> None:
+        self._day = day
+        self._sources: Counter[str] = Counter()
+        self._values: dict[str, set[str]] = {name: set() for name in VALUE_COLUMNS}
+        self._streams: set[tuple[str, str, str, str]] = set()
+        self._has_console = False
+
+    def add(self, rows: Sequence[SealFields]) -> None:
+        """Add rows; a few hundred at a time cost least."""
+        self._sources.update(map(_get_source, rows))
+        for name, get_value in _GET_VALUES.items():
+            self._values[name].update(map(get_value, rows))
+        facts = _select_repeated_facts(list(map(bytes, map(_get_facts, rows))))
+        for (written_by, source, scope, action), pairs in set(
+            zip(map(_get_stream_fields, rows), facts, strict=True)
+        ):
+            self._has_console = self._has_console or _CONSOLE_FACT in pairs
+            if written_by != WrittenBy.SELF_REPORTED:
+                is_data = find_fact(pairs, b"category") == "Data"
+                service = action.partition(":")[0] if is_data else ""
+                region = find_fact(pairs, b"region") or ""
+                self._streams.add((source, scope, region, service))
+
+    def build(self, file_sha256: str) -> SegmentStatistics:
+        """Build the statistics of all rows.
+
+        Args:
+            file_sha256: Digest of the segment's file, hex.
+        """
+        values = self._values
+        starts = {
+            TOKEN: ("cred:token/", "cred:k8s-jti/"),
+            IMPERSONATION: (DELEGATED_PREFIX,),
+            ACCESS_KEY: ("cred:aws/AKIA",),
+        }
+        kinds = {
+            kind
+            for kind, prefixes in starts.items()
+            if any(text.startswith(prefixes) for text in values["credential"])
+        }
+        if self._has_console or any(values["person"]):
+            kinds.add(SIGN_IN)
+        return SegmentStatistics(
+            file_sha256,
+            True,
+            dict(self._sources),
+            tuple(kind for kind in EVENT_KINDS if kind in kinds),
+            tuple(_build_text_set(values[name]) for name in VALUE_COLUMNS),
+            tuple((*stream, (self._day,)) for stream in sorted(self._streams)),
+        )
 
 
-def _collect_recorded_days(rows: Sequence[SealFields]) -> tuple[RecordedDays, ...]:
-    """Collect the days of each stream, as `_list_recorded_days` reads them."""
-    found: dict[tuple[str, str, str, str], set[int]] = defaultdict(set)
-    for row in rows:
-        if row.written_by == WrittenBy.SELF_REPORTED:
-            continue
-        facts = bytes(row.facts)
-        is_data = find_fact(facts, b"category") == "Data"
-        service = row.action.partition(":")[0] if is_data else ""
-        stream = (row.source, row.scope, find_fact(facts, b"region") or "", service)
-        found[stream].add(int(row.event_time) // DAY_NS)
-    return tuple((*stream, tuple(days)) for stream, days in sorted(found.items()))
+def _select_repeated_facts(facts: list[bytes]) -> list[bytes]:
+    """Select the first facts of each row, with all that are searched.
+
+    Facts are in the order of their names. Few rows differ in those before the id of
+    the request.
+    """
+    parts = [each.partition(_REQUEST_FACT) for each in facts]
+    rest = b"\n".join(map(itemgetter(2), parts))
+    if any(b'["%b","' % name in rest for name in _SEARCHED_FACTS):
+        return facts
+    return list(map(itemgetter(0), parts))
 
 
 def _find_complete_files(engine: DuckDbEngine, listed: str) -> set[str]:

@@ -1,8 +1,10 @@
 """Seal a closed journal: write Parquet segments, and commit them by one log append."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
     from answerable.store.segment_statistics import SegmentStatistics
 
 MAX_SEGMENT_ROWS = 50_000
+_DECODED_ROWS = 500
 _NS_PER_MS = 1_000_000  # nanoseconds: what an id keeps of its time
+_get_event_time, _get_schema = attrgetter("event_time"), attrgetter("schema")
+_get_row = itemgetter(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +79,25 @@ def write_journal_segments(
     Returns:
         The segments with the log entries that commit them.
     """
-    from answerable.store.segment_statistics import collect_statistics
-
     manifests: list[SegmentManifest] = []
     statistics: dict[str, SegmentStatistics] = {}
     skipped: set[int] = set()
     if journal.records:
         engine = DuckDbEngine(layout.segments)
         try:
-            briefs = [decode_seal_fields(record) for record in journal.records]
+            parts = _partition_rows(journal.records, skipped)
             skipped = _find_rows_sealed_elsewhere(
-                layout, engine, briefs, other_segments
+                layout, engine, journal.records, parts, other_segments
             )
-            keys = [_get_row_sort_key(brief) for brief in briefs]
-            for day, part, rows in _partition_by_day(keys, skipped):
-                # The sort is stable: a conflict keeps its order.
-                rows.sort(key=keys.__getitem__)
-                segment = _SegmentWriter(layout, engine, name, day, part)
-                packed = [journal.leaves[row] for row in rows]
-                digest = segment.write([journal.records[row] for row in rows], packed)
-                times = [keys[row][1] for row in rows]
+            if skipped:
+                parts = _partition_rows(journal.records, skipped)
+            for part in parts:
+                rows = part.sort_rows()
+                segment = _SegmentWriter(layout, engine, name, part)
+                packed = list(map(journal.leaves.__getitem__, rows))
+                digest = segment.write(
+                    list(map(journal.records.__getitem__, rows)), packed
+                )
                 manifest = SegmentManifest(
                     segment=segment.name,
                     day=segment.day,
@@ -101,9 +105,9 @@ def write_journal_segments(
                     leaves_sha256=hashlib.sha256(b"".join(packed)).hexdigest(),
                     event_root=merkle_root(packed).hex(),
                     count=len(rows),
-                    min_time=str(min(times)),
-                    max_time=str(max(times)),
-                    event_schema=max(int(briefs[row].schema) for row in rows),
+                    min_time=str(part.first),
+                    max_time=str(part.last),
+                    event_schema=max(map(int, part.schemas)),
                     journal=name,
                     previous=previous,
                     at=str(now),
@@ -111,9 +115,7 @@ def write_journal_segments(
                 )
                 segment.write_manifest(manifest)
                 manifests.append(manifest)
-                statistics[segment.name] = collect_statistics(
-                    digest, [briefs[row] for row in rows]
-                )
+                statistics[segment.name] = part.statistics.build(digest)
                 previous = manifest.segment
         finally:
             engine.close()
@@ -152,15 +154,11 @@ def list_segments_sealed_since(
     ]
 
 
-def _get_row_sort_key(record: SealFields) -> tuple[str, int, str]:
-    """Return the sort key of a row; code points sort as UTF-8 does."""
-    return record.identity, int(record.event_time), record.event_id
-
-
 def _find_rows_sealed_elsewhere(
     layout: StoreLayout,
     engine: DuckDbEngine,
-    records: Sequence[SealFields],
+    records: Sequence[bytes],
+    parts: "Sequence[_SegmentRows]",
     other_segments: Sequence[SegmentManifest],
 ) -> set[int]:
     """Find the rows that segments of other journals contain already.
@@ -168,10 +166,8 @@ def _find_rows_sealed_elsewhere(
     An event id begins with its time in milliseconds, so only the rows in the time of
     such a segment are looked up.
     """
-    if not other_segments:
-        return set()
-    times = [int(brief.event_time) // _NS_PER_MS for brief in records]
-    first, last = min(times), max(times)
+    first = min(part.first for part in parts) // _NS_PER_MS
+    last = max(part.last for part in parts) // _NS_PER_MS
     spans = [
         (int(m.min_time) // _NS_PER_MS, int(m.max_time) // _NS_PER_MS, m)
         for m in other_segments
@@ -193,14 +189,21 @@ def _find_rows_sealed_elsewhere(
         "event_id": ColumnType.BYTES,
         "raw_sha256": ColumnType.BYTES,
     }
+    near = [
+        row
+        for part in parts
+        for row, time in part.list_times()
+        if any(start <= time // _NS_PER_MS <= end for start, end, _ in spans)
+    ]
     rows = [
         {
-            "n": number,
+            "n": row,
             "event_id": bytes.fromhex(brief.event_id),
             "raw_sha256": bytes.fromhex(brief.raw_sha256),
         }
-        for number, (brief, time) in enumerate(zip(records, times, strict=True))
-        if any(start <= time <= end for start, end, _ in spans)
+        for row, brief in zip(
+            near, map(decode_seal_fields, map(records.__getitem__, near)), strict=True
+        )
     ]
     if not rows:
         return set()
@@ -213,19 +216,88 @@ def _find_rows_sealed_elsewhere(
     return {cast("int", row) for (row,) in found}
 
 
-def _partition_by_day(
-    keys: Sequence[tuple[str, int, str]], skipped: set[int]
-) -> list[tuple[int, int, list[int]]]:
-    """Partition the rows of a journal by day and then by size."""
-    days: dict[int, list[int]] = {}
-    for row, (_, time, _) in enumerate(keys):
-        if row not in skipped:
-            days.setdefault(time // DAY_NS, []).append(row)
-    return [
-        (day, at // MAX_SEGMENT_ROWS, rows[at : at + MAX_SEGMENT_ROWS])
-        for day, rows in sorted(days.items())
-        for at in range(0, len(rows), MAX_SEGMENT_ROWS)
-    ]
+class _SegmentRows:
+    """Rows of a journal that become one segment, with what its manifest says of them.
+
+    Attributes:
+        day: Their day, since 1970.
+        number: Number of the segment among those of the day.
+        count: Number of rows.
+        first: Earliest event time, UTC nanoseconds.
+        last: Latest event time.
+        schemas: Versions of their schema.
+        statistics: Their statistics.
+    """
+
+    def __init__(self, day: int, number: int) -> None:
+        from answerable.store.segment_statistics import StatisticsCollector
+
+        self.day, self.number = day, number
+        self.count = self.first = self.last = 0
+        self.schemas: set[int | str] = set()
+        self.statistics = StatisticsCollector(day)
+        self._rows: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
+
+    def add(
+        self, rows: Sequence[int], briefs: Sequence[SealFields], times: Sequence[int]
+    ) -> None:
+        """Add rows of the day: their places in the journal, fields and times."""
+        first, last = min(times), max(times)
+        self.first = min(self.first, first) if self.count else first
+        self.last = max(self.last, last) if self.count else last
+        self.count += len(rows)
+        self.schemas.update(map(_get_schema, briefs))
+        self.statistics.add(briefs)
+        for row, brief, time in zip(rows, briefs, times, strict=True):
+            self._rows[brief.identity].append((time, brief.event_id, row))
+
+    def list_times(self) -> Iterator[tuple[int, int]]:
+        """Yield each row with its event time."""
+        for rows in self._rows.values():
+            for time, _, row in rows:
+                yield row, time
+
+    def sort_rows(self) -> list[int]:
+        """Return the rows by identity, time and id; equal ones keep their order.
+
+        Code points sort as UTF-8 does. The rows of one identity are nearly sorted,
+        since a log is in the order of time.
+        """
+        found: list[int] = []
+        for _, rows in sorted(self._rows.items()):
+            rows.sort()
+            found += map(_get_row, rows)
+        return found
+
+
+def _partition_rows(records: Sequence[bytes], skipped: set[int]) -> list[_SegmentRows]:
+    """Partition the rows of a journal by day and then by size.
+
+    Few records are decoded at a time, and little of them is kept: what was decoded is
+    still in the processor's cache when it is used.
+    """
+    parts: dict[int, list[_SegmentRows]] = defaultdict(list)
+    for start in range(0, len(records), _DECODED_ROWS):
+        briefs = list(map(decode_seal_fields, records[start : start + _DECODED_ROWS]))
+        times = list(map(int, map(_get_event_time, briefs)))
+        rows: Sequence[int] = range(len(briefs))
+        if skipped:
+            rows = [row for row in rows if start + row not in skipped]
+        days = [times[row] // DAY_NS for row in rows]
+        for day in sorted(set(days)):
+            of_day = [row for row, each in zip(rows, days, strict=True) if each == day]
+            while of_day:
+                if not parts[day] or parts[day][-1].count == MAX_SEGMENT_ROWS:
+                    parts[day].append(_SegmentRows(day, len(parts[day])))
+                part = parts[day][-1]
+                room = MAX_SEGMENT_ROWS - part.count
+                taken, of_day = of_day[:room], of_day[room:]
+                part.add(
+                    [start + row for row in taken],
+                    [briefs[row] for row in taken],
+                    [times[row] for row in taken],
+                )
+    return [part for _, of_day in sorted(parts.items()) for part in of_day]
 
 
 class _SegmentWriter:
@@ -236,11 +308,10 @@ class _SegmentWriter:
         layout: StoreLayout,
         engine: DuckDbEngine,
         journal: str,
-        day: int,
-        number: int,
+        rows: _SegmentRows,
     ) -> None:
-        self.day = format_day(day)
-        self.name = make_segment_id(journal, self.day, number)
+        self.day = format_day(rows.day)
+        self.name = make_segment_id(journal, self.day, rows.number)
         self._layout, self._engine = layout, engine
 
     def _segment_path(self, ending: str) -> Path:
