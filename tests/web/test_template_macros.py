@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.web import template_filters
-from answerable.web.routing import RouteRequest
-from answerable.web.template_rendering import asset_url, template_environment
+from answerable.web.routing import PageAnswer, RouteRequest
+from answerable.web.template_rendering import (
+    asset_url,
+    render_page,
+    template_environment,
+)
 from answerable.web.visitor import WebRole
 from tests.web.conftest import visitor
 from tests.web.markup_checks import HOSTILE, markup_faults
@@ -38,6 +42,7 @@ def text_of(markup: str) -> str:
         "marks.written_by(t)",
         "marks.when(t)",
         "marks.empty(t, t, t)",
+        "marks.printed({t: t})",
         "marks.pager(1, 2, '/a', '/b', t)",
     ],
 )
@@ -103,3 +108,13 @@ def test_the_frame_shows_deeds_only_to_who_may_see_them() -> None:
     assert "/sign-out" not in frame()
     assert asset_url("answerable.css") in viewer
     assert not re.findall(r"\sstyle=|<script>|\son\w+=", viewer)
+
+
+@pytest.mark.parametrize("part", [False, True])
+def test_a_page_has_its_question_for_paper_which_shows_no_form(part: bool) -> None:
+    refusal = {"says": "no", "hint": ""}
+    page = PageAnswer("refused.html", "Refused", {"refusal": refusal})
+    asked = RouteRequest(query={"subject": "agent:a", "empty": ""}, part=part)
+    shown = render_page(page, visitor(WebRole.VIEWER), asked)
+    question = shown.partition('<p class="printed">')[2].partition("</p>")[0]
+    assert text_of(question) == "subject agent:a"

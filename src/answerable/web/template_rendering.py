@@ -1,6 +1,7 @@
 """Render Jinja templates: values are escaped, a missing value is an error."""
 
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -48,9 +49,12 @@ def compile_templates() -> None:
 
 def render_page(page: PageAnswer, visitor: Visitor, request: RouteRequest) -> str:
     """Render a page; for an htmx request only its block `part`."""
-    template = template_environment().get_template(page.template)
+    made = template_environment()
+    template = made.get_template(page.template)
     values = {**page.values, "title": page.title, "visit": visitor, "asked": request}
     if request.part and PART_BLOCK in template.blocks:
         context = template.new_context(values)
-        return name_cells("".join(template.blocks[PART_BLOCK](context)))
+        marks: Any = made.get_template("marks.html").module
+        asked = marks.printed(request.query)
+        return name_cells("".join((asked, *template.blocks[PART_BLOCK](context))))
     return name_cells(template.render(values))
