@@ -26,12 +26,17 @@ class Machine:
         self.home, self._patch, self._capsys = home, monkeypatch, capsys
 
     def run(self, *words: str, code: int = 0, store: str = PLACE) -> Any:
+        ended, said = self.end(*words, store=store)
+        assert ended == code, said
+        return said
+
+    def end(self, *words: str, store: str = PLACE) -> tuple[int, Any]:
+        """Run a command; return exit code and document, or what it said instead."""
         self._patch.setenv("XDG_DATA_HOME", str(self.home))
         self._capsys.readouterr()
         ended = command_line.main(["--store", store, "-q", "-o", "json", *words])
         said = self._capsys.readouterr()
-        assert ended == code, said.err
-        return json.loads(said.out) if said.out else said.err
+        return ended, json.loads(said.out) if said.out else said.err
 
     @property
     def folder(self) -> Path:

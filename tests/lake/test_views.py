@@ -1,5 +1,6 @@
 """The documented views are declared once, and give the same rows in each engine."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,20 @@ def test_an_engine_gives_the_rows_of_sql_from_the_emitted_statements(
         theirs = engine.execute(query).fetchall()
         assert _texts(theirs) == _texts(ours), name
         assert ours or name in ("decisions", "agents"), name
+
+
+def test_a_store_without_segments_has_empty_views(
+    run: Run, filled: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(filled)
+    run("scan", f"aws:{tmp_path / 'account.json'}")
+    said = run("sql", "--emit", "duckdb", "--tables", tmp_path / "tables")
+    engine = duckdb.connect()
+    for item in said["items"]:
+        engine.execute(item["statement"])
+    for name in ("events", "lineage", "decisions"):
+        query = f"SELECT count(*) FROM {name}"  # noqa: S608 - our own view names
+        assert engine.execute(query).fetchall() == [(0,)]
 
 
 @pytest.mark.parametrize("dialect", ["duckdb", "trino", "athena", "spark"])

@@ -75,6 +75,10 @@ class FolderBucket:
         with self._operation("delete", key):
             self.path(key).unlink(missing_ok=True)
 
+    def find(self, prefix: str) -> str:
+        with self._operation("list", prefix):
+            return next((k for k in self.names() if k.startswith(prefix)), "")
+
 
 def _version(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()

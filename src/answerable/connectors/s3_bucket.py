@@ -39,7 +39,7 @@ _CLIENT_HINT = (
 )
 _ACCESS_HINT = (
     "check the bucket, its endpoint, and that the identity has s3:GetObject, "
-    "s3:PutObject and s3:DeleteObject there; then run it again"
+    "s3:PutObject, s3:DeleteObject and s3:ListBucket there; then run it again"
 )
 _ENDPOINT_HINT = "check the network and AWS_ENDPOINT_URL_S3 (without it: Amazon S3); then run it again"
 _CREDENTIALS_HINT = (
@@ -153,6 +153,19 @@ class ObjectStorageBucket:
             key,
             lambda: self._client.delete_object(Bucket=self._bucket, Key=name),
         )
+
+    def find(self, prefix: str) -> str:
+        """Return the key of an object whose key starts so; empty if there is none."""
+        start = self._prefix + prefix
+
+        def list_one() -> str:
+            found = self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=start, MaxKeys=1
+            )
+            keys = [str(each["Key"]) for each in found.get("Contents", ())]
+            return keys[0].removeprefix(self._prefix) if keys else ""
+
+        return self._repeat("list", prefix, list_one) or ""
 
     def _read_version(self, key: str) -> str:
         """Read the version (ETag) of an object; empty if there is none."""

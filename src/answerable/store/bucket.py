@@ -8,6 +8,12 @@ from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.store import bucket_openers
 from answerable.store.durable_files import BINDING_FILE
 
+# What to do about an object that is missing or changed.
+RESTORE_HINT = (
+    "restore it from an earlier version or a backup of the bucket; then run: "
+    "answerable evidence verify"
+)
+
 
 class Bucket(Protocol):
     """Objects under one prefix; every write is durable when it returns.
@@ -33,6 +39,9 @@ class Bucket(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete an object, if there is one."""
+
+    def find(self, prefix: str) -> str:
+        """Return the key of an object whose key starts so; empty if there is none."""
 
 
 def open_bucket(location: str) -> Bucket:

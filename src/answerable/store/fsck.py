@@ -182,11 +182,12 @@ def _check_object_storage(
     store: EvidenceStore, key: VerifierKey
 ) -> list[VerificationCheck]:
     """Check the log in object storage, if the store is there."""
-    if store.layout.remote is None:
+    remote = store.layout.remote
+    if remote is None:
         return []
     from answerable.store.fsck_remote import check_remote_log
 
-    return [_run_check("storage", lambda: check_remote_log(store, key))]
+    return [_run_check("storage", lambda: check_remote_log(store, remote, key))]
 
 
 def _check_verified_prefix(

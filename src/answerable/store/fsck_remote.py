@@ -1,29 +1,42 @@
 """Verify the log of a store in object storage, read there again."""
 
-from answerable.evidence.checkpoint import parse_checkpoint
+from answerable.evidence.checkpoint import Checkpoint
 from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.evidence.signed_note import VerifierKey
-from answerable.model.errors import VerificationError
+from answerable.store.remote_store import RemoteStore
 from answerable.store.store import EvidenceStore
 
 
-def check_remote_log(store: EvidenceStore, key: VerifierKey) -> str:
-    """Check that object storage has all entries of the log, read there again."""
-    remote = store.layout.remote
-    head = remote.log.read_head() if remote is not None else None
-    if remote is None or head is None:
-        raise VerificationError("log/checkpoint is missing in object storage")
-    checkpoint = parse_checkpoint(head.note, key)
-    raw = remote.log.read_entries(checkpoint, [])
-    if raw is None:  # another machine appended in this moment
-        checkpoint = parse_checkpoint(store.log.checkpoint(), key)
-        raw = remote.log.read_entries(checkpoint, [])
+def check_remote_log(
+    store: EvidenceStore, remote: RemoteStore, key: VerifierKey
+) -> str:
+    """Check that object storage has key and entries of the log, read there again.
+
+    Raises:
+        VerificationError: An object is missing or changed.
+    """
+    remote.log.check_signer(key)
+    checkpoint, raw = _read_entries(remote, key)
+    if raw is None:  # or another machine appended in this moment
+        checkpoint, raw = _read_entries(remote, key)
     if raw is None:
-        raise VerificationError(
-            f"the entries of the checkpoint are missing in {remote.location}"
-        )
+        raise remote.log.build_unread_error(checkpoint)
     if merkle_root([leaf_hash(data) for data in raw]) != checkpoint.root:
-        raise VerificationError(
-            f"the entries in {remote.location} do not lead to the checkpoint"
-        )
+        here = store.log.raw_entries()
+        raise remote.log.build_wrong_entry_error(checkpoint, raw, here)
     return f"{remote.location} has entries that lead to the root: {len(raw):,}"
+
+
+def _read_entries(
+    remote: RemoteStore, key: VerifierKey
+) -> tuple[Checkpoint, list[bytes] | None]:
+    """Read checkpoint and entries; None for entries that are not there.
+
+    Raises:
+        VerificationError: The checkpoint is missing, or an object is malformed.
+    """
+    head = remote.log.read_head()
+    if head is None:
+        raise remote.log.build_lost_checkpoint_error()
+    checkpoint = remote.log.parse_head(head.note, key)
+    return checkpoint, remote.log.read_entries(checkpoint, [])

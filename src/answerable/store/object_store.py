@@ -101,7 +101,7 @@ class ObjectStore:
             VerificationError: It is damaged.
         """
         path = self._layout.objects / digest
-        self._layout.require_object(path)
+        self._fetch_object(path)
         base = read_object_base(path) or digest
         return base, read_compressed_object(path.with_name(base))
 
@@ -125,8 +125,27 @@ class ObjectStore:
         """
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise UsageError(f"not an object digest (got {digest[:80]!r})")
-        self._layout.require_object(self._layout.objects / digest)
+        self._fetch_object(self._layout.objects / digest)
         return read_compressed_object(self._layout.objects / digest)
+
+    def _fetch_object(self, path: Path) -> None:
+        """Read an object from object storage, if the store is there.
+
+        Raises:
+            VerificationError: It is in the log, and missing or damaged.
+        """
+        self._layout.require_object(path)
+        remote = self._layout.remote
+        if (
+            remote is None
+            or path.is_file()
+            or get_temporary_object_path(path).is_file()
+        ):
+            return
+        entries = self._log.entries()
+        logged = {e.sha256 for e in entries if isinstance(e, ObjectEntry)}
+        if path.name in logged - set(list_removed_objects(entries)):
+            raise remote.files.build_missing_error(f"{path.parent.name}/{path.name}")
 
     def list_objects(self, kind: str) -> tuple[LoggedObject, ...]:
         """List the objects of a kind that no policy removed, in log order."""
@@ -170,7 +189,7 @@ class ObjectStore:
         """Select the records that are not in quarantine yet, by their digest."""
         if self._quarantined is None:
             for entry in self.list_objects(_QUARANTINE):
-                self._layout.require_object(self._layout.quarantine / entry.digest)
+                self._fetch_object(self._layout.quarantine / entry.digest)
             self._quarantined = {
                 hashlib.sha256(kept.raw).hexdigest()
                 for entry in self.list_objects(_QUARANTINE)

@@ -20,7 +20,7 @@ from answerable.evidence.log_entries import (
     encode_entry,
 )
 from answerable.model.errors import UsageError, VerificationError
-from answerable.store.bucket import Bucket, write_once
+from answerable.store.bucket import RESTORE_HINT, Bucket, write_once
 from answerable.store.durable_files import (
     make_store_folder,
     mark_crash_point,
@@ -124,6 +124,11 @@ class RemoteFiles:
         with ThreadPoolExecutor(_PARALLEL_READS) as pool:
             list(pool.map(lambda pair: self._fetch_segment_file(root, *pair), wanted))
 
+    def list_addresses(self, segments: Iterable[SegmentManifest]) -> list[str]:
+        """List the addresses of the Parquet files of segments."""
+        keys = (_segment_key(each, ".parquet") for each in segments)
+        return [f"{self.location}/{key}" for key in keys]
+
     def fetch_segment_again(self, root: Path, segment: SegmentManifest) -> None:
         """Read all files of a segment, also those that are in the local folder.
 
@@ -140,10 +145,10 @@ class RemoteFiles:
         key = _segment_key(segment, ending)
         found = self._bucket.get(key)
         if found is None:
-            raise VerificationError(f"{key} is missing in {self.location}")
+            raise self.build_missing_error(key)
         if not _has_digest(found[0], _get_digest(segment, ending)):
             raise VerificationError(
-                f"{key} in {self.location} does not match its manifest"
+                f"{key} in {self.location} does not match its manifest", RESTORE_HINT
             )
         path = _segment_file(root, segment, ending)
         make_store_folder(path.parent)
@@ -151,6 +156,10 @@ class RemoteFiles:
             manifest = _segment_file(root, segment, ".manifest.json")
             write_file(manifest, encode_entry(segment), sync=False)
         write_file(path, found[0], sync=False)
+
+    def build_missing_error(self, key: str) -> VerificationError:
+        """Build the error for an object that the log names and the bucket lacks."""
+        return VerificationError(f"{key} is missing in {self.location}", RESTORE_HINT)
 
     def fetch_object(self, path: Path, *, again: bool = False) -> None:
         """Read an object into the local folder, unless it is there.
@@ -170,9 +179,12 @@ class RemoteFiles:
         found = self._bucket.get(key)
         if found is None:
             if again:
-                raise VerificationError(f"{key} is missing in {self.location}")
+                raise self.build_missing_error(key)
             return
-        decompress_object(found[0], path.name, f"{key} in {self.location}")
+        try:
+            decompress_object(found[0], path.name, f"{key} in {self.location}")
+        except VerificationError as error:
+            raise VerificationError(error.message, RESTORE_HINT) from None
         write_file(path, found[0], sync=False)
 
 

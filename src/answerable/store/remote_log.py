@@ -14,18 +14,32 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from answerable.evidence.checkpoint import Checkpoint
+from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
 from answerable.evidence.log_tiles import (
     TILE_WIDTH,
     entries_path,
     pack_entries,
     unpack_entries,
 )
-from answerable.model.errors import EnvironmentFailure, UsageError, VerificationError
-from answerable.store.bucket import Bucket, write_once
+from answerable.evidence.signed_note import VerifierKey
+from answerable.model.errors import (
+    AnswerableError,
+    EnvironmentFailure,
+    UsageError,
+    VerificationError,
+)
+from answerable.store.bucket import RESTORE_HINT, Bucket, write_once
 from answerable.store.durable_files import mark_crash_point
 
 _HEAD, _KEY = "log/checkpoint", "log/key"
+_TAILS = "log/tail/"
+# Objects that a bucket has only after its log was created.
+_EVIDENCE = (_TAILS, "log/tile/", "segments/", "objects/", "quarantine/")
+_CHECKPOINT_HINT = (
+    "restore it from an earlier version or a backup of the bucket, or from log/checkpoint "
+    "in the local folder of the machine that used the store last; keep all keys"
+)
+_KEY_HINT = "restore it, or write it again from keys/log.pub of the machine that created the store"
 _START_BYTES = 8  # index of the first entry of a tail
 _MAX_AGE = 2.0  # seconds for which a reader does not ask for a newer checkpoint
 
@@ -66,9 +80,37 @@ class RemoteLog:
         self._read_at = time.monotonic()
 
     def read_public_key(self) -> bytes:
-        """Read the public key of the log; empty if the bucket has no store."""
+        """Read the public key of the log; empty if the bucket has no store.
+
+        Raises:
+            VerificationError: It is missing, and other objects of the store are there.
+        """
+        there = self._find_evidence(_HEAD)
         found = self._bucket.get(_KEY)
+        if found is None and there:
+            raise VerificationError(
+                f"{_KEY} is missing in {self.location}, but {there} is there", _KEY_HINT
+            )
         return found[0] if found else b""
+
+    def _find_evidence(self, *more: str) -> str:
+        """Return the key of an object of a log that was created; empty for none."""
+        return next(filter(None, map(self._bucket.find, (*_EVIDENCE, *more))), "")
+
+    def check_signer(self, key: VerifierKey) -> str:
+        """Check the public key in the bucket, and that it signed the checkpoint.
+
+        Args:
+            key: The expected key.
+
+        Raises:
+            VerificationError: It is another or malformed.
+        """
+        if parse_public_key(self.read_public_key(), self.location) != key:
+            raise VerificationError(
+                f"{_KEY} in {self.location} is not the key of the log", _KEY_HINT
+            )
+        return key.name
 
     def create(self, public_key: bytes, note: bytes) -> None:
         """Create the log in the bucket, with an empty checkpoint.
@@ -137,6 +179,55 @@ class RemoteLog:
             )
         self._bucket.delete(probe)
 
+    def refuse_lost_checkpoint(self, *, may_create: bool) -> None:
+        """Refuse a bucket without a checkpoint, unless its log was not created yet.
+
+        Args:
+            may_create: This machine began to create the log, or there is none.
+
+        Raises:
+            VerificationError: There was a checkpoint.
+        """
+        if not may_create or self._find_evidence():
+            raise self.build_lost_checkpoint_error()
+
+    def build_lost_checkpoint_error(self) -> VerificationError:
+        """Build the error for a checkpoint that is missing."""
+        found = self._find_evidence(_KEY)
+        said = f", but {found} is there" if found else ""
+        return VerificationError(
+            f"{_HEAD} is missing in {self.location}{said}", _CHECKPOINT_HINT
+        )
+
+    def parse_head(self, note: bytes, key: VerifierKey) -> Checkpoint:
+        """Parse a checkpoint of the bucket.
+
+        Raises:
+            VerificationError: It is malformed, or not signed by the key.
+        """
+        try:
+            return parse_checkpoint(note, key)
+        except VerificationError as error:
+            raise VerificationError(
+                f"{_HEAD} in {self.location}: {error.message}", _CHECKPOINT_HINT
+            ) from None
+
+    def build_unread_error(self, checkpoint: Checkpoint) -> VerificationError:
+        """Build the error for a checkpoint whose entries stay missing."""
+        if checkpoint.size:
+            return VerificationError(
+                f"{_tail_key(checkpoint)} is missing in {self.location}", RESTORE_HINT
+            )
+        return VerificationError(
+            f"{_HEAD} in {self.location} is that of an empty log, but "
+            f"{self._bucket.find(_TAILS)} is there",
+            f"run a command on the machine that created the store; or {_CHECKPOINT_HINT}",
+        )
+
+    def has_tail(self) -> bool:
+        """Return whether there are entries that a checkpoint names, or may name soon."""
+        return bool(self._bucket.find(_TAILS))
+
     def read_head(self) -> RemoteHead | None:
         """Read the current checkpoint; None if there is none."""
         found = self._bucket.get(_HEAD)
@@ -166,19 +257,58 @@ class RemoteLog:
             return None
         start = int.from_bytes(tail[0][:_START_BYTES], "big")
         if start > checkpoint.size or start % TILE_WIDTH:
-            raise VerificationError(f"{_tail_key(checkpoint)} is damaged")
+            raise self._build_damage_error(_tail_key(checkpoint))
         entries = list(known[: len(known) // TILE_WIDTH * TILE_WIDTH])
         entries = entries[:start]
         for index in range(len(entries) // TILE_WIDTH, start // TILE_WIDTH):
             key = f"log/{entries_path(index)}"
             bundle = self._bucket.get(key)
             if bundle is None:
-                raise VerificationError(f"{key} is missing in {self.location}")
-            entries += unpack_entries(bundle[0], TILE_WIDTH)
+                raise VerificationError(
+                    f"{key} is missing in {self.location}", RESTORE_HINT
+                )
+            entries += self._unpack(key, bundle[0], TILE_WIDTH)
         rest = tail[0][_START_BYTES:]
-        entries += unpack_entries(rest, checkpoint.size - start)
+        entries += self._unpack(_tail_key(checkpoint), rest, checkpoint.size - start)
         self._tail = _tail_key(checkpoint), start
         return entries
+
+    def _unpack(self, key: str, data: bytes, count: int) -> list[bytes]:
+        """Split a bundle of entries.
+
+        Raises:
+            VerificationError: It is malformed.
+        """
+        try:
+            return unpack_entries(data, count)
+        except VerificationError:
+            raise self._build_damage_error(key) from None
+
+    def _build_damage_error(self, key: str) -> VerificationError:
+        """Build the error for an object that was changed."""
+        return VerificationError(f"{key} in {self.location} is damaged", RESTORE_HINT)
+
+    def build_wrong_entry_error(
+        self, checkpoint: Checkpoint, raw: Sequence[bytes], here: Sequence[bytes]
+    ) -> VerificationError:
+        """Build the error for entries that do not lead to their checkpoint.
+
+        Args:
+            checkpoint: The checkpoint.
+            raw: Its entries as read in the bucket.
+            here: Entries of the local folder, in which the first difference is found.
+        """
+        pairs = enumerate(zip(raw, here, strict=False))
+        wrong = next((number for number, (a, b) in pairs if a != b), -1)
+        if wrong < 0:
+            return VerificationError(
+                f"the entries in {self.location} do not lead to {_HEAD}: "
+                f"{_tail_key(checkpoint)} or a bundle below log/tile/ was changed",
+                RESTORE_HINT,
+            )
+        in_tail = wrong >= self._tail[1]
+        bundle = f"log/{entries_path(wrong // TILE_WIDTH)}"
+        return self._build_damage_error(_tail_key(checkpoint) if in_tail else bundle)
 
     def commit(
         self,
@@ -247,7 +377,9 @@ class RemoteLog:
         if self._tail[0] != name:
             found = self._bucket.get(name)
             start = int.from_bytes(found[0][:_START_BYTES], "big") if found else 0
-            self._tail = name, start
+            # One that was changed does not say which bundles are missing.
+            damaged = start > old.size or start % TILE_WIDTH
+            self._tail = name, 0 if damaged else start
         for index in range(self._tail[1] // TILE_WIDTH, old.size // TILE_WIDTH):
             start = index * TILE_WIDTH
             bundle = pack_entries(entries[start : start + TILE_WIDTH])
@@ -257,6 +389,20 @@ class RemoteLog:
             mark_crash_point("remote-bundle")
 
 
+def parse_public_key(data: bytes, location: str) -> VerifierKey:
+    """Parse the public key of a log in object storage.
+
+    Raises:
+        VerificationError: It is malformed.
+    """
+    try:
+        return VerifierKey.parse(data.decode("utf-8"))
+    except (UnicodeDecodeError, AnswerableError):
+        raise VerificationError(
+            f"{_KEY} in {location} is malformed", _KEY_HINT
+        ) from None
+
+
 def _tail_key(checkpoint: Checkpoint) -> str:
     """Return the name of the tail of the log with this checkpoint."""
-    return f"log/tail/{checkpoint.size}-{checkpoint.root.hex()}"
+    return f"{_TAILS}{checkpoint.size}-{checkpoint.root.hex()}"

@@ -114,6 +114,27 @@ class SqlDialect:
             location=location.rstrip("/").replace("'", "''"),
         )
 
+    def build_file_list_statement(
+        self, name: str, columns: SqlColumns, files: Sequence[str]
+    ) -> str:
+        """Build the statement that creates a view over named Parquet files, or none.
+
+        For an engine whose tables need no location (DuckDB).
+        """
+        if not files:
+            nulls = ", ".join(
+                f"CAST(NULL AS {kind}) AS {self.quote_name(column)}"
+                for column, kind in columns
+            )
+            return self.view.format(name=name, select=f"SELECT {nulls} WHERE false")
+        names = ", ".join(self.quote_name(column) for column, _ in columns)
+        listed = ", ".join("'" + each.replace("'", "''") + "'" for each in files)
+        return self.view.format(
+            name=name,
+            select=f"SELECT {names} FROM read_parquet([{listed}], "  # noqa: S608 - ours
+            "union_by_name=true, hive_partitioning=false)",
+        )
+
 
 _PLAIN = "{source}"
 DUCKDB = SqlDialect(

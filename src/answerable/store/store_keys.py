@@ -90,6 +90,17 @@ class LogKeys:
                 ) from error
         return self._public
 
+    def may_create_log(self) -> bool:
+        """Return whether the log in object storage can be one that does not exist yet.
+
+        True if the bucket has no key either, or this machine began to create the log:
+        its public key is written last.
+        """
+        if (self._layout.keys / "log.pub").exists() or self._layout.remote is None:
+            return False
+        own = (self._layout.keys / "log.key").exists()
+        return own or not self._layout.remote.log.read_public_key()
+
     def fingerprint_digest(self) -> bytes:
         """Return the digest of the fingerprint key, empty if missing."""
         if not (self._layout.keys / _FINGERPRINT_KEY).exists():
@@ -119,14 +130,19 @@ class LogKeys:
         """
         if self._layout.remote is None:
             return None
+        from answerable.store.remote_log import parse_public_key
+
         remote = self._layout.remote.log
         text = remote.read_public_key()
         if not text:
             return None
         own = (self._layout.keys / "log.key").exists()
-        if own and remote.read_head() is None:
+        head = remote.read_head()
+        if head is None:
+            remote.refuse_lost_checkpoint(may_create=own)
             return None  # created in part: creating it is repeated
-        public = VerifierKey.parse(text.decode("utf-8"))
+        public = parse_public_key(text, remote.location)
+        remote.parse_head(head.note, public)
         if own:
             seed = self._read_secret_key("log.key")
             raw = derive_verifier_key("answerable", seed).raw

@@ -1,7 +1,6 @@
 """Append to and read the transparency log on disk: tiles, entry bundles, checkpoint."""
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -27,14 +26,15 @@ from answerable.store.durable_files import (
     translate_os_errors,
     write_file,
 )
+from answerable.store.file_lock import wait_for_lock
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 
 if TYPE_CHECKING:
     from answerable.store.remote_log import RemoteLog
 
-_LOCK_POLL = 0.02  # seconds between two attempts, where the wait is limited
 _MAX_READS = 20  # of a log that other writers replace meanwhile
+_READ_DELAY = 0.05  # seconds until the next one
 _MAX_COMMITS = 200  # attempts to append before others do
 # Entries may be appended after any others.
 ANY_ENTRY: tuple[type, ...] = (object,)
@@ -74,7 +74,7 @@ class TransparencyLog:
             with translate_os_errors("lock", path):
                 handle = open_new_file(path, os.O_RDWR)
                 try:
-                    self._wait_for_lock(handle)
+                    wait_for_lock(handle, self.lock_timeout, self._layout.root)
                 except BaseException:
                     os.close(handle)
                     raise
@@ -88,29 +88,6 @@ class TransparencyLog:
             self._depth -= 1
             if self._depth == 0:
                 os.close(self._handle)
-
-    def _wait_for_lock(self, handle: int) -> None:
-        """Lock an open file, within `lock_timeout` where there is one.
-
-        Raises:
-            EnvironmentFailure: Another process holds it all that time.
-        """
-        if self.lock_timeout is None:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            return
-        end = time.monotonic() + self.lock_timeout
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise EnvironmentFailure(
-                        f"the store is locked by another process ({self._layout.root})",
-                        "run the command again when it has ended",
-                    ) from None
-            else:
-                return
-            time.sleep(_LOCK_POLL)
 
     @property
     def is_locked(self) -> bool:
@@ -206,6 +183,7 @@ class TransparencyLog:
         with self.lock():
             remote = self._layout.remote
             if remote is not None:
+                _ = self._keys.public_key  # no file is there before the log is
                 remote.files.upload(self._layout.root, entries)
             fresh = [encode_entry(entry) for entry in entries]
             for _ in range(_MAX_COMMITS):
@@ -294,27 +272,30 @@ class TransparencyLog:
         remote = self._layout.remote
         if remote is None:
             return
+        unread = b""
         for _ in range(_MAX_READS):
             head = remote.log.read_head()
             self._reload_entries()
             if head is None:
-                if self._bytes:
-                    raise VerificationError(
-                        f"log/checkpoint is missing in {remote.location}",
-                        "restore the objects of the bucket",
-                    )
+                new = not self._seen and self._keys.may_create_log()
+                remote.log.refuse_lost_checkpoint(may_create=new)
                 return
             if head.note == self._seen or self._take_over(remote.log, head.note):
                 self._version = head.version
                 remote.log.mark_current()
                 return
+            if head.note == unread:
+                time.sleep(_READ_DELAY)
+            unread = head.note
+        if head.note == unread:  # no other writer replaces it
+            raise remote.log.build_unread_error(parse_checkpoint(unread, None))
         raise build_log_changed_error()
 
     def _take_over(self, remote: "RemoteLog", note: bytes) -> bool:
         """Write the log of a newer checkpoint here; False if it was replaced again."""
         from answerable.evidence.merkle import MerkleFrontier, leaf_hash
 
-        checkpoint = parse_checkpoint(note, self._keys.public_key)
+        checkpoint = remote.parse_head(note, self._keys.public_key)
         old = self._bytes
         if checkpoint.size < len(old):
             raise VerificationError(
@@ -322,11 +303,15 @@ class TransparencyLog:
                 f"than were read before ({len(old):,})",
                 "it was replaced by an older one: restore the objects of the bucket",
             )
+        if not checkpoint.size and remote.has_tail():
+            return False  # its first entries are added just now, or it is too old
         data = remote.read_entries(checkpoint, old)
         if data is None:
             return False
         leaves = [leaf_hash(entry) for entry in data]
-        if checkpoint.root != MerkleFrontier(leaves).root() or data[: len(old)] != old:
+        if checkpoint.root != MerkleFrontier(leaves).root():
+            raise remote.build_wrong_entry_error(checkpoint, data, old)
+        if data[: len(old)] != old:
             raise VerificationError(
                 f"the log in {remote.location} is not consistent with the log read "
                 "earlier",

@@ -54,7 +54,7 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     "--at",
     default="",
     metavar="PLACE",
-    help="Folder or address of the store for that engine, for --emit.",
+    help="Folder or address of the segments for that engine, for --emit.",
 )
 @click.option(
     "--tables",
@@ -82,7 +82,9 @@ def sql(
     lake: str,
     since: str,
 ) -> None:
-    """Run one SELECT over the views lineage, agents, identities, credentials, owners.
+    """Run one SELECT over the documented views of events and inventory.
+
+    The views are events, lineage, decisions, agents, identities, credentials, owners.
 
     The query is read-only: only a single SELECT is accepted, and it cannot read files
     outside the store. It is stopped after a minute, or after --timeout.

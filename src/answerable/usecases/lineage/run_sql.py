@@ -32,6 +32,8 @@ VIEW_BUILDERS: tuple[query_views.ViewProvider, ...] = (
     decision_queries.build_decisions_view,
 )
 
+_EVENT_VIEWS = ("events", "lineage", "decisions")
+
 
 def run_sql_query(
     store: EvidenceStore,
@@ -60,11 +62,11 @@ def run_sql_query(
         if engine is None
         else _run_on_engine(engine, store, inventory, sql, limits)
     )
-    return Document(
-        "sql",
-        build_items(columns, rows),
-        build_coverage(inventory, now, _list_missing_data(store, inventory, sql)),
-    )
+    coverage = build_coverage(inventory, now, _list_missing_data(store, inventory, sql))
+    if engine is None and any(name in sql.lower() for name in _EVENT_VIEWS):
+        logs = store.run_query("SELECT DISTINCT source FROM skimmed")
+        coverage["seen"] = sorted({*coverage["seen"], *(str(row[0]) for row in logs)})
+    return Document("sql", build_items(columns, rows), coverage)
 
 
 def build_items(
