@@ -71,6 +71,33 @@ def write_once(
         bucket.overwrite(key, data)
 
 
+def refuse_unconditional_bucket(bucket: Bucket, location: str) -> None:
+    """Refuse storage whose conditional writes do not work.
+
+    Raises:
+        EnvironmentFailure: It does.
+    """
+    probe = "log/probe"
+    bucket.create(probe, b"1")
+    ignored = bucket.create(probe, b"2")
+    found = bucket.get(probe)  # None: another machine deleted it just now
+    if found is not None and not bucket.replace(probe, b"3", found[1]):
+        again = bucket.get(probe)
+        if again is not None and again[1] == found[1]:
+            raise EnvironmentFailure(
+                f"{location} refuses If-Match with the object's own ETag",
+                "use object storage with conditional writes: the checkpoint of the "
+                "log cannot be replaced",
+            )
+    if ignored or bucket.replace(probe, b"4", f'"{"0" * 32}"'):
+        raise EnvironmentFailure(
+            f"{location} ignores If-None-Match or If-Match",
+            "use object storage with conditional writes; several writers would "
+            "overwrite each other's log",
+        )
+    bucket.delete(probe)
+
+
 def refuse_remote_folder(folder: Path, what: str) -> None:
     """Refuse a file of one machine in the local folder of a store in object storage.
 

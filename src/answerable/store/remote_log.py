@@ -28,7 +28,12 @@ from answerable.model.errors import (
     UsageError,
     VerificationError,
 )
-from answerable.store.bucket import RESTORE_HINT, Bucket, write_once
+from answerable.store.bucket import (
+    RESTORE_HINT,
+    Bucket,
+    refuse_unconditional_bucket,
+    write_once,
+)
 from answerable.store.durable_files import mark_crash_point
 
 _HEAD, _KEY = "log/checkpoint", "log/key"
@@ -119,7 +124,7 @@ class RemoteLog:
             UsageError: Another machine created it, with another key.
             EnvironmentFailure: The conditional writes of the bucket do not work.
         """
-        self._refuse_unconditional_bucket()
+        refuse_unconditional_bucket(self._bucket, self.location)
         if not self._bucket.create(_KEY, public_key):
             self._complete_public_key(public_key)
             self.check_public_key(public_key)
@@ -152,32 +157,6 @@ class RemoteLog:
             raise EnvironmentFailure(
                 f"{_KEY} in {self.location} was not written", "run the command again"
             )
-
-    def _refuse_unconditional_bucket(self) -> None:
-        """Refuse storage whose conditional writes do not work.
-
-        Raises:
-            EnvironmentFailure: It does.
-        """
-        probe = "log/probe"
-        self._bucket.create(probe, b"1")
-        ignored = self._bucket.create(probe, b"2")
-        found = self._bucket.get(probe)  # None: another machine deleted it just now
-        if found is not None and not self._bucket.replace(probe, b"3", found[1]):
-            again = self._bucket.get(probe)
-            if again is not None and again[1] == found[1]:
-                raise EnvironmentFailure(
-                    f"{self.location} refuses If-Match with the object's own ETag",
-                    "use object storage with conditional writes: the checkpoint of the "
-                    "log cannot be replaced",
-                )
-        if ignored or self._bucket.replace(probe, b"4", f'"{"0" * 32}"'):
-            raise EnvironmentFailure(
-                f"{self.location} ignores If-None-Match or If-Match",
-                "use object storage with conditional writes; several writers would "
-                "overwrite each other's log",
-            )
-        self._bucket.delete(probe)
 
     def refuse_lost_checkpoint(self, *, may_create: bool) -> None:
         """Refuse a bucket without a checkpoint, unless its log was not created yet.
