@@ -6,11 +6,13 @@ raises or ends the process, to prove that recovery works after a crash at any st
 
 import contextlib
 import errno
+import fcntl
 import grp
 import os
 import pwd
 import shlex
 import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import get_native_id
@@ -18,6 +20,7 @@ from typing import BinaryIO
 
 from answerable.model.errors import EnvironmentFailure
 
+_LOCK_POLL = 0.02  # seconds between two attempts, where the wait is limited
 BINDING_FILE = "remote.json"  # the folder is journal and cache of object storage
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -329,3 +332,27 @@ def read_file(path: Path) -> bytes:
             f"cannot read {path}: {os.strerror(error.errno or 0)}",
             "check the permissions of the store",
         ) from error
+
+
+def wait_for_lock(handle: int, timeout: float | None, root: Path) -> None:
+    """Lock an open file of a store, within `timeout` seconds where there is one.
+
+    Raises:
+        EnvironmentFailure: Another process holds it all that time.
+    """
+    if timeout is None:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise EnvironmentFailure(
+                    f"the store is locked by another process ({root})",
+                    "run the command again when it has ended",
+                ) from None
+        else:
+            return
+        time.sleep(_LOCK_POLL)

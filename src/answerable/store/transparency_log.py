@@ -24,9 +24,9 @@ from answerable.store.durable_files import (
     open_new_file,
     read_file,
     translate_os_errors,
+    wait_for_lock,
     write_file,
 )
-from answerable.store.file_lock import wait_for_lock
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 
