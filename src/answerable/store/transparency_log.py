@@ -272,7 +272,7 @@ class TransparencyLog:
         remote = self._layout.remote
         if remote is None:
             return
-        unread = b""
+        is_same, unread = False, b""
         for _ in range(_MAX_READS):
             head = remote.log.read_head()
             self._reload_entries()
@@ -284,10 +284,9 @@ class TransparencyLog:
                 self._version = head.version
                 remote.log.mark_current()
                 return
-            if head.note == unread:
-                time.sleep(_READ_DELAY)
-            unread = head.note
-        if head.note == unread:  # no other writer replaces it
+            is_same, unread = head.note == unread, head.note
+            time.sleep(_READ_DELAY if is_same else 0)
+        if is_same:  # no other writer replaces it
             raise remote.log.build_unread_error(parse_checkpoint(unread, None))
         raise build_log_changed_error()
 
