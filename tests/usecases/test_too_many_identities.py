@@ -7,6 +7,12 @@ import pytest
 
 from answerable.cli.main import main
 from answerable.cli.sample import write_sample
+from answerable.model.errors import UsageError
+from answerable.reach.platform import PolicyEdit
+from answerable.services.inventory import snapshots
+from answerable.services.reach.platform_registry import AWS
+from answerable.store.store import EvidenceStore
+from answerable.usecases.reach.what_if import compare_policy_edit
 
 NOW = 1_795_000_000_000_000_000
 CALL = ("s3:DeleteBucket", "arn:aws:s3:::northwind-reports")
@@ -18,7 +24,8 @@ def sample(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANSWERABLE_STORE", "store")
-    monkeypatch.setattr("answerable.reach.aws.query_context.MOST_AT_COMMAND", 3)
+    for module in ("query_context", "platform"):
+        monkeypatch.setattr(f"answerable.reach.aws.{module}.MOST_AT_COMMAND", 3)
     write_sample(Path(), NOW)
     assert main(["--quiet", "scan", "aws:aws/account.json"]) == 0
     capsys.readouterr()
@@ -49,3 +56,39 @@ def test_a_question_that_needs_every_path_is_refused(
     said = capsys.readouterr().err
     assert "too many identities to follow every path (got" in said
     assert "hint: scan fewer accounts" in said
+
+
+@pytest.mark.usefixtures("sample")
+def test_a_removed_statement_is_compared_for_one_subject(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    statement = "inline of user/report-bot (statement 3)"
+    for _ in ("compiled", "restored"):
+        assert (
+            main(["-o", "json", "what-if", "report-bot", "--without", statement]) == 0
+        )
+        found = json.loads(capsys.readouterr().out)
+        assert {item["change"] for item in found["items"]} == {"falls-away"}
+        assert all("paths" in item["assuming"] for item in found["items"])
+        assert not any(item["path"] for item in found["items"])
+        assert "paths" in found["coverage"]["not_collected"]
+    for words in (["--all", "--without", statement], ["report-bot", "--without", "x"]):
+        assert main(["what-if", *words]) != 0
+    said = capsys.readouterr().err
+    assert "too many identities to follow every path" in said
+    assert "no such statement (got 'x'" in said
+
+
+@pytest.mark.usefixtures("sample")
+def test_a_server_compares_a_removed_statement_for_one_subject(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("answerable.reach.aws.query_context.MOST_FOLLOWED", 3)
+    edit = PolicyEdit(statements=("inline of user/report-bot (statement 3)",))
+    with EvidenceStore.open(Path("store"), now=NOW) as store:
+        inventory = snapshots.load_inventory(store, now=NOW)
+        AWS.compile_snapshot(inventory, None)
+        found = compare_policy_edit(inventory, "report-bot", edit, now=NOW)
+        assert {item["change"] for item in found.items} == {"falls-away"}
+        with pytest.raises(UsageError, match="every path"):
+            compare_policy_edit(inventory, "", edit, now=NOW)

@@ -165,11 +165,17 @@ def _store_path_steps(graph: IdentityGraph, derived: DerivedState, name: str) ->
 
 
 def open_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
-    """Open the derived tables of a snapshot; None if there are none."""
-    return inventory.get_or_compute_value("estate tables", _load_snapshot_tables)
+    """Open the derived tables of a snapshot; None if there were none before."""
+    return inventory.get_or_compute_value("estate tables", load_snapshot_tables)
 
 
-def _load_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
+def count_stored_principals(inventory: Inventory) -> int:
+    """Count the compiled principals of a snapshot; 0 if they are not stored."""
+    tables = open_snapshot_tables(inventory)
+    return len(tables.section("principals", object)) if tables is not None else 0
+
+
+def load_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
     """Load the compiled tables of a snapshot; None if there are none."""
     return None if inventory.derived is None else inventory.derived.load(_ESTATE)
 

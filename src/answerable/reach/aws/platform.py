@@ -11,6 +11,7 @@ from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.compiled_graph import (
     AwsHost,
     collect_services_named_by_policies,
+    count_stored_principals,
     list_services_named_by_policies,
     load_snapshot_summary,
 )
@@ -21,6 +22,7 @@ from answerable.reach.aws.identity_resolution import (
     resolve_identity,
 )
 from answerable.reach.aws.query_context import (
+    MOST_AT_COMMAND,
     QueryContext,
     build_query_context,
     compile_snapshot,
@@ -267,22 +269,40 @@ class AwsPlatform:
     def open_edit(
         self, inventory: Inventory, question: Question, edit: PolicyEdit
     ) -> AppliedEdit:
-        """Apply an edit of policies, and update the compiled graph for it."""
+        """Apply an edit of policies, and update the compiled graph for it.
+
+        With too many identities to follow every path, statements are removed for one
+        subject, and only its own permissions are compared.
+        """
         from answerable.reach.aws.what_if.edit_application import (
             apply_policy_edit_to_facts,
         )
-        from answerable.reach.aws.what_if.edit_comparison import apply_graph_edit
 
-        facts = apply_policy_edit_to_facts(
-            self.host, inventory.facts, edit, question.subject, question.now
-        )
         services = list_services_named_by_policies(inventory)
-        if edit.file:
+        small = count_stored_principals(inventory) <= MOST_AT_COMMAND
+        facts = None
+        if small or edit.file or not question.subject:
+            facts = apply_policy_edit_to_facts(
+                self.host, inventory.facts, edit, question.subject, question.now
+            )
+        if edit.file and facts:
             services |= collect_services_named_by_policies(facts)
         query = self.build_permission_query(
-            inventory, question, services, compile_all=True
+            inventory, question, services, compile_all=small
         )
+        if query.cut and question.subject:
+            from answerable.reach.aws.what_if.subject_edit import open_subject_edit
+
+            lone = open_subject_edit(query, edit)
+            return AppliedEdit(
+                AwsEvaluator(lone.asked),
+                AwsEvaluator(lone.after),
+                lone.list_permission_changes,
+            )
         require_assume_role_paths(query)
+        from answerable.reach.aws.what_if.edit_comparison import apply_graph_edit
+
+        assert facts is not None  # noqa: S101 - of a small snapshot
         return build_policy_edit_from_graphs(apply_graph_edit(query, facts))
 
     def open_comparison(

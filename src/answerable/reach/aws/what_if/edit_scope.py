@@ -1,13 +1,13 @@
 """Find the identities and resources whose statements an edit changed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from operator import is_, is_not
 from typing import TypeVar
 
 from answerable.model.ids import IdentityId
-from answerable.model.policy import ConditionClause
+from answerable.model.policy import ConditionClause, PolicyLayer
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.limiting_policies import RcpDenies
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
@@ -38,12 +38,14 @@ class EditScope:
         resources: Patterns of resources whose policies or RCPs differ.
         groups: Groups whose policies differ.
         roles: Roles whose trust policies differ.
+        assumable: Roles of which alone `sts:AssumeRole` may differ; None if not known.
     """
 
     identities: frozenset[IdentityId]
     resources: tuple[ArnParts, ...] = ()
     groups: frozenset[str] = frozenset()
     roles: frozenset[IdentityId] = frozenset()
+    assumable: frozenset[IdentityId] | None = None
 
 
 def find_scope_of_edit(before: CompiledAccounts, after: CompiledAccounts) -> EditScope:
@@ -73,9 +75,44 @@ def find_scope_of_edit(before: CompiledAccounts, after: CompiledAccounts) -> Edi
             before.trusts.get(role), after.trusts.get(role)
         )
     )
-    resources = dict.fromkeys(_list_changed_resources(before, after))
+    replaced = _list_keys_of_replaced_values(before.holders, after.holders)
+    resources = dict.fromkeys(_list_changed_resources(before, after, replaced))
     return EditScope(
         frozenset(identities), tuple(resources), frozenset(groups), frozenset(roles)
+    )
+
+
+def find_scope_of_removal(
+    before: CompiledAccounts,
+    after: CompiledAccounts,
+    identities: Iterable[IdentityId],
+    targets: Mapping[str, Collection[str]],
+    *,
+    has_role_assumptions: bool,
+) -> EditScope:
+    """Compare compiled accounts at the targets of edited policies.
+
+    Args:
+        before: As collected.
+        after: As edited.
+        identities: Identities that are compared.
+        targets: Targets of the edited policies, by layer.
+        has_role_assumptions: Whether a removed statement may concern `sts:AssumeRole`.
+    """
+    changed = {
+        name
+        for name in identities
+        if not _has_same_effective_policies(
+            before.principals.get(name), after.principals.get(name)
+        )
+    }
+    roles = frozenset(map(IdentityId, targets.get(PolicyLayer.TRUST, ())))
+    resources = targets.get(PolicyLayer.RESOURCE, ())
+    return EditScope(
+        frozenset(changed),
+        tuple(dict.fromkeys(_list_changed_resources(before, after, resources))),
+        roles=roles,
+        assumable=None if has_role_assumptions else roles,
     )
 
 
@@ -188,9 +225,9 @@ def _lower_case_condition_names(
 
 
 def _list_changed_resources(
-    before: CompiledAccounts, after: CompiledAccounts
+    before: CompiledAccounts, after: CompiledAccounts, targets: Iterable[str]
 ) -> Iterator[ArnParts]:
-    """List the resources whose policies or RCPs differ."""
+    """List the resources whose RCPs differ, and those of the targets whose policies do."""
     for account in before.rcps.keys() | after.rcps.keys():
         if not _have_policies_equal_statements(
             before.rcps.get(account), after.rcps.get(account)
@@ -200,7 +237,7 @@ def _list_changed_resources(
             for own in after.holders.values():
                 if own.account == account:
                     yield from own.spoken_of
-    for target in _list_keys_of_replaced_values(before.holders, after.holders):
+    for target in targets:
         old, new = before.holders.get(target), after.holders.get(target)
         if not _have_policies_equal_statements(old, new):
             for each in (old, new):

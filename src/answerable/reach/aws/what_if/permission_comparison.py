@@ -114,7 +114,11 @@ class ReachComparison:
 
     def __post_init__(self) -> None:
         """Find the calls whose level may change at identities with equal policies."""
-        self.changed_roles = find_roles_with_changed_assumption(self.before, self.after)
+        self.changed_roles = self.scope.assumable
+        if self.changed_roles is None:
+            self.changed_roles = find_roles_with_changed_assumption(
+                self.before, self.after
+            )
         self.changed_calls = tuple(
             list_calls_on_changed_resources(self.scope, self.row_filter)
         )

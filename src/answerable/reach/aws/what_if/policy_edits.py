@@ -186,9 +186,7 @@ def find_statement_by_printed_name(
         AmbiguousError: The text fits several.
     """
     asked = text.strip()
-    by_id: dict[str, Policy] = dict(
-        zip(map(_get_policy_id, facts.policies), facts.policies, strict=True)
-    )
+    by_id = facts.policies_by_id()
     known: Policy | None = None
     for policy, sid in _split_statement_name(asked):
         known = by_id.get(policy)
@@ -240,6 +238,11 @@ def _list_statement_ids(policy: Policy) -> list[str]:
     """List the statement ids of a policy, readable and unreadable."""
     said = [one.sid for one in policy.statements]
     return list(dict.fromkeys([*said, *(one.sid for one in policy.unread)]))
+
+
+def list_statements_of_policy(policy: Policy) -> list[StatementId]:
+    """List the statements of a policy, readable and unreadable."""
+    return [StatementId(str(policy.id), sid) for sid in _list_statement_ids(policy)]
 
 
 def _suggest_policy_or_statement_name(

@@ -6,8 +6,14 @@ from itertools import compress
 from operator import is_not
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
+from answerable.reach.aws.bulk.bitset import (
+    NO_VERDICTS,
+    VerdictBits,
+    build_bitset,
+    list_positions,
+)
 from answerable.reach.aws.bulk.closure import GraphClosure
+from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
@@ -27,7 +33,7 @@ from answerable.reach.aws.what_if.permission_level import (
     PermissionLevel,
     choose_higher_permission_level,
 )
-from answerable.reach.condition_formula import Verdict
+from answerable.reach.condition_formula import TRUE, Verdict
 
 # Most identities whose rows are searched for a pattern; beyond that it is not known.
 MAX_SEARCHED_NODES = 64
@@ -196,19 +202,36 @@ class SubjectReach:
         found = self._searched.get(key)
         if found is None:
             found = self._searched[key] = self._compute_permission_level_of_row(row)
-        if node is None or (is_row_single_call(row) and self.number < self.whole.size):
+        if node is None or (is_row_single_call(row) and self.is_exact_for_single_call):
             return found  # exact for a single call
         return choose_higher_permission_level(
             found, self._get_level_from_overlapping_row(node, row, row)
         )
+
+    @property
+    def is_exact_for_single_call(self) -> bool:
+        """Return whether a single call is evaluated, not only compared with rows."""
+        return self.direct or self.number < self.whole.size
+
+    def _find_direct_callers(self, action: str, resource: str) -> VerdictBits:
+        """Find the callers of a single call; of a start outside the closure, itself."""
+        accounts = self.graph.accounts
+        if self.number < self.whole.size:
+            return self.whole.find_direct_callers(action, resource)
+        if not accounts.can_action_act_on_resource(action, resource):
+            return NO_VERDICTS
+        start = self.graph.get_principal(self.graph.get_start_node(self.start))
+        formula = evaluate_action(accounts, start, action, resource).formula
+        own = 1 << self.number
+        return VerdictBits(own if formula == TRUE else 0, own if formula else 0)
 
     def _compute_permission_level_of_row(self, row: PermissionRow) -> PermissionLevel:
         """Compute the level of a row over all reached nodes."""
         literal = _get_single_call_of_row(row)
         if self.absent:
             return NO_PERMISSION_LEVEL
-        if literal and self.number < self.whole.size:
-            callers = self.whole.find_direct_callers(*literal)
+        if literal and self.is_exact_for_single_call:
+            callers = self._find_direct_callers(*literal)
             found = (
                 _get_verdict_of_bit(callers, self.number)
                 if self.direct
