@@ -1,6 +1,6 @@
 """Collect all routes of pages, API and streams from their modules."""
 
-from answerable.web import decision_stream
+from answerable.web import decision_stream, update_stream
 from answerable.web.api import operation_table as api
 from answerable.web.pages import (
     agent,
@@ -64,4 +64,7 @@ ROUTES: tuple[WebRoute, ...] = (
     *api.ROUTES,
 )
 
-STREAMS: tuple[StreamRoute, ...] = (*decision_stream.STREAMS,)
+STREAMS: tuple[StreamRoute, ...] = (
+    *decision_stream.STREAMS,
+    *update_stream.STREAMS,
+)

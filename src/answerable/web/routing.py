@@ -25,6 +25,7 @@ class RouteRequest:
         etags: ETags that the client holds (`If-None-Match`).
         counts: Counts of the navigation by path; a path without one is not known.
         origin: Web origin of the request, such as `https://answerable.example`.
+        shown: Stamp of the data that pages show; empty if not known.
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class RouteRequest:
     etags: frozenset[str] = frozenset()
     counts: Mapping[str, int] = field(default_factory=dict)
     origin: str = ""
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ _INLINE_SECONDS = 0.5
 # Rebuilds take at most 1/5 of the time.
 _REBUILD_SHARE = 5
 _CLOSE_TIMEOUT = 1.0  # seconds that `close` waits for background threads
+_STAMP_LENGTH = 16  # hex digits of the stamp that pages carry
 _CHANGE_TIMEOUT = 20.0  # seconds that a change waits for the view that contains it
 _logger = logging.getLogger(__name__)
 
@@ -199,6 +200,14 @@ class StoreCache:
         """Return a digest that changes with the content of the store."""
         with self.open_store() as store:
             return compute_store_stamp(store)
+
+    def get_shown_stamp(self) -> str:
+        """Return a digest of the store's content at the time of the current view.
+
+        It changes when pages show other content, not when the same is evaluated again.
+        """
+        self.current_view()
+        return self._stamp.hex()[:_STAMP_LENGTH]
 
     def wait_for_change(self, before: bytes) -> bool:
         """Wait for a view that contains a change of this thread.

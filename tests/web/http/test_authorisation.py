@@ -68,6 +68,7 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "GET /changes",
         "GET /api/v1/changes",
         "GET /search/complete",
+        "GET /updates",
     ),
     DEEDS: (
         "GET /trace",

@@ -220,12 +220,15 @@ class WebDispatcher:
             )
 
         def call_handler() -> Response:
+            shown = _get_shown_stamp(self.desk)  # before the page reads the data
             answer = self._call_handler(route, visitor, request)
             if isinstance(answer, Redirect) and sender.session is not None:
                 sender.session.confirmation = answer.confirmation
             if isinstance(answer, PageAnswer) and not request.part:
                 counts = count_entries(self.desk, visitor)
-                return build_response(answer, visitor, replace(request, counts=counts))
+                return build_response(
+                    answer, visitor, replace(request, counts=counts, shown=shown)
+                )
             return build_response(answer, visitor, request)
 
         return await self.pool.run(call_handler)
@@ -347,6 +350,14 @@ def _get_request_target(incoming: IncomingRequest) -> str:
     """Return path and query of a request."""
     query = incoming.query.decode("latin-1")
     return f"{incoming.path}?{query}" if query else incoming.path
+
+
+def _get_shown_stamp(cache: StoreCache) -> str:
+    """Return the stamp of the shown data; empty if the store cannot be read."""
+    try:
+        return cache.get_shown_stamp()
+    except AnswerableError:
+        return ""
 
 
 def _add_confirmation_message(request: RouteRequest, message: str) -> RouteRequest:
