@@ -21,9 +21,9 @@ from answerable.store.bloom_filter import build_bloom_filter, hash_text, may_con
 from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.credential_use_queries import read_credential_use
 from answerable.store.duckdb_engine import DuckDbEngine
+from answerable.store.event_alternative import EventAlternative
 from answerable.store.event_queries import EventFilter, count_events_by_source
 from answerable.store.investigation_queries import (
-    EventAlternative,
     InvestigationFilter,
     count_events_matching,
     find_and_count_newest_events,

@@ -9,8 +9,9 @@ import pytest
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.store import decision_queries, event_queries, investigation_queries
 from answerable.store.decision_queries import DecisionFilter
+from answerable.store.event_alternative import EventAlternative
 from answerable.store.event_queries import EventFilter
-from answerable.store.investigation_queries import EventAlternative, InvestigationFilter
+from answerable.store.investigation_queries import InvestigationFilter
 from answerable.store.search_index import SearchIndex
 from answerable.store.store import EvidenceStore
 

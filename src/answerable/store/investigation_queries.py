@@ -3,20 +3,17 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from answerable.model.event import AuditEvent
-from answerable.store.chain_tables import JointInterval, build_chain_interval_table
+from answerable.store.event_alternative import EventAlternative
 from answerable.store.event_queries import (
     EventFilter,
     build_filter_scope,
     build_filter_sql,
-    build_implied_bounds_sql,
     build_interval_join_sql,
     build_resource_options,
     convert_glob_to_like,
-    list_key_values,
 )
 from answerable.store.query_tables import NamedTable
 from answerable.store.search_index import PLACE_COLUMNS, EventPlace
@@ -38,27 +35,6 @@ _IdentifiedPlace = tuple[int, bytes, int, int, str]
 _NEWEST_FIRST = "event_time DESC, event_id DESC"
 # A search that counts, too, holds the places of all matching events of a window.
 _MAX_COUNTED_WINDOW = 1_500_000
-
-
-@dataclass(frozen=True)
-class EventAlternative:
-    """Alternative of an investigation filter.
-
-    Attributes:
-        keys: Joints and intervals, of which one must match; None for all.
-        words: Patterns with `*` and `?`; action or resources must contain each.
-        about: Identity that the event must have created, deleted, issued a credential
-            for or accessed; empty for none.
-    """
-
-    keys: Sequence[JointInterval] | None = None
-    words: Sequence[str] = ()
-    about: str = ""
-
-    @cached_property
-    def key_table(self) -> NamedTable:
-        """Build the table of the keys; several queries of a search use it."""
-        return build_chain_interval_table(self.keys or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +61,7 @@ def build_investigation_scope(investigation: InvestigationFilter) -> SegmentScop
         for column, value in investigation.equal_columns
         if column in TESTED_COLUMNS
     }
-    alternatives = [
-        {**equal, **({} if each.keys is None else list_key_values(each.keys))}
-        for each in investigation.alternatives
-    ]
+    alternatives = [{**equal, **each.key_values} for each in investigation.alternatives]
     event_filter = investigation.filter
     if investigation.before is not None:
         end = investigation.before[0] + 1
@@ -394,7 +367,7 @@ def _build_alternative_sql(
         parameters += [pattern] * len(texts)
     if alternative.keys is not None:
         tables[name] = alternative.key_table
-        bounds, values = build_implied_bounds_sql(alternative.keys)
+        bounds, values = alternative.key_bounds
         where += bounds
         parameters += values
     return where, parameters, tables

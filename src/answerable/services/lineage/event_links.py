@@ -35,9 +35,9 @@ from answerable.services.lineage.name_resolution import build_pattern_predicate,
 from answerable.services.lineage.resource_filter import restrict_to_resource
 from answerable.services.lineage.trace_rows import build_trace_item
 from answerable.store.chain_tables import JointInterval
+from answerable.store.event_alternative import EventAlternative
 from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import (
-    EventAlternative,
     InvestigationFilter,
     count_events_matching,
     find_events_by_id,

@@ -25,8 +25,9 @@ from answerable.services.lineage.resource_filter import (
     restrict_to_resource,
 )
 from answerable.store.chain_tables import JointInterval
+from answerable.store.event_alternative import EventAlternative
 from answerable.store.event_queries import EventFilter
-from answerable.store.investigation_queries import EventAlternative, InvestigationFilter
+from answerable.store.investigation_queries import InvestigationFilter
 
 PAGE_SIZE = 50
 # Ways to divide words between chain and event.
@@ -289,8 +290,15 @@ def split_filter_by_words(
     keys: dict[frozenset[int], list[JointInterval]] = defaultdict(list)
     for each in chains:
         for chain in each.chains:
-            if all(test(chain) for test in tests):
-                held = frozenset(n for n, h in enumerate(holds) if h(chain))
+            for test in tests:
+                if not test(chain):
+                    break
+            else:
+                held = (
+                    frozenset(n for n, h in enumerate(holds) if h(chain))
+                    if holds
+                    else frozenset()
+                )
                 _append_chain_interval(keys[held], each.chain_key, chain)
     if not tests:
         keys.pop(frozenset(), None)

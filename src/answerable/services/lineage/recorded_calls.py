@@ -45,7 +45,7 @@ def count_recorded_calls(
     subject: str,
     loaded_chains: Sequence[ChainTimeline] | None = None,
 ) -> list[CallCount]:
-    """Count the recorded platform calls of a subject, by action and outcome.
+    """Count the recorded platform calls of a subject, by action, identity and outcome.
 
     Calls that a mediator saw (`mcp:...`) are no actions of platform policies.
 
@@ -69,16 +69,16 @@ def count_recorded_calls(
     if not chains:
         return []
     keys = [(joint, chain.valid_from, chain.valid_to) for joint, chain in chains]
-    return [
-        CallCount(
-            call.action,
-            chains[call.key][1].identity.value,
-            call.outcome,
-            call.count,
-            call.last,
-        )
-        for call in count_calls_by_chain_key(store, keys)
-    ]
+    found: dict[tuple[str, str, EventOutcome], CallCount] = {}
+    for call in count_calls_by_chain_key(store, keys):
+        identity = chains[call.key][1].identity.value
+        counted = (call.action, identity, call.outcome)
+        count, last = call.count, call.last
+        if counted in found:  # in another session of the same identity
+            count += found[counted].count
+            last = max(last, found[counted].last)
+        found[counted] = CallCount(*counted, count=count, last=last)
+    return list(found.values())
 
 
 def _build_subject_predicate(

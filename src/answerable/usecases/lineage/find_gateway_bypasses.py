@@ -45,8 +45,8 @@ from answerable.services.lineage.trace_rows import (
     validate_trace_query,
 )
 from answerable.store.chain_tables import JointInterval
+from answerable.store.event_alternative import EventAlternative
 from answerable.store.investigation_queries import (
-    EventAlternative,
     InvestigationFilter,
     find_newest_events,
 )
