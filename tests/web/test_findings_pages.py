@@ -1,13 +1,21 @@
 """The list of findings and the page of one show what the command lists."""
 
 import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from answerable.cli.main import main
 from answerable.model.errors import UsageError
+from answerable.store.store import EvidenceStore
+from answerable.usecases.inventory import ownership
 from answerable.usecases.posture.list_findings import list_findings
 from answerable.web.http.errors import RequestRejected
+from answerable.web.pages import finding_trend, findings
 from answerable.web.pages.finding_trend import get_finding_trend, read_ages
 from answerable.web.routing import FileDownload
 from answerable.web.store_cache import StoreCache
@@ -111,3 +119,65 @@ def test_a_finding_has_the_age_of_the_first_scan_with_it(
     assert "or before" not in shown(
         desk, investigator, "/findings", state="not-evaluated"
     )
+
+
+def test_a_large_inventory_shows_the_findings_before_a_change_and_says_so(
+    estate: Path, tmp_path: Path, investigator: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(estate / "store", tmp_path / "store")
+    desk = StoreCache(tmp_path / "store")
+    before = shown(desk, investigator, "/findings")
+    assert "before the last change" not in before
+    key = next(each["id"] for each in findings.findings(desk).items)
+    monkeypatch.setattr(findings, "_INLINE_IDENTITIES", -1)
+    started: list[str] = []
+    monkeypatch.setattr(
+        desk, "start_in_background", lambda name, _: started.append(name)
+    )
+    agent = next(iter(desk.current_view().inventory.agents))
+    with EvidenceStore.open(desk.root, now=0, create=False) as store:
+        inventory = desk.current_view().inventory
+        ownership.attest_unsigned(
+            store, inventory, agent, "zoe@corp.example", now=time.time_ns()
+        )
+    for path, query in (("/findings", {}), ("/finding", {"id": key})):
+        assert "before the last change" in shown(desk, investigator, path, **query)
+        assert "findings" in started  # and no page computes them itself
+    assert "before the last change" not in shown(
+        desk, investigator, "/search", q="reporter"
+    )
+    findings.findings(desk)
+    assert "before the last change" not in shown(desk, investigator, "/findings")
+    desk.close()
+
+
+def test_the_trend_of_a_large_inventory_is_that_of_the_command(
+    estate: Path,
+    investigator: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small, large = StoreCache(estate / "store"), StoreCache(estate / "store")
+    inline = get_finding_trend(small)
+    assert inline is not None
+
+    def run_here(root: Path, *words: str, timeout: float) -> bytes:
+        capsys.readouterr()
+        main(["--quiet", "-o", "json", "--store", str(root), *words])
+        return capsys.readouterr().out.encode()
+
+    tasks: list[Callable[[StoreCache], object]] = []
+    monkeypatch.setattr(finding_trend, "_INLINE_IDENTITIES", -1)
+    monkeypatch.setattr(finding_trend, "run_command_as_json", run_here)
+    monkeypatch.setattr(
+        large, "start_in_background", lambda _, task: tasks.append(task)
+    )
+    assert "being computed" in shown(large, investigator, "/findings/trend")
+    for each in tasks:
+        each(large)
+    computed = get_finding_trend(large)
+    assert computed is not None
+    assert list(computed.items) == json.loads(json.dumps(list(inline.items)))
+    assert "being computed" not in shown(large, investigator, "/findings/trend")
+    small.close()
+    large.close()

@@ -61,6 +61,7 @@ def _list_sample_requests(cache: StoreCache) -> Iterator[tuple[str, dict[str, st
     """Yield path and query of one sample request for each kind of page."""
     yield from ((path, {}) for path in _WARM_PATHS)
     yield from (("/trace", {"q": query}) for query in ("", "parquet"))
+    yield "/search", {"q": "parquet"}
     for path, list_items in (
         ("/agent", inventory_list_definitions.agents),
         ("/identity", inventory_list_definitions.identities),

@@ -13,7 +13,11 @@ from answerable.usecases.posture.review_findings import (
     parse_reason,
     review_finding,
 )
-from answerable.web.pages.findings import FINDING_PERMISSIONS, REVIEW_SPANS, findings
+from answerable.web.pages.findings import (
+    FINDING_PERMISSIONS,
+    REVIEW_SPANS,
+    get_shown_findings,
+)
 from answerable.web.routing import Forbidden
 from answerable.web.signing_action import ActionFields, SigningAction, read_choice
 from answerable.web.template_filters import build_url
@@ -107,7 +111,7 @@ def _find_title(
     may = WebPermission.OWN in visitor.may and FINDING_PERMISSIONS & visitor.may
     if not may or visitor.person is None or not is_finding_id(key):
         raise Forbidden
-    item = findings(cache).by_key.get(key)
+    item = get_shown_findings(cache).by_key.get(key)
     if item is None or item["state"] == "not-evaluated":
         raise Forbidden
     return key, item["title"]

@@ -3,11 +3,7 @@
 It reads all evidence. Pages show the last result with its time and log size.
 """
 
-import atexit
-import contextlib
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -17,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from answerable.model.documents.evidence import CheckItem
+from answerable.web.command_process import run_command_as_json
 
 _TIMEOUT = 6 * 3600  # seconds
-_NICENESS = 10  # others come first
 
 
 class _VerificationDocument(msgspec.Struct):
@@ -97,23 +93,5 @@ class LogVerifier:
 
     def _run_command(self) -> list[CheckItem]:
         """Run `answerable evidence verify` at low priority and return its checks."""
-        # -P: a module of that name in the working directory must not be run.
-        command = [sys.executable, "-P", "-m", "answerable", "--quiet", "-o", "json"]
-        command += ["--store", str(self._root.absolute()), "evidence", "verify"]
-        keep = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "VIRTUAL_ENV")
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in keep if name in os.environ},
-        )
-        atexit.register(process.kill)
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
-        try:
-            answer, _ = process.communicate(timeout=_TIMEOUT)
-        finally:
-            process.kill()
-            atexit.unregister(process.kill)
+        answer = run_command_as_json(self._root, "evidence", "verify", timeout=_TIMEOUT)
         return msgspec.json.decode(answer, type=_VerificationDocument).items

@@ -83,6 +83,7 @@ class StoreCache:
         self.background_answers = BackgroundAnswers()
         self.signature_counters = SignatureCounters()
         self._newest_slow: dict[str, object] = {}
+        self._slow_locks = {name: threading.Lock() for name in SLOW_DERIVED}
 
     @property
     def now(self) -> int:
@@ -238,9 +239,11 @@ class StoreCache:
 
     def get_derived(self, name: str, build: Callable[[StoreView], Derived]) -> Derived:
         """Return data derived from the current view, built once per view."""
-        built = self.current_view().get_derived(name, build)
-        if name in SLOW_DERIVED:
-            self._newest_slow[name] = built
+        if name not in SLOW_DERIVED:
+            return self.current_view().get_derived(name, build)
+        with self._slow_locks[name]:  # of several that need it, one builds it
+            built = self.current_view().get_derived(name, build)
+        self._newest_slow[name] = built
         return built
 
     def get_newest(self, name: str, kind: type[Derived]) -> Derived | None:

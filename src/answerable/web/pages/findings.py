@@ -105,6 +105,22 @@ def get_findings_or_start(cache: StoreCache) -> PagedList[FindingItem] | None:
     return listed
 
 
+def get_shown_findings(cache: StoreCache) -> PagedList[FindingItem]:
+    """Return the findings that pages show; in a large inventory the newest computed ones.
+
+    Only the first page after a start waits for them.
+    """
+    view = cache.current_view()
+    if len(view.inventory.facts.identities) <= _INLINE_IDENTITIES:
+        return findings(cache)
+    return get_findings_or_start(cache) or findings(cache)
+
+
+def are_findings_current(cache: StoreCache) -> bool:
+    """Return whether the shown findings are those of the current data."""
+    return cache.current_view().has_derived(FINDINGS)
+
+
 class WorstFinding(NamedTuple):
     """Most severe open finding of a rule, with the number of its other open findings."""
 
@@ -150,7 +166,7 @@ def show_finding(
 ) -> RouteAnswer:
     """Show one finding: evidence, path, repair, and the use that the repair would end."""
     key = request.query.get("id", "")
-    listing = findings(cache)
+    listing = get_shown_findings(cache)
     item = listing.by_key.get(key)
     if item is None:
         raise build_not_found_error()
@@ -171,6 +187,7 @@ def show_finding(
         "item": item,
         "reviews": REVIEW_SPANS if reviews and item["state"] != "not-evaluated" else (),
         "shared": shared[:_MAX_SHARED],
+        "is_current": are_findings_current(cache),
         "cases": list_open_cases(cache, visitor),
         "coverage": inventory_list_definitions.build_coverage_document(
             cache, "findings"

@@ -122,16 +122,17 @@ def _build_kind_values(
     kind: str, cache: StoreCache, visitor: Visitor
 ) -> Mapping[str, object]:
     """Return the actions on the rows of a list, and trend and ages of the findings."""
+    plain = {"actions": None, "trend": None, "ages": None, "is_current": True}
     if kind in _ACTION_KINDS:
-        actions = load_row_actions(cache, visitor)
-        return {"actions": actions, "trend": None, "ages": None}
+        return {**plain, "actions": load_row_actions(cache, visitor)}
     if kind == "findings":
         return {
             "actions": findings.FindingRowActions(visitor),
             "trend": finding_trend.summarize_trend(cache),
             "ages": finding_trend.read_ages(cache),
+            "is_current": findings.are_findings_current(cache),
         }
-    return {"actions": None, "trend": None, "ages": None}
+    return plain
 
 
 def _build_sort_links(
@@ -198,7 +199,7 @@ _LIST_PAGES = (
     _InventoryListPage(
         "findings",
         "Findings",
-        findings.findings,
+        findings.get_shown_findings,
         ("severity", "state", "rule", "platform", "owner-state"),
         ("A scan lets the rules be evaluated.", _SCAN_COMMAND),
         permissions=findings.FINDING_PERMISSIONS,

@@ -74,7 +74,7 @@ def search_names(cache: StoreCache, visitor: Visitor, text: str) -> SearchResult
         found.setdefault((item["kind"], item["id"]), item)
     searched = dict(_LISTS)
     if findings.FINDING_PERMISSIONS & visitor.may:
-        searched["findings"] = ("finding", findings.findings)
+        searched["findings"] = ("finding", findings.get_shown_findings)
     for name, (kind, build_list) in searched.items():
         if name == "findings" and findings.get_findings_or_start(cache) is None:
             continue
