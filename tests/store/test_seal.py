@@ -15,7 +15,7 @@ from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.evidence.log_entries import JournalSealed, SegmentManifest, encode_entry
 from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.model.event import AuditEvent
-from answerable.store import segment_writer
+from answerable.store import event_sources, segment_writer
 from answerable.store.duckdb_engine import quote_text
 from answerable.store.event_columns import COLUMNS, NAMES, decode_event_row
 from answerable.store.store import EvidenceStore
@@ -188,3 +188,44 @@ def test_whatever_a_text_holds_it_is_sealed_unchanged(
             plain = [dataclasses.replace(e, ingest_time=0, salt=b"") for e in found]
             assert plain == events
             store.seal(now)
+
+
+def test_a_writing_command_first_seals_what_a_killed_one_left(
+    tmp_path: Path, make: Make, now: int
+) -> None:
+    root = tmp_path / "store"
+    with EvidenceStore.open(root, now=now) as killed:
+        killed.append([make(number) for number in range(9)], now)
+    with EvidenceStore.open(root, now=now) as damaged:
+        damaged.append([make(number) for number in range(9, 12)], now)
+        (name,) = damaged._mine
+    with damaged.layout.head_file(name).open("r+b") as head:
+        head.write(b"x")
+    with EvidenceStore.open(root, now=now) as store:
+        store.seal_ended_journals(now)
+        assert store.layout.list_journals() == [name]
+        assert store.run_query("SELECT count(*) FROM events") == [(12,)]
+        assert [each.count for each in manifests(store)] == [9]
+
+
+def test_unsealed_events_are_loaded_in_parts(
+    tmp_path: Path, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_sources, "_RECORDS_PER_LOAD", 250)
+    monkeypatch.setattr(event_sources, "_MAX_LISTED_RECORDS", 100)
+    root = tmp_path / "store"
+    for first in (0, 400):
+        with EvidenceStore.open(root, now=now) as each:
+            each.append([make(number) for number in range(first, first + 430)], now)
+    sizes: list[int] = []
+    load = event_sources._load_records
+
+    def count(*parameters: Any) -> None:
+        sizes.append(len(parameters[1]))
+        load(*parameters)
+
+    monkeypatch.setattr(event_sources, "_load_records", count)
+    with EvidenceStore.open(root, now=now) as store:
+        ids = store.run_query("SELECT event_id FROM events ORDER BY event_time")
+    assert [each for (each,) in ids] == [make(n).event_id for n in range(830)]
+    assert sizes == [250, 250, 250, 80]

@@ -239,6 +239,18 @@ def read_journal(
     )
 
 
+def has_acknowledged_records(data: bytes, name: str) -> bool:
+    """Return whether a journal's first group has records and a head; reads no more."""
+    for first in list_supported_headers(name):
+        if data.startswith(first):
+            walk = _JournalReader(first)
+            fault = walk.verify_records(data)
+            body = data[walk.at + 4 : walk.at + 4 + HEAD_SIZE]
+            ended = len(body) == HEAD_SIZE and data.startswith(_HEAD_FRAME, walk.at)
+            return bool(not fault and walk.records and ended)
+    return False
+
+
 def _may_be_torn_write(
     data: bytes, end: int, header: bytes, verify: Callable[[bytes, bytes], bool]
 ) -> bool:

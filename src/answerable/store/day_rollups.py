@@ -223,7 +223,7 @@ def _count_other_events(
             )
         if query.until > whole_to:
             spans.append((whole_to, query.until, SegmentScope(whole_to, query.until)))
-        if sources.records:
+        if sources.journals:
             spans.append((whole_from, whole_to, NO_SEGMENTS))
     found: list[dict[str, object]] = []
     for since, until, scope in spans:

@@ -155,13 +155,13 @@ class DuckDbEngine:
                 wait([running], 0.05)
             raise
 
-    def load_records(self, name: str, records: Sequence[bytes]) -> None:
-        """Load canonical records into a table `name(n, record)`."""
+    def load_records(self, name: str, records: Sequence[bytes], first: int = 0) -> None:
+        """Load canonical records into a table `name(n, record)`; `first` is the first n."""
         from arro3.core import Array, DataType, Table
 
         table = Table.from_pydict(
             {
-                "n": Array(range(len(records)), DataType.int32()),
+                "n": Array(range(first, first + len(records)), DataType.int32()),
                 # The cast checks that they are UTF-8, and copies none of them.
                 "record": Array(records, DataType.binary()).cast(DataType.utf8()),
             }

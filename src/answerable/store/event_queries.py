@@ -353,7 +353,7 @@ def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:
             scope = NO_SEGMENTS
             for each in known:
                 counts.update(each.sources if each else {})
-            if not sources.records:
+            if not sources.journals:
                 return sorted(counts.items())
     rows = store.run_query(query, scope=scope)
     counts.update({cast("str", name): cast("int", n) for name, n in rows})
@@ -368,4 +368,4 @@ def read_event_sources(store: "EvidenceStore") -> frozenset[str]:
 def has_events(store: "EvidenceStore") -> bool:
     """Return whether the store has any event."""
     sources = store.queries.get_current_sources()
-    return bool(sources.segments or sources.records)
+    return bool(sources.segments or sources.journals)

@@ -1,6 +1,6 @@
 """Build SQL over all events of a store: sealed segments and unsealed records."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # More unsealed records are loaded through Arrow, which takes longer to import.
 _MAX_LISTED_RECORDS = 200
+_RECORDS_PER_LOAD = 10_000  # a killed ingest may leave ten times as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,7 @@ class EventSources:
 
     Attributes:
         segments: Readable sealed segments, newest events first.
-        records: Canonical records that are not sealed yet, journal by journal.
-        journals: Number of their journals.
+        journals: Content of the journals with records that are not sealed yet, by name.
         newer_segments: Segments sealed after the oldest of these journals was opened: a
             concurrent process may have stored the same records there.
         statistics: Statistics of segments by name; a segment without is read always.
@@ -42,8 +42,7 @@ class EventSources:
 
     layout: StoreLayout
     segments: Sequence[SegmentManifest]
-    records: Sequence[bytes]
-    journals: int
+    journals: Mapping[str, bytes]
     newer_segments: Sequence[SegmentManifest]
     statistics: "Mapping[str, SegmentStatistics]" = field(default_factory=dict)
     foreign: Sequence[str] = ()
@@ -60,13 +59,10 @@ class EventSources:
             damaged: Segments whose files are known to be damaged; they are left out.
         """
         # Journals first: one that is sealed meanwhile is then found in the log.
-        tails = _read_unsealed_records(layout)
+        journals = journal_files.read_journals_with_records(layout)
         entries = log.entries()
         sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
-        tails = {
-            name: tail for name, tail in tails.items() if tail and name not in sealed
-        }
-        records = [record for tail in tails.values() for record in tail]
+        journals = {n: data for n, data in journals.items() if n not in sealed}
         live = list_live_segments(entries)
         if layout.remote is not None:
             from answerable.store.segment_cache import trim_segments
@@ -79,14 +75,14 @@ class EventSources:
             unreadable = find_unreadable_segments(layout, live, damaged)
         segments = [each for each in live if each.segment not in unreadable]
         since = max(
-            (list_segments_sealed_since(entries, name) for name in tails),
+            (list_segments_sealed_since(entries, name) for name in journals),
             key=len,
             default=[],
         )
         # The newest are mostly asked for, and the engine stops where it has them.
         segments.sort(key=lambda each: int(each.max_time), reverse=True)
         since = [each for each in since if each.segment not in unreadable]
-        return cls(layout, segments, records, len(tails), since)
+        return cls(layout, segments, journals, since)
 
     def segment_path(self, segment: SegmentManifest) -> str:
         """Return the path of a segment's Parquet file, which is in the local folder."""
@@ -108,19 +104,11 @@ class EventSources:
 
     def load_unsealed_records_into(self, engine: DuckDbEngine, table: str) -> None:
         """Load unsealed journal records into a table, each event once."""
-        if len(self.records) <= _MAX_LISTED_RECORDS:
-            listed = "SELECT unnest(range(len(r)))::INTEGER AS n, unnest(r) AS record"
-            rows = build_decode_records_sql(
-                f"({listed} FROM (SELECT ?::VARCHAR[] AS r))"
-            )
-            texts = [record.decode() for record in self.records]
-            engine.run(f"CREATE OR REPLACE TABLE {table} AS {rows}", [texts])
-        else:
-            engine.load_records("tail_records", self.records)
-            rows = build_decode_records_sql("tail_records")
-            engine.run(f"CREATE OR REPLACE TABLE {table} AS {rows}")
-            engine.connection.unregister("tail_records")
-        if self.journals > 1:
+        count, create = 0, f"CREATE OR REPLACE TABLE {table} AS"
+        for records in self._read_unsealed_records():
+            _load_records(engine, records, create, count)
+            count, create = count + len(records), f"INSERT INTO {table}"
+        if len(self.journals) > 1:
             engine.run(
                 f"DELETE FROM {table} WHERE n IN (SELECT n FROM {table} QUALIFY "  # noqa: S608 - our own names
                 "row_number() OVER (PARTITION BY event_id, raw_sha256 ORDER BY n) > 1)"
@@ -130,6 +118,16 @@ class EventSources:
                 f"DELETE FROM {table} WHERE n IN (SELECT n FROM {table} SEMI JOIN "  # noqa: S608 - our own names
                 f"{build_segment_rows_sql(files)} USING (event_id, raw_sha256))"
             )
+
+    def _read_unsealed_records(self) -> Iterator[list[bytes]]:
+        """Yield the unsealed records in parts; at least one, which may be empty."""
+        part: list[bytes] = []
+        for name, data in self.journals.items():
+            part += journal_files.decode_unsealed_records(data, name)
+            while len(part) > _RECORDS_PER_LOAD:
+                yield part[:_RECORDS_PER_LOAD]
+                del part[:_RECORDS_PER_LOAD]
+        yield part
 
     def _list_possibly_duplicate_files(
         self, engine: DuckDbEngine, table: str
@@ -169,7 +167,7 @@ class EventSources:
         if incomplete:
             rows = build_segment_rows_sql(incomplete)
             parts.append(f"SELECT {NAMES} FROM {rows}")  # noqa: S608 - our own names
-        if self.records or not parts:
+        if self.journals or not parts:
             parts.append(f"SELECT {NAMES} FROM {tail_table}")  # noqa: S608 - our own names
         return " UNION ALL ".join(parts)
 
@@ -197,7 +195,7 @@ def create_event_view(
     Returns:
         Whether the engine has that table now.
     """
-    if not has_tail and (sources.records or not sources.segments):
+    if not has_tail and (sources.journals or not sources.segments):
         sources.load_unsealed_records_into(engine, "tail")
         has_tail = True
     engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.build_events_sql('tail')}")
@@ -222,12 +220,25 @@ def build_segment_rows_sql(
     )
 
 
-def _read_unsealed_records(layout: StoreLayout) -> dict[str, list[bytes]]:
-    """Read the journal records that are not yet in a segment."""
-    tails: dict[str, list[bytes]] = {}
-    for name in layout.list_journals():
-        try:
-            tails[name] = journal_files.read_unsealed_records(layout, name)
-        except FileNotFoundError:
-            continue
-    return tails
+def _load_records(
+    engine: DuckDbEngine, records: Sequence[bytes], create: str, count: int
+) -> None:
+    """Decode canonical records into rows of a table.
+
+    Args:
+        engine: Engine of the table.
+        records: The records.
+        create: SQL that precedes the query of the rows.
+        count: Number of rows that the table has.
+    """
+    if len(records) <= _MAX_LISTED_RECORDS:
+        listed = (
+            f"SELECT unnest(range({count}, {count} + len(r)))::INTEGER AS n, "
+            "unnest(r) AS record"
+        )
+        rows = build_decode_records_sql(f"({listed} FROM (SELECT ?::VARCHAR[] AS r))")
+        engine.run(f"{create} {rows}", [[record.decode() for record in records]])
+        return
+    engine.load_records("tail_records", records, count)
+    engine.run(f"{create} {build_decode_records_sql('tail_records')}")
+    engine.connection.unregister("tail_records")

@@ -225,7 +225,7 @@ def count_events_matching(
     scope = build_investigation_scope(investigation)
     if not store.queries.has_index:
         sources = store.queries.get_current_sources().select_segments(scope)
-        if not (sources.segments or sources.records or sources.foreign):
+        if not (sources.segments or sources.journals or sources.foreign):
             return 0  # no query is planned
     query, values, tables = build_matching_query(investigation, "event_id, event_time")
     counting = f"SELECT count(*) FROM ({query})"  # noqa: S608 - ours

@@ -225,7 +225,7 @@ def _compute_cache_mac(store: "EvidenceStore", body: bytes) -> str:
 def read_lineage_facts(store: "EvidenceStore") -> LineageFacts:
     """Read all facts that chains need from the events."""
     sources = store.queries.get_current_sources()
-    if not (sources.segments or sources.records or sources.foreign):
+    if not (sources.segments or sources.journals or sources.foreign):
         return LineageFacts()  # without starting the query engine
     return LineageFacts(
         joints=tuple(_read_chain_keys(store)),

@@ -64,7 +64,7 @@ def read_recorded_days(
         for start, stop in ((since, first), (end, until))
         if start < stop
     ]
-    if store.queries.get_current_sources().records:
+    if store.queries.get_current_sources().journals:
         from answerable.store.segment_scope import NO_SEGMENTS
 
         parts.append(_read_days_of_rows(store, first, end, NO_SEGMENTS))

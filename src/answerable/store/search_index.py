@@ -218,7 +218,7 @@ class SearchIndex:
     def _build_view_queries(self, sources: EventSources) -> Iterator[str]:
         """Yield the queries of the view `skimmed`: index, journals, older segments."""
         yield f"SELECT * FROM {KEPT_DATABASE}.held"  # noqa: S608 - our own names
-        if sources.records:
+        if sources.journals:
             tail = f"{KEPT_DATABASE}.tail"
             yield f"SELECT {INDEXED_COLUMNS_SQL}, {TAIL} AS segment, n AS row FROM {tail} e"  # noqa: S608 - our own names
         older = [each for each in sources.segments if each.segment not in self._held]

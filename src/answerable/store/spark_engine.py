@@ -163,7 +163,7 @@ class SparkEngine(EventEngine):
         self, session: "SparkSession", sources: "EventSources"
     ) -> "DataFrame":
         """Return the events of sources; what is in no segment is written once."""
-        state = hash(tuple(sources.records)), tuple(sources.foreign)
+        state = hash(tuple(sources.journals.values())), tuple(sources.foreign)
         others = self._others.get(state)
         if others is None:
             others = self._choose_folder("others")

@@ -98,6 +98,7 @@ def ingest_logs(
         )
         for source, context in zip(sources, contexts, strict=True)
     ]
+    store.seal_ended_journals(now)
     items: list[IngestItem] = []
     covered: list[CoverageSourceItem] = []
     is_partial = False
