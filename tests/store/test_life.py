@@ -11,8 +11,10 @@ from answerable.evidence.log_entries import (
     list_live_segments,
 )
 from answerable.evidence.proof_bundle import verify_bundle
+from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
 from answerable.model.progress import ignore_progress_report
+from answerable.services.inventory.snapshots import LATEST, load_inventory
 from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.event_gaps import read_event_gaps
 from answerable.store.fsck import verify_store
@@ -186,6 +188,61 @@ def test_every_other_segment_answers(tmp_path: Path, damage: str) -> None:
         assert "7 events" in line
         store.append([event(9_999)], NOW)  # and ingest goes on
         store.seal(NOW)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ("missing", "is missing"),
+        ("cut", "was cut after 3 events"),
+        ("changed", "is damaged after 3 events"),
+        ("headless", "may lack events"),
+    ],
+)
+def test_a_damaged_journal_is_named(tmp_path: Path, damage: str, says: str) -> None:
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        store.append([event(number) for number in range(3)], NOW)
+        (file,) = tmp_path.glob("journal/*.log")
+        end = file.stat().st_size
+        store.append([event(number) for number in range(3, 9)], NOW)
+        assert read_event_gaps(store).unreadable == ()
+    whole = file.read_bytes()
+    match damage:
+        case "missing":
+            file.unlink()
+        case "cut":
+            file.write_bytes(whole[:end])
+        case "changed":
+            file.write_bytes(whole[: end + 30] + b"\0" + whole[end + 31 :])
+        case _:
+            file.with_suffix(".head").unlink()
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        (line,) = read_event_gaps(store).unreadable
+        assert line.endswith(says) or says in line
+        inventory = load_inventory(store, LATEST, now=NOW)
+        assert inventory.read_event_gaps is not None
+        assert inventory.read_event_gaps().unreadable == (line,)
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "size", "entry"])
+def test_a_damaged_log_answers_nothing(tmp_path: Path, damage: str) -> None:
+    write_days(tmp_path)
+    note, bundle = tmp_path / "log" / "checkpoint", *tmp_path.glob("log/*/entries/*/*")
+    lines = note.read_text().split("\n")
+    match damage:
+        case "missing":
+            note.unlink()
+        case "empty":
+            note.write_bytes(b"")
+        case "size":  # an older one of the same log
+            note.write_text("\n".join([lines[0], str(int(lines[1]) - 1), *lines[2:]]))
+        case _:
+            bundle.write_bytes(bundle.read_bytes().replace(b'"count":7', b'"count":6'))
+    with (
+        EvidenceStore.open(tmp_path, now=NOW) as store,
+        pytest.raises(VerificationError),
+    ):
+        store.run_query("SELECT count(*) FROM events")
 
 
 def test_repair_sets_aside_and_restores_from_a_copy(tmp_path: Path) -> None:

@@ -275,6 +275,17 @@ def read_segment_states(entries: Iterable[LogEntry]) -> list[SegmentState]:
     ]
 
 
+def list_unsealed_journals(entries: Iterable[LogEntry]) -> set[str]:
+    """List the journals that were opened and not sealed, by name."""
+    names: set[str] = set()
+    for each in entries:
+        if isinstance(each, JournalOpened):
+            names.add(each.journal)
+        elif isinstance(each, JournalSealed):
+            names.discard(each.journal)
+    return names
+
+
 def list_live_segments(entries: Iterable[LogEntry]) -> list[SegmentManifest]:
     """List the manifests of all readable segment files, in the order of the log."""
     states = (state.live for state in read_segment_states(entries))

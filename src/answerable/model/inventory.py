@@ -145,7 +145,7 @@ class EventGaps:
     """Events that a store lacks, as lines for people.
 
     Attributes:
-        unreadable: Segments that are missing or damaged.
+        unreadable: Segments and journals that are missing or damaged.
         removed: Events that a policy removed.
         unread: Logs that the last ingestion did not read completely.
     """

@@ -1,11 +1,14 @@
-"""Name the events that answers lack: unreadable segments, and rows removed by a policy."""
+"""Name the events that answers lack: in unreadable files, or removed by a policy."""
 
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from answerable.evidence.log_entries import RowsRemoved
+from answerable.evidence.journal_format import HEAD_SIZE, parse_head, read_journal
+from answerable.evidence.log_entries import RowsRemoved, list_unsealed_journals
 from answerable.model.inventory import EventGaps
+from answerable.store import journal_files
+from answerable.store.durable_files import read_regular_file
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -18,7 +21,39 @@ def read_event_gaps(store: "EvidenceStore") -> EventGaps:
         f"({manifest.count:,} events) is {reason}"
         for manifest, reason in store.find_unreadable_segments().values()
     ]
+    unreadable += _describe_damaged_journals(store)
     return EventGaps(tuple(unreadable), tuple(_describe_removals(store)))
+
+
+def _describe_damaged_journals(store: "EvidenceStore") -> list[str]:
+    """Describe the journals that lack events: missing, damaged, or cut at an end.
+
+    Signatures are not verified, as for segments.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(list_unsealed_journals(store.log.entries())):
+        # The head first: a live journal grows between the two reads.
+        head = journal_files.read_head_file(store.layout, name)
+        try:
+            data = read_regular_file(store.layout.journal_file(name))
+        except FileNotFoundError:
+            if store.layout.remote is None:  # it may be on another machine
+                found[name] = "is missing"
+            continue
+        journal = read_journal(data, name, lambda signature, text: True)
+        count = len(journal.records)
+        if journal.fault and not journal.torn:
+            found[name] = f"is damaged after {count:,} events"
+        elif head is None or len(head) != HEAD_SIZE:
+            found[name] = "may lack events: its head file is missing or damaged"
+        elif parse_head(head).count > count:
+            found[name] = f"was cut after {count:,} events"
+    left = list_unsealed_journals(store.log.entries())  # not sealed meanwhile
+    return [
+        f"events not sealed yet: journal/{name}.log {found[name]}"
+        for name in found
+        if name in left
+    ]
 
 
 def _describe_removals(store: "EvidenceStore") -> list[str]:

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
 
-from answerable.evidence.log_entries import (
-    JournalOpened,
-    SegmentManifest,
-)
+from answerable.evidence.log_entries import JournalOpened, SegmentManifest
 from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits

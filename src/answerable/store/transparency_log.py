@@ -125,22 +125,26 @@ class TransparencyLog:
         Raises:
             VerificationError: They do not.
         """
-        from answerable.evidence.merkle import MerkleFrontier, leaf_hash
-
         self._reload_entries()
         if self._seen:
-            last = parse_checkpoint(self._seen, self._keys.public_key)
-            root = MerkleFrontier([leaf_hash(data) for data in self._bytes]).root()
-            if last.root != root:
-                raise _build_log_changed_error()
+            self._verify_root(parse_checkpoint(self._seen, self._keys.public_key))
+
+    def _verify_root(self, last: Checkpoint) -> None:
+        """Check that the entries lead to the root of a checkpoint."""
+        from answerable.evidence.merkle import MerkleFrontier, leaf_hash
+
+        if last.root != MerkleFrontier([leaf_hash(e) for e in self._bytes]).root():
+            raise _build_log_changed_error()
 
     def _reload_entries(self) -> None:
         """Read the entries that were added since the last read."""
         note = self.checkpoint()
         if note == self._seen:
+            if not note and (self._layout.keys / "log.pub").exists():
+                raise build_missing_log_error()
             return
-        size = parse_checkpoint(note, None).size
-        if size < len(self._bytes):
+        last, is_first = parse_checkpoint(note, None), not self._seen
+        if (size := last.size) < len(self._bytes):
             self._bytes, self._entries = [], []
         known = len(self._bytes) // TILE_WIDTH * TILE_WIDTH
         fresh = list(self._bytes[:known])
@@ -150,10 +154,11 @@ class TransparencyLog:
         entries = self._entries[:known]
         entries += [decode_entry(data) for data in fresh[known:]]
         self._bytes, self._entries, self._seen = fresh, entries, note
+        if is_first:  # a damaged byte is noticed, a forged log only by `verify`
+            self._verify_root(last)
 
     def _read_bundle(self, index: int, width: int) -> list[bytes]:
         """Read an entry bundle; a wider one may have replaced it."""
-        # A partial bundle may have been superseded by a wider one.
         for wide in range(width, TILE_WIDTH + 1):
             path = self._layout.log / entries_path(index, wide)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from answerable.evidence.log_entries import RowsRemoved
+from answerable.evidence.log_entries import RowsRemoved, list_unsealed_journals
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.inventory import DERIVATION_STAGES, EventGaps, Inventory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, PersonMerge
@@ -116,8 +116,10 @@ def read_merges_in_force(store: EvidenceStore, now: int) -> tuple[PersonMerge, .
 def _read_event_gaps(store: EvidenceStore) -> EventGaps:
     """Read the events that a store lacks by now."""
     unread = read_unread_logs(store.layout)
-    removed = any(isinstance(each, RowsRemoved) for each in store.log.entries())
-    if not removed and not store.find_unreadable_segments():
+    entries = store.log.entries()
+    lacks = any(isinstance(each, RowsRemoved) for each in entries)
+    lacks = lacks or bool(list_unsealed_journals(entries))
+    if not lacks and not store.find_unreadable_segments():
         return EventGaps(unread=unread)
     from answerable.store.event_gaps import read_event_gaps
 
