@@ -100,7 +100,7 @@ def _find_session_key(part: int, events: int, seed: int) -> str:
     """Find a temporary key with frequent use at the start of a part."""
     count, span = _describe_part(part, events)
     records = itertools.islice(TrailGenerator(seed + part, count, span).records(), 2000)
-    keys = Counter(
+    keys: Counter[str] = Counter(
         json.loads(text)["userIdentity"]["accessKeyId"] for _, text in records
     )
     return next(key for key, _ in keys.most_common() if key.startswith("ASIA"))

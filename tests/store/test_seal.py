@@ -18,6 +18,7 @@ from answerable.model.event import AuditEvent
 from answerable.store import event_sources, segment_writer
 from answerable.store.duckdb_engine import quote_text
 from answerable.store.event_columns import COLUMNS, NAMES, decode_event_row
+from answerable.store.journal_sealing import seal_ended_journals
 from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
@@ -202,7 +203,7 @@ def test_a_writing_command_first_seals_what_a_killed_one_left(
     with damaged.layout.head_file(name).open("r+b") as head:
         head.write(b"x")
     with EvidenceStore.open(root, now=now) as store:
-        store.seal_ended_journals(now)
+        seal_ended_journals(store, now)
         assert store.layout.list_journals() == [name]
         assert store.run_query("SELECT count(*) FROM events") == [(12,)]
         assert [each.count for each in manifests(store)] == [9]

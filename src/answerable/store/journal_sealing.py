@@ -3,6 +3,8 @@
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from answerable.evidence.log_entries import (
     JournalOpened,
@@ -11,6 +13,7 @@ from answerable.evidence.log_entries import (
     ObjectEntry,
     SegmentManifest,
 )
+from answerable.model.errors import AnswerableError
 from answerable.store import journal_files
 from answerable.store.durable_files import (
     mark_crash_point,
@@ -25,6 +28,9 @@ from answerable.store.segment_writer import (
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import LogChangedError, TransparencyLog
+
+if TYPE_CHECKING:
+    from answerable.store.store import EvidenceStore
 
 _ATTEMPTS = 50  # of sealing again, when another machine sealed meanwhile
 _MAX_DELAY = 0.5  # seconds between two of them
@@ -77,6 +83,16 @@ def seal_ended_journal(
             layout.head_file(name).unlink(missing_ok=True)
             sync_folder(layout.journal)
     return written
+
+
+def seal_ended_journals(store: "EvidenceStore", now: int) -> None:
+    """Seal what killed processes left, before a command adds to a store.
+
+    A journal that cannot be sealed stays; `EvidenceStore.seal` reports it.
+    """
+    for name in store.layout.list_journals():
+        with suppress(AnswerableError):
+            store.seal_journal(name, now)
 
 
 def _write_and_commit(

@@ -144,6 +144,6 @@ def list_newest_windows(
         if rows >= wanted and start > scope.since and (not until or start < until):
             windows.append(SearchWindow(start, until, rows))
             until, rows, wanted = start, 0, wanted * _WINDOW_GROWTH
-    if windows and not rows and not sources.records:
+    if windows and not rows and not sources.journals:
         return windows
     return [*windows, SearchWindow(scope.since, until, rows)]

@@ -1,7 +1,6 @@
 """Evidence store: append, seal and query events; store objects; manage keys."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import msgspec
 
 from answerable.evidence.log_entries import JournalOpened, SegmentManifest
-from answerable.model.errors import AnswerableError, VerificationError
+from answerable.model.errors import VerificationError
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
 from answerable.store.store_keys import LogKeys
@@ -208,16 +207,6 @@ class EvidenceStore:
         if damage is not None:
             raise damage
         return self._sealed - before + others
-
-    def seal_ended_journals(self, now: int) -> None:
-        """Seal what killed processes left, before a command adds to the store.
-
-        A journal that cannot be sealed stays; `seal` reports it.
-        """
-        for name in self.layout.list_journals():
-            if name not in self._mine:
-                with suppress(AnswerableError):
-                    self.seal_journal(name, now)
 
     def _count_own_segments(self) -> int:
         """Count segments of this process's journals, sealed by any process."""

@@ -98,7 +98,10 @@ def ingest_logs(
         )
         for source, context in zip(sources, contexts, strict=True)
     ]
-    store.seal_ended_journals(now)
+    if store.layout.list_journals():
+        from answerable.store.journal_sealing import seal_ended_journals
+
+        seal_ended_journals(store, now)
     items: list[IngestItem] = []
     covered: list[CoverageSourceItem] = []
     is_partial = False

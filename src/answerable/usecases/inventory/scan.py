@@ -52,7 +52,10 @@ def scan_sources(
         AnswerableError: No source could be read; the error of the first one.
     """
     asked = named.parse_sources(sources, home=home, cwd=cwd)
-    store.seal_ended_journals(now)
+    if store.layout.list_journals():
+        from answerable.store.journal_sealing import seal_ended_journals
+
+        seal_ended_journals(store, now)
     homes = _list_known_homes(store, asked)
     context = SyncContext(
         now, store.fingerprint, progress, endpoint_url, profile, region, homes=homes
