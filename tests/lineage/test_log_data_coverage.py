@@ -16,6 +16,7 @@ from answerable.store.event_queries import END_OF_TIME
 from answerable.store.recorded_days import read_recorded_days
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage.compare_windows import list_first_seen
+from answerable.usecases.lineage.count_events import count_by_fields
 from answerable.usecases.lineage.trace import trace_events
 from answerable.usecases.operations.doctor import _check_recorder_gaps
 from tests.lineage.conftest import NOW, keep, made
@@ -126,3 +127,18 @@ def test_a_listed_event_with_different_records_is_a_conflict(
         lines = list(render_document(document, Screen(400), NOW))
         marked = f"conflict: event {plain.event_id.hex()} has records"
         assert sum(line.startswith(marked) for line in lines) == 1
+    counted = count_by_fields(store, TraceQuery(), "source", now=NOW)
+    assert counted.coverage["conflicts"] == [plain.event_id.hex()]
+    later = TraceQuery(since=plain.event_time + DAY_NS)
+    assert "conflicts" not in count_by_fields(store, later, "source", now=NOW).coverage
+
+
+def test_a_log_with_events_in_the_future_is_named(store: EvidenceStore) -> None:
+    keep(store, [made(1), made(2)])
+    assert "clocks_ahead" not in trace_events(store, TraceQuery(), now=NOW).coverage
+    ahead = NOW + 9_000 * DAY_NS
+    keep(store, [made(3, event_time=ahead)])
+    coverage = trace_events(store, TraceQuery(), now=NOW).coverage
+    (said,) = coverage["clocks_ahead"]
+    assert said.startswith("cloudtrail")
+    assert f"clock ahead: {said}" in build_coverage_line_parts(coverage)

@@ -180,6 +180,8 @@ def _build_coverage_parts(coverage: CoverageRecord, limit: int) -> list[str]:
     if conflicts := len(coverage.get("conflicts", ())):
         events = "1 event has" if conflicts == 1 else f"{conflicts:,} events have"
         said.append(f"{events} records with different content")
+    for each in coverage.get("clocks_ahead", ()):
+        said.append(sanitize(f"clock ahead: {each}"))
     if coverage["partial"]:
         said.append("partial: a source could not be read completely")
     return said
@@ -279,6 +281,8 @@ def _list_recorded_data(coverage: CoverageRecord) -> Iterator[str]:
     for account, services in coverage.get("data_events", {}).items():
         named = ", ".join(services) or "no service"
         yield sanitize(f"recorded: data events of {named} in {account or 'no account'}")
+    for each in coverage.get("clocks_ahead", ()):
+        yield sanitize(f"clock is ahead: the newest event of {each} is in the future")
     if gaps := coverage.get("record_gaps", 0):
         yield f"missing: {gaps:,} gaps in the record numbers of gateways"
     for event_id in coverage.get("conflicts", ()):

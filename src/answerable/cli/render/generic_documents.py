@@ -45,12 +45,15 @@ def render_missing_sources(
 ) -> Iterator[str]:
     """Render the sources that would supply missing hops."""
     yield ""
-    for item in document.items:
-        if item.get("missing") and item.get("supplied_by"):
-            says = f"{format_value(item.get('hop'))} needs {format_value(item.get('supplied_by'))}"
-            yield from screen.wrap(
-                f"{screen.marks.hop['missing']} {sanitize(says)}", "    "
-            )
+    notes = (
+        f"{format_value(item.get('hop'))} needs {format_value(item.get('supplied_by'))}"
+        for item in document.items
+        if item.get("missing") and item.get("supplied_by")
+    )
+    for says in dict.fromkeys(notes):  # one note for all sources
+        yield from screen.wrap(
+            f"{screen.marks.hop['missing']} {sanitize(says)}", "    "
+        )
 
 
 def render_proofs(document: Document, screen: Screen, now: int) -> Iterator[str]:

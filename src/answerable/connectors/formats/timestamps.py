@@ -30,6 +30,7 @@ _TEXT_FORMAT = re2.compile(
 # A time in whole seconds, UTC, is cached by its minute.
 _SEPARATORS = "2026-11-30T12:00:00Z"[10::3]
 _SECONDS = {f":{second:02}Z": second * SECOND_NS for second in range(60)}
+_SHORTEST = len("20261130T120000")
 _MAX_CACHED = 5_000
 _cache: dict[str, int] = {}
 _minutes: dict[str, int] = {}
@@ -42,7 +43,7 @@ def parse_instant(text: str) -> int:
     """Parse an ISO 8601 time; without an offset it is UTC, as CloudTrail defines.
 
     Raises:
-        ValueError: It is not a time, or before 1970.
+        ValueError: It is not a time, a date alone, or before 1970.
     """
     known = _cache.get(text)
     if known is not None:
@@ -50,6 +51,8 @@ def parse_instant(text: str) -> int:
     minute, second = _minutes.get(text[:-4]), _SECONDS.get(text[-4:])
     if minute is not None and second is not None:
         return minute + second
+    if len(text) < _SHORTEST:  # a date alone is no instant
+        raise ValueError("not a date with a time")
     when = datetime.fromisoformat(text)
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)

@@ -77,6 +77,7 @@ class CoverageRecord(TypedDict):
     mediation: NotRequired[MediationItem]
     log_limits: NotRequired[dict[str, str]]
     data_events: NotRequired[dict[str, list[str]]]
+    clocks_ahead: NotRequired[list[str]]
     record_gaps: NotRequired[int]
     conflicts: NotRequired[list[str]]
     in_place: NotRequired[list[InPlaceItem]]

@@ -36,7 +36,7 @@ def describe_recorded_logs(store: EvidenceStore, now: int) -> dict[str, str]:
 
 
 def add_recorded_data(
-    covered: CoverageRecord, store: EvidenceStore, since: int, until: int
+    covered: CoverageRecord, store: EvidenceStore, since: int, until: int, *, now: int
 ) -> None:
     """Add what the logs recorded in the time span of a query to its coverage.
 
@@ -45,9 +45,12 @@ def add_recorded_data(
         store: The evidence store.
         since: UTC nanoseconds, inclusive.
         until: UTC nanoseconds, exclusive, 0 for the end.
+        now: UTC nanoseconds.
     """
     days = read_recorded_days(store, since, until or END_OF_TIME)
     covered["recorded"] = list_recorded_days(days)
+    if ahead := _list_clocks_ahead(days, now // DAY_NS):
+        covered["clocks_ahead"] = ahead
     services: dict[str, set[str]] = {}
     for stream in days:
         if stream.source == CLOUDTRAIL:
@@ -68,6 +71,16 @@ def list_recorded_days(days: RecordedDays) -> list[LoggedDaysItem]:
         regions = found.setdefault(f"{stream.source} {stream.scope}".strip(), {})
         regions.setdefault(stream.region, set()).update(of_stream)
     return [build_recorded_item(log, regions) for log, regions in sorted(found.items())]
+
+
+def _list_clocks_ahead(days: RecordedDays, today: int) -> list[str]:
+    """List the logs with an event that is later than tomorrow, each with that day."""
+    newest: dict[str, int] = {}
+    for stream, of_stream in days.items():
+        if (last := max(of_stream, default=0)) > today + 1:
+            log = f"{stream.source} {stream.scope}".strip()
+            newest[log] = max(newest.get(log, 0), last)
+    return [f"{log}: {_format_day(last)}" for log, last in sorted(newest.items())]
 
 
 def _describe_log(streams: RecordedDays, today: int) -> str:

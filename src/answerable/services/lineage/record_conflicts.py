@@ -1,12 +1,15 @@
-"""Listed events of which the store has several records with different content."""
+"""Events of which the store has several records with different content."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from answerable.model.documents.trace import TraceItem
 from answerable.store.store import EvidenceStore
+
+_NS_PER_MS = 1_000_000
+_TIME_BYTES = 6  # of an event id, which begins with its time in milliseconds
 
 
 class _ConflictingRecord(msgspec.Struct):
@@ -25,8 +28,34 @@ def list_conflicting_events(
     """
     listed = Counter(item["event_id"] for item in items)
     found = {event_id for event_id, count in listed.items() if count > 1}
-    for each in store.list_objects("conflict") if items else ():
-        for record in _CONFLICTS.decode(store.get_object(each.digest)):
-            if record.event_id in listed:
-                found.add(record.event_id)
+    if items:
+        found.update(each for each in _iterate_conflicts(store) if each in listed)
     return sorted(found)
+
+
+def list_conflicts_between(store: EvidenceStore, since: int, until: int) -> list[str]:
+    """List the ids of events in a time span that have different records.
+
+    Each of these records is counted as an event.
+
+    Args:
+        store: Store of the events.
+        since: UTC nanoseconds, inclusive, 0 for the beginning.
+        until: UTC nanoseconds, exclusive, 0 for the end.
+    """
+    first, end = since // _NS_PER_MS, -(-until // _NS_PER_MS)
+    return sorted(
+        {
+            event_id
+            for event_id in _iterate_conflicts(store)
+            if (at := int(event_id[: 2 * _TIME_BYTES], 16)) >= first
+            and (not until or at < end)
+        }
+    )
+
+
+def _iterate_conflicts(store: EvidenceStore) -> Iterator[str]:
+    """Yield the ids of events that were recorded with different content."""
+    for each in store.list_objects("conflict"):
+        for record in _CONFLICTS.decode(store.get_object(each.digest)):
+            yield record.event_id

@@ -34,6 +34,7 @@ from answerable.services.lineage.query_validation import (
     require_known_action,
     require_known_source,
 )
+from answerable.services.lineage.record_conflicts import list_conflicts_between
 from answerable.services.lineage.trace_rows import (
     HOPS,
     TraceQuery,
@@ -91,10 +92,13 @@ def count_by_fields(
         require_known_action(store, query.action)
         require_known_source(store, query.source)
     more = total > len(shown)
+    covered = build_trace_coverage(inventory, chains, now, query)
+    if conflicts := list_conflicts_between(store, query.since, query.until):
+        covered["conflicts"] = conflicts
     return Document(
         "trace-by",
         shown,
-        build_trace_coverage(inventory, chains, now, query),
+        covered,
         next=format_command_with_larger_limit(query, "--by", ",".join(fields))
         if more
         else "",

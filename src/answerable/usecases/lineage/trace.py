@@ -87,7 +87,7 @@ def list_lineage_rows(
         require_known_action(store, query.action)
         require_known_source(store, query.source)
     covered = build_trace_coverage(inventory, chains, now, query)
-    add_recorded_data(covered, store, query.since, query.until)
+    add_recorded_data(covered, store, query.since, query.until, now=now)
     if conflicts := list_conflicting_events(store, items):
         covered["conflicts"] = conflicts
     total = -1
