@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from answerable.lineage.search_query import parse_search_query
 from answerable.model.errors import UsageError
 from answerable.presentation.time_input import TimeWindow
+from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage import chain_cache, window_counts
+from answerable.services.lineage.lineage_search import SearchScope, build_event_filter
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import chain_file, day_rollups, lineage_facts
 from answerable.store.store import EvidenceStore
@@ -21,6 +24,10 @@ from answerable.usecases.lineage.compare_windows import (
     list_first_seen,
 )
 from answerable.usecases.lineage.count_events import count_by_fields
+from answerable.usecases.lineage.summarize_events import (
+    count_facets,
+    summarize_events,
+)
 from answerable.usecases.lineage.trace import trace_events
 from tests.lineage.conftest import DATA, NOW
 
@@ -107,6 +114,24 @@ def test_the_counts_are_those_of_all_chains(
         assert found.items == answer.items, question
         assert found.coverage == answer.coverage
         assert (found.total, found.next) == (answer.total, answer.next)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "outcome:denied", "source:cloudtrail", "outcome:error source:cloudtrail"],
+)
+def test_facets_by_derived_files_are_those_of_the_events(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    query, inventory = parse_search_query(text), load_inventory(store, now=NOW)
+    assert count_facets(store, inventory, query) is None  # a small store
+    chains = chain_cache.load_or_compute_chains(store)
+    wanted = build_event_filter(SearchScope(inventory, chains), query, now=NOW)
+    expected = summarize_events(store, chains, wanted).facets
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    assert count_facets(store, inventory, query) == list(expected)
+    for other in ("agent:x", "since:7d", "word"):
+        assert count_facets(store, inventory, parse_search_query(other)) is None
 
 
 def test_an_identity_with_earlier_and_later_events_is_not_new(

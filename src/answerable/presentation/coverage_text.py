@@ -281,8 +281,8 @@ def _list_recorded_data(coverage: CoverageRecord) -> Iterator[str]:
     for account, services in coverage.get("data_events", {}).items():
         named = ", ".join(services) or "no service"
         yield sanitize(f"recorded: data events of {named} in {account or 'no account'}")
-    for each in coverage.get("clocks_ahead", ()):
-        yield sanitize(f"clock is ahead: the newest event of {each} is in the future")
+    for log in coverage.get("clocks_ahead", ()):
+        yield sanitize(f"clock is ahead: the newest event of {log} is in the future")
     if gaps := coverage.get("record_gaps", 0):
         yield f"missing: {gaps:,} gaps in the record numbers of gateways"
     for event_id in coverage.get("conflicts", ()):

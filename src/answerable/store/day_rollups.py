@@ -49,7 +49,7 @@ _ALL_DAYS = 2**63 // DAY_NS + 1  # no time of 64 bits is later
 VALUE_FIELDS = ("action", "resource", "credential")
 # Columns that every row has.
 STREAM_FIELDS = ("trusted", "source", "scope", "region", "data_service")
-ROLLUP_FIELDS = frozenset({*VALUE_FIELDS, *STREAM_FIELDS, "outcome", "day"})
+ROLLUP_FIELDS = frozenset({*VALUE_FIELDS, *STREAM_FIELDS, "outcome", "day", "own"})
 _COLUMNS: Mapping[str, ColumnType] = {
     "day": ColumnType.INT,
     "field": ColumnType.TEXT,

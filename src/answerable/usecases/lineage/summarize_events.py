@@ -4,19 +4,25 @@ Steps of this product's own protocols (sign-ins at the web page, first tries of 
 proof without a nonce) are counted apart, so that they do not hide the acts of agents.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from answerable.lineage.chain_stitching_types import ChainTimeline
+from answerable.lineage.search_query import SearchQuery
 from answerable.model.documents.web import ChainSummaryItem, EventFacetItem
+from answerable.model.inventory import Inventory
 from answerable.model.lineage import Hop, LineageChain
+from answerable.services.lineage.chain_cache import is_large_store
 from answerable.services.lineage.event_counts import (
     GroupKey,
     build_count_fields,
     count_by_chain_values,
 )
-from answerable.services.lineage.trace_rows import build_hop_item
+from answerable.services.lineage.large_store_chains import open_chain_files
+from answerable.services.lineage.large_store_counts import count_with_rollups
+from answerable.services.lineage.trace_rows import TraceQuery, build_hop_item
+from answerable.store.chain_lookup import count_all_events_by_hops
 from answerable.store.event_count_queries import (
     EventCounts,
     count_most_frequent_values,
@@ -28,6 +34,9 @@ FACETS = ("person", "agent", "identity", "action", "resource", "source", "outcom
 _COLUMNS = ("action", "outcome", "source", "own")
 _HOP_FACETS = ("person", "agent", "identity")
 MAX_FACET_VALUES = 50
+# Facets of a large store: by the counts of its chains, and by its rollups.
+_STREAM = ("source", "outcome")
+_ROLLED = ("action", "resource")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,69 @@ def summarize_events(
         own,
         values,
     )
+
+
+def count_facets(
+    store: EvidenceStore, inventory: Inventory, query: SearchQuery
+) -> list[EventFacetItem] | None:
+    """Count the values of each field without reading events.
+
+    Args:
+        store: A store without an index in memory.
+        inventory: The snapshot.
+        query: A source, an outcome, both or nothing.
+
+    Returns:
+        None if only the events tell: a small store, another query, or steps of own
+        protocols, which facets leave out.
+    """
+    given = {name: value for name in _STREAM if (value := query.get_field_value(name))}
+    asked = TraceQuery(
+        limit=MAX_FACET_VALUES + 1,
+        source=given.get("source", ""),
+        outcome=given.get("outcome", ""),
+    )
+    if not is_large_store(store) or asked.as_search() != query:
+        return None
+    by_field = _count_rolled_fields(store, asked)
+    files = open_chain_files(store, inventory)
+    if by_field is None or files is None:
+        return None
+    names = (*_HOP_FACETS, *_STREAM)
+    by_field |= {name: {} for name in names}
+    for values, counts in count_all_events_by_hops(
+        store, files, _HOP_FACETS, _STREAM
+    ).items():
+        found = dict(zip(names, map(str, values), strict=True))
+        if found | given == found:
+            for name, value in found.items():
+                _add_counts(by_field[name], value, counts)
+    return list(_iterate_items(by_field))
+
+
+def _count_rolled_fields(
+    store: EvidenceStore, asked: TraceQuery
+) -> dict[str, dict[str | None, EventCounts]] | None:
+    """Count actions and resources by rollups; None if only the events tell."""
+    own = count_with_rollups(store, replace(asked, limit=2), ("own",))
+    if own is None or any(is_own for (is_own,), _ in own.groups):
+        return None
+    found: dict[str, dict[str | None, EventCounts]] = {}
+    for name in _ROLLED:
+        rolled = count_with_rollups(store, asked, (name,))
+        if rolled is None:
+            return None
+        found[name] = {str(value) or None: n for (value,), n in rolled.groups}
+    found["resource"].pop(None, None)
+    return found
+
+
+def _iterate_items(
+    by_field: Mapping[str, dict[str | None, EventCounts]],
+) -> Iterator[EventFacetItem]:
+    """Yield the items of all facets."""
+    for name in FACETS:
+        yield from _build_facet_items(name, by_field[name])
 
 
 def _get_path(chain: LineageChain) -> GroupKey:

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+from answerable.lineage.search_query import SearchQuery
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import FirstSeenItem, WindowChangeItem
 from answerable.model.documents.web import ChainSummaryItem, EventFacetItem
 from answerable.services.lineage.trace_rows import build_trace_coverage
+from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage.summarize_events import count_facets
 from answerable.web.activity_scope import build_search_scope
 from answerable.web.api.operations import (
     ACTIVITY,
@@ -54,15 +57,25 @@ def _list_facets(
     cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return the most frequent values of each field, over all matching events."""
-    found = summarize_once(
-        cache,
-        visitor,
-        parse_trace_query(cache, params),
-        with_own=is_flag_set(params, "own"),
-    )
+    query, with_own = parse_trace_query(cache, params), is_flag_set(params, "own")
+    facets = None if with_own else _count_facets_by_files(cache, visitor, query)
+    if facets is None:
+        facets = summarize_once(cache, visitor, query, with_own=with_own).facets
     return _build_truncated_document(
-        cache, visitor, "trace-facets", found.facets, len(found.facets)
+        cache, visitor, "trace-facets", facets, len(facets)
     )
+
+
+def _count_facets_by_files(
+    cache: StoreCache, visitor: Visitor, query: SearchQuery
+) -> Sequence[EventFacetItem] | None:
+    """Count facets by the derived files of a large store; None if only events tell."""
+    scope = build_search_scope(cache, visitor)
+    if scope.visible_agents is not None:
+        return None
+    # The index of events in memory would be read instead.
+    with EvidenceStore.open(cache.root, now=cache.now, create=False) as store:
+        return count_facets(store, scope.inventory, query)
 
 
 def _build_truncated_document(
