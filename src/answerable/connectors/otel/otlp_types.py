@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-_SAFE_VALUE = re.compile(r"[\w.:/@ -]{1,128}")
+_is_safe_value = re.compile(r"[\w.:/@ -]{1,128}").fullmatch
 
 
 class AttributeValue(msgspec.Struct, rename="camel", gc=False):
@@ -84,8 +84,16 @@ def get_attributes(attributes: Sequence[Attribute] | None) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for each in attributes or ():
-        if text := get_safe_text(each.value):
-            found.setdefault(each.key, text)
+        value = each.value
+        if value is None or each.key in found:
+            continue
+        text = value.string_value
+        if text is None or value.int_value is not None or value.bool_value is not None:
+            text = get_safe_text(value)
+        elif not _is_safe_value(text):
+            continue
+        if text:
+            found[each.key] = text
     return found
 
 
@@ -96,4 +104,4 @@ def get_safe_text(value: AttributeValue | None) -> str:
     if value.bool_value is not None:
         return "true" if value.bool_value else "false"
     text = value.string_value if value.int_value is None else str(value.int_value)
-    return text if text and _SAFE_VALUE.fullmatch(text) else ""
+    return text if text and _is_safe_value(text) else ""

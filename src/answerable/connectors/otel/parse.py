@@ -89,6 +89,8 @@ _FACTS = (
 _FACT_OF_ATTRIBUTE = {name: f"self:{name}" for name in _FACTS}
 _RESOURCES = msgspec.json.Decoder(ResourceTelemetry)
 _SCOPES = msgspec.json.Decoder(Scope | None)
+_MAX_CACHED, _MAX_CACHED_BYTES = 256, 1024
+_scope_names: dict[bytes, str] = {}  # by the scope as JSON
 _TELEMETRY = msgspec.json.Decoder(Telemetry)
 
 
@@ -149,7 +151,7 @@ def _parse_scope(
     """
     raws = (*(scope.spans or ()), *(scope.log_records or ()))
     try:
-        name = (_SCOPES.decode(scope.scope) or Scope()).name or ""
+        name = _get_scope_name(bytes(scope.scope))
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         reason = describe_decoding_error(_NOUN, refusal)
         yield RecordRefused(reason, count=max(len(raws), 1))
@@ -166,6 +168,22 @@ def _parse_scope(
         else:
             context = b",".join((resource, bytes(scope.scope), bytes(raw)))
             yield build_event(DECLARATION, b"[" + context + b"]", entry, make)
+
+
+def _get_scope_name(raw: bytes) -> str:
+    """Return the name of a scope, which most records share.
+
+    Raises:
+        msgspec.DecodeError: It is not a scope.
+    """
+    name = _scope_names.get(raw)
+    if name is None:
+        name = (_SCOPES.decode(raw) or Scope()).name or ""
+        if len(raw) <= _MAX_CACHED_BYTES:
+            if len(_scope_names) >= _MAX_CACHED:
+                _scope_names.clear()
+            _scope_names[raw] = name
+    return name
 
 
 def _read_telemetry(
@@ -186,22 +204,19 @@ def _read_telemetry(
             )
     trace, span = _check_hex(telemetry.trace_id), _check_hex(telemetry.span_id)
     is_span = telemetry.start_time_unix_nano is not None
+    facts = {"sender": options.get("sender")}
+    for name, value in attributes.items():
+        if name in _FACT_OF_ATTRIBUTE:
+            facts[_FACT_OF_ATTRIBUTE[name]] = value
+    facts["self:parent_span_id"] = _check_hex(telemetry.parent_span_id)
+    facts["self:span_id"] = span
+    facts["self:trace_id"] = trace
     return LogEntry(
         time=_get_time(telemetry),
         action=f"otel:{operation}",
         outcome=_get_outcome(telemetry, attributes),
         native_id=f"{trace}/{span}" if is_span and trace and span else "",
-        facts={
-            "sender": options.get("sender"),
-            **{
-                fact: value
-                for name, value in attributes.items()
-                if (fact := _FACT_OF_ATTRIBUTE.get(name))
-            },
-            "self:parent_span_id": _check_hex(telemetry.parent_span_id),
-            "self:span_id": span,
-            "self:trace_id": trace,
-        },
+        facts=facts,
     )
 
 
@@ -213,12 +228,12 @@ def _get_operation(
     prefix = _EVENT_SCOPES.get(scope, "")
     if event and prefix and not event.startswith(prefix):
         event = prefix + event
-    names = (event, telemetry.event_name, telemetry.name, get_safe_text(telemetry.body))
-    for name in names:
+    body = get_safe_text(telemetry.body) if telemetry.body else ""
+    for name in (event, telemetry.event_name, telemetry.name, body):
         if name and _is_event_name(name):
             return name
     for key in _OPERATION_KEYS:
-        if key in attributes and _OPERATION.fullmatch(attributes[key]):
+        if key in attributes and _is_operation(attributes[key]):
             return attributes[key]
     return ""
 
@@ -229,13 +244,21 @@ def _is_event_name(name: str) -> bool:
     return _EVENT_NAME.fullmatch(name) is not None
 
 
+@lru_cache(maxsize=1024)
+def _is_operation(name: str) -> bool:
+    """Return whether a text is the name of an operation."""
+    return _OPERATION.fullmatch(name) is not None
+
+
 def _get_outcome(telemetry: Telemetry, attributes: Mapping[str, str]) -> EventOutcome:
     """Return the outcome; a span without a status did not say how it ended."""
     code = telemetry.status.code if telemetry.status else None
     if code in _ERROR_CODES or "error.type" in attributes:
         return EventOutcome.ERROR
     for name in _OUTCOME_ATTRIBUTES:
-        if outcome := _OUTCOMES_OF_ATTRIBUTES.get((name, attributes.get(name, ""))):
+        if name in attributes and (
+            outcome := _OUTCOMES_OF_ATTRIBUTES.get((name, attributes[name]))
+        ):
             return outcome
     return EventOutcome.SUCCESS if code in _SUCCESS_CODES else EventOutcome.UNKNOWN
 
