@@ -92,6 +92,27 @@ CHANGES: dict[str, list[object]] = {
     "vpcEndpointId": ["vpce-1"],
     "sessionCredentialFromConsole": ["true", True],
 }
+ISSUED = {
+    "accessKeyId": "ASIAEXAMPLEEXAMPLE34",
+    "expiration": "Nov 2, 2026, 9:00:00 PM",
+}
+ASKED = {"roleArn": ROLE, "roleSessionName": "run-2"}
+# Service, call, request and answer of calls that change which identity acts.
+EFFECTS: list[tuple[str, str, object, object]] = [
+    ("sts", "AssumeRole", ASKED, {"credentials": ISSUED}),
+    ("sts", "AssumeRole", ASKED, {"credentials": {"accessKeyId": "bad"}}),
+    ("sts", "AssumeRole", {**ASKED, "sourceIdentity": "ann"}, {"credentials": ISSUED}),
+    ("sts", "AssumeRole", {"roleArn": 7}, {"credentials": ISSUED}),
+    ("sts", "AssumeRole", ASKED, {"credentials": [ISSUED]}),
+    ("sts", "AssumeRole", "text", None),
+    ("sts", "AssumeRole", None, {"assumedRoleUser": {"arn": CALLER["arn"]}}),
+    ("sts", "AssumeRoot", {"targetPrincipal": "1"}, {"credentials": ISSUED}),
+    ("sts", "GetSessionToken", None, {"credentials": ISSUED}),
+    ("iam", "CreateAccessKey", None, {"accessKey": {**ISSUED, "userName": "ann"}}),
+    ("iam", "CreateRole", {"roleName": "a"}, {"role": {"arn": ROLE}}),
+    ("iam", "DeleteUser", {"userName": "a"}, None),
+    ("rolesanywhere", "CreateSession", None, {"credentialSet": [{"roleArn": ROLE}]}),
+]
 
 
 def list_records() -> list[bytes]:
@@ -105,6 +126,15 @@ def list_records() -> list[bytes]:
         {name: value for name, value in RECORD.items() if name != member}
         for member in RECORD
     ]
+    for service, name, request, answer in EFFECTS:
+        call = {
+            **RECORD,
+            "eventSource": f"{service}.amazonaws.com",
+            "eventName": name,
+            "requestParameters": request,
+            "responseElements": answer,
+        }
+        changed += [call, {**call, "resources": None}, {**call, "errorCode": "Denied"}]
     texts = [json.dumps(each, separators=(",", ":")) for each in [RECORD, *changed]]
     usual = texts[0]
     texts += [

@@ -17,6 +17,7 @@ from answerable.connectors.cloudtrail.parse.action_names import iam_action_name
 from answerable.connectors.cloudtrail.parse.call_effects import (
     CallEffects,
     may_affect_identities,
+    parse_call_effects,
 )
 from answerable.connectors.cloudtrail.parse.caller import CloudTrailCaller
 from answerable.connectors.cloudtrail.parse.passed_roles import may_pass_roles
@@ -65,6 +66,7 @@ _MAX_CACHED = 8_000
 _MAX_KEY_BYTES = 2048  # a longer value is derived each time: what is kept stays small
 _NO_EFFECTS = CallEffects()
 _REQUEST, _CHOSEN, _ISSUER = "request_id", "self:", "session_issuer_id"
+_ISSUED_SESSION_NAME = "self:issued_session_name"  # the first that a caller chooses
 _CALL_MEMBERS = (
     "event_source",
     "event_name",
@@ -108,6 +110,7 @@ class _KnownCall(NamedTuple):
         first: Facts before the request id.
         agent: Facts after those that the caller chose.
         last: Facts after the issuer of the session.
+        has_effects: It may issue a credential, or create or delete an identity.
     """
 
     action: str
@@ -115,6 +118,7 @@ class _KnownCall(NamedTuple):
     first: Facts
     agent: Facts
     last: Facts
+    has_effects: bool
 
 
 _callers: dict[bytes, _KnownCaller | None] = {}
@@ -187,7 +191,15 @@ def _build_usual_row(raw: bytes, record: CloudTrailRecord) -> tuple[Any, ...] | 
         when = parse_instant(record.event_time)
     except ValueError:
         return None
-    resource, others = _find_resources(record, call.action, caller)
+    effects = _NO_EFFECTS
+    if call.has_effects:
+        brought = parse_call_effects(record, caller)
+        if brought is None or brought.source_identity:
+            return None
+        effects = brought
+        if effects.session_name:
+            chosen = ((_ISSUED_SESSION_NAME, effects.session_name), *chosen)
+    resource, others = _find_resources(record, call.action, caller, effects)
     head = raw[:HEAD_BYTES]
     digest = (
         hashlib.sha256(raw).digest()
@@ -215,11 +227,11 @@ def _build_usual_row(raw: bytes, record: CloudTrailRecord) -> tuple[Any, ...] | 
         _find_parent(resource),
         others,
         (record.source_ip or "")[:MAX_FACT_LENGTH],
-        "",  # issued nothing
-        "",
-        0,
-        "",
-        "",
+        effects.issued,
+        effects.issued_to,
+        effects.issued_until,
+        effects.created,
+        effects.deleted,
         "",  # no mediator decided
         "",
         (),
@@ -273,7 +285,6 @@ def _learn_call(
         and record.event_source
         and record.event_name != "ConsoleLogin"
         and record.event_type != "AwsServiceEvent"
-        and not may_affect_identities(record)
         and not may_pass_roles(action)
     ):
         facts = collect_event_facts(
@@ -286,6 +297,7 @@ def _learn_call(
             tuple(each for each in rest if each[0] < _REQUEST),
             tuple(each for each in rest if _REQUEST < each[0] < _ISSUER),
             tuple(each for each in rest if each[0] > _ISSUER),
+            may_affect_identities(record),
         )
     if sum(len(each) for each in key if isinstance(each, str)) <= _MAX_KEY_BYTES:
         if len(_calls) >= _MAX_CACHED:
@@ -295,10 +307,15 @@ def _learn_call(
 
 
 def _find_resources(
-    record: CloudTrailRecord, action: str, caller: CloudTrailCaller
+    record: CloudTrailRecord,
+    action: str,
+    caller: CloudTrailCaller,
+    effects: CallEffects,
 ) -> tuple[str, tuple[str, ...]]:
-    """Return the first resource of a call that has no effects, and its others."""
+    """Return the first resource of a call, and its others."""
     listed = record.resources
+    if effects.created or effects.deleted:
+        return effects.created or effects.deleted, ()
     if listed:
         if len(listed) == 1 and isinstance(only := listed[0], ResourceEntry):
             arn = only.listed_arn or only.arn
@@ -306,7 +323,7 @@ def _find_resources(
                 return arn, ()
     elif record.request_parameters == NULL:
         return "", ()
-    found = list_called_resources(record, action, caller, _NO_EFFECTS)
+    found = list_called_resources(record, action, caller, effects)
     return (found[0], tuple(found[1:])) if found else ("", ())
 
 
