@@ -146,3 +146,13 @@ def test_a_damaged_record_of_what_was_not_read_is_not_complete(
     (folder / "unread-0.json").write_text("{")
     (log,) = read_unread_logs(store.layout)
     assert not log.is_complete
+
+
+def test_events_in_the_future_are_not_where_the_next_command_begins(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    record = json.loads((DATA / "day.json").read_text())["Records"][0]
+    log = tmp_path / "a.json"
+    log.write_text(json.dumps([{**record, "eventTime": "2099-01-01T00:00:00Z"}]))
+    document = ingest_logs(store, [f"cloudtrail:{log}"], now=NOW)
+    assert "--since" not in document.next

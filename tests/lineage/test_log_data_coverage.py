@@ -142,3 +142,12 @@ def test_a_log_with_events_in_the_future_is_named(store: EvidenceStore) -> None:
     (said,) = coverage["clocks_ahead"]
     assert said.startswith("cloudtrail")
     assert f"clock ahead: {said}" in build_coverage_line_parts(coverage)
+
+
+def test_a_log_whose_account_has_its_own_name_is_named_once(
+    store: EvidenceStore,
+) -> None:
+    keep(store, [made(3, event_time=NOW + 9_000 * DAY_NS, source="okta", scope="okta")])
+    coverage = trace_events(store, TraceQuery(), now=NOW).coverage
+    assert coverage["clocks_ahead"][0].startswith("okta: ")
+    assert coverage["recorded"][0]["account"] == "okta"

@@ -68,9 +68,15 @@ def list_recorded_days(days: RecordedDays) -> list[LoggedDaysItem]:
     """List the recorded days of each log and account, by region."""
     found: dict[str, dict[str, set[int]]] = {}
     for stream, of_stream in days.items():
-        regions = found.setdefault(f"{stream.source} {stream.scope}".strip(), {})
+        regions = found.setdefault(_name_log(stream), {})
         regions.setdefault(stream.region, set()).update(of_stream)
     return [build_recorded_item(log, regions) for log, regions in sorted(found.items())]
+
+
+def _name_log(stream: LogStream) -> str:
+    """Name a log and its account, if it has one of another name."""
+    scope = "" if stream.scope == stream.source else stream.scope
+    return f"{stream.source} {scope}".strip()
 
 
 def _list_clocks_ahead(days: RecordedDays, today: int) -> list[str]:
@@ -78,7 +84,7 @@ def _list_clocks_ahead(days: RecordedDays, today: int) -> list[str]:
     newest: dict[str, int] = {}
     for stream, of_stream in days.items():
         if (last := max(of_stream, default=0)) > today + 1:
-            log = f"{stream.source} {stream.scope}".strip()
+            log = _name_log(stream)
             newest[log] = max(newest.get(log, 0), last)
     return [f"{log}: {_format_day(last)}" for log, last in sorted(newest.items())]
 

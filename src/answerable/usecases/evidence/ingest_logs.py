@@ -159,7 +159,9 @@ def _suggest_trace(store: EvidenceStore, now: int) -> str:
     _, last = read_event_time_range(store)
     if not last:
         return ""
-    since = "7d" if now - _WEEK < last <= now else format_time(last)
+    if last > now:  # a clock is ahead: the other events are earlier
+        return format_command("trace")
+    since = "7d" if now - _WEEK < last else format_time(last)
     return format_command("trace", "--since", since)
 
 
