@@ -168,8 +168,10 @@ def build_table(records: Sequence[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist([to_ocsf(each) for each in records], schema=SCHEMA)
 
 
-def write_folders(records: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
-    """Write Parquet files as Security Lake does; return their paths."""
+def write_folders(
+    records: Sequence[dict[str, Any]], folder: Path, name: str = "part-0"
+) -> list[Path]:
+    """Write Parquet files of a name as Security Lake does; return their paths."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for each in records:
         day = each["eventTime"][:10].replace("-", "")
@@ -180,7 +182,7 @@ def write_folders(records: Sequence[dict[str, Any]], folder: Path) -> list[Path]
         groups.setdefault(place, []).append(each)
     files = []
     for place, part in groups.items():
-        (folder / place).mkdir(parents=True)
-        files.append(folder / place / "part-0.zstd.parquet")
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        files.append(folder / place / f"{name}.zstd.parquet")
         parquet.write_table(build_table(part), files[-1], compression="zstd")
     return files
