@@ -45,7 +45,7 @@ class EngineSession:
 
     def __init__(self, store: Path, events: str, workers: Sequence[int]) -> None:
         self._workers = workers
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             (sys.executable, "-m", "bench.engine_session", str(store), events),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -57,7 +57,7 @@ class EngineSession:
         wall, before = time.perf_counter(), self._read_foreign_seconds(started=False)
         answer = self._ask(query)
         foreign = self._read_foreign_seconds() - before
-        own = read_processor_seconds([self._process.pid])
+        own = read_processor_seconds([self.process.pid])
         return EngineAnswer(time.perf_counter() - wall, own + foreign, answer.rows)
 
     def ask(self, query: str) -> EngineAnswer:
@@ -70,24 +70,24 @@ class EngineSession:
     def close(self) -> None:
         """End the session, by force if it does not end itself."""
         with suppress(BrokenPipeError):
-            _require_pipe(self._process.stdin).close()
+            _require_pipe(self.process.stdin).close()
         try:
-            self._process.wait(_END_SECONDS)
-        except BaseException:
-            started = list(list_descendants(self._process.pid))
-            self._process.kill()
-            self._process.wait()
-            end_processes(started)
-            raise
+            self.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass  # it is killed
         finally:
-            _require_pipe(self._process.stdout).close()
+            started = list(list_descendants(self.process.pid))
+            self.process.kill()
+            self.process.wait()
+            end_processes(started)
+            _require_pipe(self.process.stdout).close()
 
     def _ask(self, query: str) -> EngineAnswer:
         with suppress(BrokenPipeError):
-            pipe = _require_pipe(self._process.stdin)
+            pipe = _require_pipe(self.process.stdin)
             pipe.write(json.dumps(query) + "\n")
             pipe.flush()
-        line = _require_pipe(self._process.stdout).readline()
+        line = _require_pipe(self.process.stdout).readline()
         if not line:
             raise RuntimeError("a session of an engine ended; its error is above")
         found = json.loads(line)
@@ -96,7 +96,7 @@ class EngineSession:
     def _read_foreign_seconds(self, *, started: bool = True) -> float:
         """Return processor seconds of the driver, the workers and their executors."""
         pids = [*self._workers]
-        for pid in (*pids, self._process.pid) if started else self._workers:
+        for pid in (*pids, self.process.pid) if started else self._workers:
             pids += list_descendants(pid)
         return read_processor_seconds(pids)
 

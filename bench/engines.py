@@ -91,8 +91,7 @@ def measure_engines(
     for events in QUICK if quick else SIZES:
         _prepare_events(folder, events, seed)
         with closing(SparkCluster(folder)) as cluster:
-            cluster.add_worker()
-            cluster.add_worker()
+            cluster.add_workers(2)
             starts[events], found[events] = _ask_all(folder, events, cluster, rounds)
         yield from _describe_starts(events, starts[events], command)
         for name, answers in found[events].items():

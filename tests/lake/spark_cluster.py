@@ -1,12 +1,12 @@
 """A standalone Spark cluster on loopback: a master and workers, ended by their ids."""
 
-import contextlib
 import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
+
+from bench.process_time import end_processes, list_descendants
 
 SECONDS = 240
 WORKER_MEMORY = "700m"
@@ -37,32 +37,32 @@ class SparkCluster:
             self.close()
             raise
 
-    def add_worker(self) -> None:
-        """Start a worker of one core, and wait until the master knows it."""
-        name = f"Worker{len(self.workers)}"
-        limits = ("--cores", "1", "--memory", WORKER_MEMORY)
-        work = str(self._folder / name)
-        self.workers.append(
-            self._start("Worker", *limits, "--work-dir", work, self.address, log=name)
-        )
-        self._wait_for(name, "Successfully registered with master")
+    def add_workers(self, count: int) -> None:
+        """Start workers of one core until so many run, and wait for the master."""
+        running = sum(each.poll() is None for each in self.workers)
+        names = [f"Worker{len(self.workers) + n}" for n in range(count - running)]
+        for name in names:
+            limits = ("--cores", "1", "--memory", WORKER_MEMORY)
+            where = ("--work-dir", str(self._folder / name), self.address)
+            self.workers.append(self._start("Worker", *limits, *where, log=name))
+        for name in names:
+            self._wait_for(name, "Successfully registered with master")
 
-    def kill_worker(self, number: int) -> None:
-        """Kill a worker and the executors that it started, without notice."""
-        worker = self.workers[number]
-        own = [int(pid) for tasks in _list_tasks(worker.pid) for pid in tasks]
+    def kill_worker(self) -> None:
+        """Kill the oldest worker and the executors that it started, without notice."""
+        worker = next(each for each in self.workers if each.poll() is None)
+        own = list(list_descendants(worker.pid))
         worker.kill()
         worker.wait()
-        for pid in own:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
+        end_processes(own)
 
     def read_log(self, name: str) -> str:
         """Return the log of a process."""
         return (self._folder / f"{name}.log").read_text("utf-8", "replace")
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes, and executors that outlive their worker."""
+        own = [pid for each in self.workers for pid in list_descendants(each.pid)]
         for process in (*self.workers, self._master):
             if process.poll() is None:
                 process.terminate()
@@ -72,6 +72,7 @@ class SparkCluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        end_processes(own)
 
     def _start(
         self, role: str, *words: str, log: str = ""
@@ -98,9 +99,3 @@ class SparkCluster:
         while text not in self.read_log(name):
             assert time.monotonic() < until, self.read_log(name)
             time.sleep(0.2)
-
-
-def _list_tasks(pid: int) -> Iterator[list[str]]:
-    """Yield the processes that each thread of a process started."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        yield (task / "children").read_text().split()
