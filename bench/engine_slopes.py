@@ -2,7 +2,8 @@
 
 A slope is the processor time that one more event costs. A command on a cluster of `c`
 cores ends after `start + slope * events / c`; one on DuckDB, with its two threads, after
-`start + slope * events / 2`. Perfect division among the cores flatters the cluster.
+`start + slope * events / 2`. The start is the processor time of a first answer on two
+cores. Perfect division among the cores flatters the cluster.
 """
 
 import math
@@ -21,7 +22,7 @@ class EngineSlope:
     """Cost of a query on an engine.
 
     Attributes:
-        start: Wall seconds of a command that do not depend on the number of events.
+        start: Processor seconds of a command that few events need too.
         slopes: Processor seconds for an event, of each round.
     """
 
@@ -56,7 +57,12 @@ def compute_crossover(
 ) -> float | None:
     """Compute the events from which Spark on so many cores ends earlier; None: never."""
     gain = duckdb.slope / DUCKDB_CORES - spark.slope / cores
-    return max(spark.start - duckdb.start, 0) / gain if gain > 0 else None
+    return _count_later_seconds(duckdb, spark) / gain if gain > 0 else None
+
+
+def _count_later_seconds(duckdb: EngineSlope, spark: EngineSlope) -> float:
+    """Return how much later Spark gives a first answer on two free cores."""
+    return max(spark.start - duckdb.start, 0) / DUCKDB_CORES
 
 
 def describe_crossover(name: str, duckdb: EngineSlope, spark: EngineSlope) -> str:
@@ -66,9 +72,16 @@ def describe_crossover(name: str, duckdb: EngineSlope, spark: EngineSlope) -> st
             f"{name}: more events cost DuckDB no more than the spread of the rounds; "
             "no size was found from which a cluster is faster"
         )
-    more, later = spark.slope / duckdb.slope, spark.start - duckdb.start
+    later = _count_later_seconds(duckdb, spark)
+    least = _describe_size(compute_crossover(duckdb, spark, math.inf))
+    if min(spark.slopes) <= max(duckdb.slopes) and max(spark.slopes) >= duckdb.slope:
+        return (
+            f"{name}: an event more costs DuckDB {duckdb.slope * 1e6:.3f} us; the rounds "
+            f"of Spark spread too much to compare. Spark starts {later:.1f} s later, so "
+            f"with any number of cores it can be faster {least}"
+        )
+    more = spark.slope / duckdb.slope
     alone = compute_crossover(duckdb, spark, DUCKDB_CORES)
-    least = compute_crossover(duckdb, spark, math.inf)
     text = (
         f"{name}: an event more costs DuckDB {duckdb.slope * 1e6:.3f} us and Spark "
         f"{spark.slope * 1e6:.3f} us of processor time ({format_number(more)}x), and "
@@ -81,7 +94,7 @@ def describe_crossover(name: str, duckdb: EngineSlope, spark: EngineSlope) -> st
     if needed is not None:
         size = compute_crossover(duckdb, spark, needed)
         text += f"; workers with {needed} cores: {_describe_size(size)}"
-    return f"{text}; any number of cores: {_describe_size(least)}"
+    return f"{text}; any number of cores: {least}"
 
 
 def _describe_size(events: float | None) -> str:

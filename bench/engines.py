@@ -4,7 +4,8 @@ For each size, a session of each engine is started and kept open. The queries ru
 several times, and give equal rows. The cluster is a master and two workers of one core.
 The processor time of Spark is that of the driver and of the workers with their executors.
 What more events cost is computed from the smallest and the largest size, and from it the
-size from which a command on a cluster ends earlier.
+size from which a command on a cluster ends earlier. `ENGINE_EVENTS` in the environment
+names other sizes, separated by commas.
 """
 
 import gzip
@@ -88,7 +89,9 @@ def measure_engines(
     rounds = QUICK_ROUNDS if quick else ROUNDS
     starts: dict[int, dict[str, EngineAnswer]] = {}
     found: dict[int, dict[str, _Answers]] = {}
-    for events in QUICK if quick else SIZES:
+    chosen = os.environ.get("ENGINE_EVENTS", "")
+    sizes = tuple(map(int, chosen.split(","))) if chosen else SIZES
+    for events in QUICK if quick else sizes:
         _prepare_events(folder, events, seed)
         with closing(SparkCluster(folder)) as cluster:
             cluster.add_workers(2)
@@ -198,8 +201,8 @@ def _describe_growth(
             each = compute_slopes(
                 [one.cpu for one in fewer], [one.cpu for one in more], large - small
             )
-            start = statistics.median(starts[size][engine].wall for size in starts)
-            slopes[engine] = EngineSlope(start + _take_wall(fewer), each)
+            first = statistics.median(one.cpu for one in fewer)
+            slopes[engine] = EngineSlope(starts[small][engine].cpu + first, each)
             what = f"{name}, an event more, {engine}, processor time"
             values = tuple(one * 1e6 for one in each)
             yield BenchFigure(what, "us", values, command)

@@ -88,14 +88,14 @@ def test_the_size_follows_from_start_and_slope(
     duckdb: float, spark: float, cores: int, size: float | None
 ) -> None:
     found = compute_crossover(
-        EngineSlope(1.0, (duckdb,)), EngineSlope(11.0, (spark,)), cores
+        EngineSlope(1.0, (duckdb,)), EngineSlope(21.0, (spark,)), cores
     )
     assert found == (size if size is None else pytest.approx(size))
 
 
 def test_an_engine_that_costs_more_is_never_faster_on_the_same_machine() -> None:
     said = describe_crossover(
-        "a", EngineSlope(1.0, (1e-6,)), EngineSlope(11.0, (4e-6,))
+        "a", EngineSlope(1.0, (1e-6,)), EngineSlope(21.0, (4e-6,))
     )
     assert "one machine of 2 cores: never" in said
     assert "workers with 16 cores: from 40.0 million events" in said
@@ -104,5 +104,14 @@ def test_an_engine_that_costs_more_is_never_faster_on_the_same_machine() -> None
 
 def test_a_slope_within_the_spread_gives_no_size() -> None:
     noise = EngineSlope(1.0, (1e-9, -1e-9))
-    said = describe_crossover("a", noise, EngineSlope(11.0, (4e-6,)))
+    said = describe_crossover("a", noise, EngineSlope(21.0, (4e-6,)))
     assert "no size was found" in said
+
+
+def test_a_slope_of_spark_within_the_spread_is_no_never() -> None:
+    said = describe_crossover(
+        "a", EngineSlope(1.0, (1e-6,)), EngineSlope(21.0, (9e-6, -1e-6))
+    )
+    assert "spread too much to compare" in said
+    assert "never" not in said
+    assert "from 20.0 million events" in said

@@ -92,7 +92,7 @@ def test_a_script_is_printed_unless_a_form_is_named(filled: Path) -> None:
 
 
 @pytest.mark.world
-@pytest.mark.parametrize("dialect", ["trino", "spark"])
+@pytest.mark.parametrize("dialect", ["trino", "athena", "spark"])
 def test_another_parser_accepts_the_statements(
     run: Run, filled: Path, dialect: str
 ) -> None:
