@@ -107,3 +107,11 @@ def test_credentials_are_listed_with_their_agents_and_tools(
     for item in used[:3]:
         assert item["agents"][0] in page
         assert item["tools"][0][:20] in page
+
+
+def test_a_number_that_is_not_known_is_no_empty_cell(
+    desk: StoreCache, viewer: Visitor
+) -> None:
+    page = shown(desk, viewer, "/identities")
+    row = next(each for each in page.split("<tr>") if "lambda-admin" in each)
+    assert 'data-th="keys"><span class="unknown">not known</span>' in row

@@ -54,7 +54,7 @@ PAGES = {
     "trace-chains": (at("/trace/chains"), "chains behind"),
     "trace-compare": (at("/trace/compare", q="since:2d"), "iam:CreateRole"),
     "trace-saved": (at("/trace/saved"), "Saved queries"),
-    "cases": (at("/cases"), "Open a case"),
+    "cases": (at("/cases"), "Cases"),
     "findings": (at("/findings"), "administrator"),
     "finding-trend": (at("/findings/trend"), "resolved"),
     "changes": (at("/changes"), "Changes"),

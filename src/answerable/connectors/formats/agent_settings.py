@@ -71,7 +71,11 @@ def parse_agent_settings(
         name: permissions.texts(name)[:RULES_LIMIT] if permissions is not None else ()
         for name in ("allow", "ask", "deny")
     }
-    facts = [(name, f"{len(rules)} rules") for name, rules in lists.items() if rules]
+    facts = [
+        (name, "1 rule" if len(rules) == 1 else f"{len(rules)} rules")
+        for name, rules in lists.items()
+        if rules
+    ]
     hooks = root.get("hooks")
     if hooks is not None and hooks.is_object:
         facts.append(("hooks", f"{sum(1 for _ in hooks.members())} events"))
