@@ -10,6 +10,7 @@ import pytest
 
 from answerable.evidence.case_records import CaseRecordKind
 from answerable.evidence.proof_bundle import verify_bundle
+from answerable.model.collection import UnreadLog
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.progress import ignore_progress_report
@@ -20,6 +21,7 @@ from answerable.services.evidence.cases import (
     list_cases,
     open_case,
 )
+from answerable.store.collection_state import read_unread_logs, record_unread_log
 from answerable.store.event_gaps import read_event_gaps
 from answerable.store.fsck import verify_store
 from answerable.store.inclusion_proofs import build_inclusion_bundle
@@ -221,3 +223,25 @@ def test_unsafe_requests_are_refused(
         with pytest.raises(UsageError):
             erase_person(store, names, reason, now=NOW)
         check(store)
+
+
+def test_the_location_of_an_incomplete_log_is_erased_and_its_counts_stay(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        for folder in (ADA, "bob@example.com"):
+            source = f"cloudtrail:/logs/{folder}/today"
+            record_unread_log(store.layout, UnreadLog(source, NOW, 2))
+        before = {path.name for path in tmp_path.glob("collector/unread-*")}
+        erase_person(store, [ADA], "request 7", now=NOW)
+        logs = read_unread_logs(store.layout)
+    after = {path.name for path in tmp_path.glob("collector/unread-*")}
+    assert (
+        len(before & after) == 1
+    )  # a hash of the location is a guess that can be tried
+    assert {(each.source, each.quarantined) for each in logs} == {
+        ("cloudtrail:/logs/bob@example.com/today", 2),
+        ("cloudtrail:(location erased by policy)", 2),
+    }
+    assert not any(ADA.encode() in each for each in contents(tmp_path / "collector"))

@@ -10,7 +10,8 @@ parts alone: it adds the records that it quarantines.
 """
 
 import hashlib
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ _UNREADABLE = SourceState(
     failures=1,
     reason="its state in the store cannot be read",
 )
+_ERASED_LOCATION = "(location erased by policy)"
 
 
 def read_source_states(layout: StoreLayout) -> tuple[SourceState, ...]:
@@ -109,6 +111,28 @@ def read_unread_logs(layout: StoreLayout) -> tuple[UnreadLog, ...]:
     return tuple(
         _read_unread_log(path) for path in sorted(folder.glob("unread-*.json"))
     )
+
+
+def forget_unread_locations(
+    layout: StoreLayout, mentions: Callable[[str], bool]
+) -> None:
+    """Replace the locations that mention a person; the counts stay.
+
+    The name of such a file is a hash of its location, so it is replaced, too. The
+    location is not known any more, so no later run removes the new file.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    for path in sorted(layout.collection.parent.glob("unread-*.json")):
+        log = _read_unread_log(path)
+        if mentions(log.source):
+            name = f"unread-{secrets.token_hex(16)}.json"
+            source = f"{log.source.partition(':')[0]}:{_ERASED_LOCATION}"
+            kept = replace(log, source=source)
+            write_file(path.with_name(name), msgspec.json.encode(kept) + b"\n")
+            with translate_os_errors("remove", path):
+                path.unlink(missing_ok=True)
 
 
 def _read_unread_log(path: Path) -> UnreadLog:

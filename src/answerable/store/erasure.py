@@ -17,6 +17,7 @@ from answerable.evidence.case_records import CASE_RECORD
 from answerable.evidence.log_entries import ObjectEntry, ObjectRemoved
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.store import journal_files
+from answerable.store.collection_state import forget_unread_locations
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point
 from answerable.store.legal_holds import read_holds
@@ -146,6 +147,7 @@ def erase_person(
             remove_rows(store, planned, "erasure", policy, now)
             _remove_objects(store, objects, policy, now)
         delete_files(damaged)
+        forget_unread_locations(store.layout, search.in_text)
         _delete_derived_files(store)
     return replace(result, remaining=tuple(search.list_files(store)))
 
