@@ -286,3 +286,11 @@ def test_calls_without_an_event_are_counted_and_not_judged(
     assert told["calls_without_event"] == 2
     narrowed = asked(store, action="iam:*").coverage["mediation"]
     assert narrowed["calls_without_event"] is None
+
+
+def test_a_time_without_events_is_not_a_store_without_events(
+    store: EvidenceStore,
+) -> None:
+    keep(store, [cloud(1)])
+    document = find_bypassing_events(store, TraceQuery(since=NOW), now=NOW)
+    assert document.searched == "no event of a platform log matches the query"

@@ -229,7 +229,7 @@ def _describe_judged_events(mediation: MediationItem) -> str:
     untold = cast("Mapping[str, int]", mediation["untold"])
     named = [f"{count:,} {reason}" for reason, count in untold.items() if count]
     if not mediation["events"]:
-        return "no event was ingested"
+        return "no event of a platform log matches the query"
     said = f"of {mediation['events']:,} events {mediation['mediated']:,} are mediated"
     if mediation["by_token"]:
         said += f", {mediation['by_token']:,} explained by a token record"
