@@ -1,7 +1,7 @@
 """A store with an inventory and a trail, and the command line in this process."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +94,33 @@ def filled(run: Run, tmp_path: Path) -> Path:
     run("scan", f"aws:{tmp_path / 'account.json'}")
     run("ingest", f"cloudtrail:{tmp_path / 'trail.json'}")
     return tmp_path / "store"
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve S3 and Glue on loopback; return the address."""
+    import moto.backends
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    for name in ("s3", "glue"):  # of an earlier server in this process
+        moto.backends.get_backend(name).reset()
+    _, port = server.get_host_and_port()
+    address = f"http://127.0.0.1:{port}"
+    for name, value in (
+        ("AWS_ENDPOINT_URL", address),
+        ("AWS_ACCESS_KEY_ID", "testing"),
+        ("AWS_SECRET_ACCESS_KEY", "testing"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
+    ):
+        monkeypatch.setenv(name, value)
+    import boto3
+
+    boto3.client("s3").create_bucket(
+        Bucket="security-lake",
+        CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
+    )
+    yield address
+    server.stop()

@@ -4,67 +4,63 @@ A file is skipped by the day in its path, rows by the statistics of their row gr
 only the columns that a record needs are read. Rows pass through in batches.
 """
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from answerable.connectors.cloudtrail.lake_columns import (
+    PRODUCT,
+    has_member,
+    is_cloudtrail_table,
+    is_ocsf_table,
+    list_missing_members,
+    list_missing_table_columns,
+)
+from answerable.connectors.cloudtrail.lake_tables import (
+    S3,
+    LakeTable,
+    LakeWindow,
+    find_tables,
+    get_endpoint,
+    open_filesystem,
+)
 from answerable.connectors.cloudtrail.parse.lake_rows import (
     CLOUDTRAIL_COLUMNS,
     OCSF_COLUMNS,
-    is_cloudtrail_table,
-    is_ocsf_table,
     rebuild_cloudtrail_row,
     rebuild_ocsf_row,
 )
 from answerable.connectors.cloudtrail.parse.records import parse_record
 from answerable.connectors.formats.log_format import RecordRefused
-from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import EventBatch
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.sighting import ReadProblem, ReadProblemKind
-from answerable.model.time_units import DAY_NS, SECOND_NS
+from answerable.model.time_units import SECOND_NS
 
 if TYPE_CHECKING:
-    from pyarrow import RecordBatch
+    from pyarrow import RecordBatch, Schema
     from pyarrow.fs import FileSystem
 
-S3 = "s3://"
-_DAY = re.compile(r"(?i)eventday=(\d{4})-?(\d{2})-?(\d{2})")
-_VERSION = re.compile(r"v?(\d+).*")
 _BATCH_ROWS = 10_000
 _NS_PER_MS = 1_000_000
 _NO_CALLS = "the table contains no API calls"  # by its columns
-_AWS_ERROR = "AWS Error"  # in the messages of pyarrow's S3
-
-
-@dataclass(frozen=True, slots=True)
-class LakeWindow:
-    """Time of the rows to read, UTC nanoseconds; 0 for no limit.
-
-    Attributes:
-        since: Inclusive.
-        until: Exclusive.
-    """
-
-    since: int = 0
-    until: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """Iceberg table, or a Parquet file.
-
-    Attributes:
-        path: Path of the file, or of the newest metadata of the table.
-    """
-
-    path: str
-    is_iceberg: bool
+_AWS_ERROR = re.compile("AWS Error ([A-Z_]+)")  # in the messages of pyarrow's S3
+_AWS_HINTS = {
+    "NO_SUCH_BUCKET": "name a bucket that exists: --lake lake:s3://BUCKET/PREFIX",
+    "NETWORK_CONNECTION": "check the network and AWS_ENDPOINT_URL_S3",
+}
+_ACCESS_HINT = (
+    "check the address, AWS_REGION and the credentials: s3:ListBucket and s3:GetObject"
+)
+_SAMPLE_ROWS = 10_000  # in which the product of a table is looked up
+_MAX_REASON = 160
+_NO_EVENTS = ReadProblemKind.UNREADABLE  # of a table without a needed column
+# What parsers raise for metadata and rows of other types than declared.
+_PARSE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, EOFError)
 
 
 def read_lake(location: str, window: LakeWindow) -> Iterator[EventBatch]:
@@ -79,16 +75,20 @@ def read_lake(location: str, window: LakeWindow) -> Iterator[EventBatch]:
         EnvironmentFailure: It cannot be read, or pyarrow is not installed.
     """
     with _translate_lake_errors(location):
-        files, root = _open_filesystem(location)
+        files, root = open_filesystem(location)
         found = unknown = 0
-        for table in _find_tables(files, root, window):
+        incomplete: list[str] = []
+        for table in find_tables(files, root, window):
             found += 1
             for batch in _read_table(files, table, location, window):
-                unknown += _NO_CALLS in batch.skipped
+                unread = [p for p in batch.problems if p.kind is _NO_EVENTS]
+                incomplete += [f"; {each.place}: {each.what}" for each in unread]
+                unknown += bool(unread) or _NO_CALLS in batch.skipped
                 yield batch
     if found and unknown == found:
         raise UsageError(
-            f"no table at {location} has the columns of CloudTrail's events",
+            f"no table at {location} has the columns of CloudTrail's events"
+            + next(iter(incomplete), ""),
             "expected metadata, actor, api and time (OCSF, as Security Lake writes them), "
             "or eventname, eventsource, eventtime and useridentity",
         )
@@ -116,95 +116,25 @@ def _translate_lake_errors(location: str) -> Iterator[None]:
             f"no lake at {location}", "name s3://BUCKET/PREFIX, or a folder"
         ) from None
     except OSError as error:
-        said = str(error).splitlines()[0]
+        code = _AWS_ERROR.search(str(error))
+        said = f" ({code[1]})" if code else f": {_describe_error(error)}"
         raise EnvironmentFailure(
-            f"the lake at {location} cannot be read: {said}",
-            "check the address and the credentials: s3:ListBucket and s3:GetObject",
+            f"the lake at {location} cannot be read{said}",
+            _AWS_HINTS.get(code[1] if code else "", _ACCESS_HINT),
         ) from None
 
 
-def _get_endpoint() -> str:
-    """Return the S3 endpoint of the environment, empty for the usual one."""
-    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    return next((os.environ[name] for name in names if os.environ.get(name)), "")
-
-
-def _open_filesystem(location: str) -> "tuple[FileSystem, str]":
-    """Open the file system of a location; return it with the path in it."""
-    from pyarrow import fs
-
-    if not location.startswith(S3):
-        return fs.LocalFileSystem(), str(expand_user_path(location).absolute())
-    endpoint = _get_endpoint()
-    scheme, _, host = endpoint.rpartition("://")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    files = fs.S3FileSystem(
-        region=region or None,
-        endpoint_override=host or None,
-        scheme=scheme or "https",
-        connect_timeout=10,
-        request_timeout=60,
-    )
-    return files, location.removeprefix(S3).rstrip("/")
-
-
-def _find_tables(
-    files: "FileSystem", folder: str, window: LakeWindow
-) -> Iterator[_Table]:
-    """Yield the tables and files below a folder, without the days out of the window."""
-    from pyarrow import fs
-
-    entries = sorted(
-        files.get_file_info(fs.FileSelector(folder)), key=lambda each: each.path
-    )
-    by_name = {each.base_name: each for each in entries}
-    if "metadata" in by_name and (newest := _find_newest_metadata(files, folder)):
-        yield _Table(newest, is_iceberg=True)
-        return
-    for entry in entries:
-        if not _is_day_in_window(entry.base_name, window):
-            continue
-        if entry.type == fs.FileType.Directory:
-            yield from _find_tables(files, entry.path, window)
-        elif entry.base_name.endswith(".parquet"):
-            yield _Table(entry.path, is_iceberg=False)
-
-
-def _find_newest_metadata(files: "FileSystem", folder: str) -> str:
-    """Find the newest metadata file of an Iceberg table; empty if there is none."""
-    from pyarrow import fs
-
-    found = [
-        each
-        for each in files.get_file_info(fs.FileSelector(f"{folder}/metadata"))
-        if each.base_name.endswith(".metadata.json")
-    ]
-    numbered = [
-        (int(number[1]), each.path)
-        for each in found
-        if (number := _VERSION.fullmatch(each.base_name))
-    ]
-    return max(numbered, default=(0, ""))[1]
-
-
-def _is_day_in_window(name: str, window: LakeWindow) -> bool:
-    """Return whether a folder may have rows of the window; other folders always may."""
-    parts = _DAY.fullmatch(name)
-    if parts is None:
-        return True
-    try:
-        day = datetime.strptime("".join(parts.groups()), "%Y%m%d").replace(tzinfo=UTC)
-    except ValueError:
-        return True
-    start = int(day.timestamp()) * SECOND_NS
-    # A late record may lie in the folder of the next day.
-    return (not window.since or start + 2 * DAY_NS > window.since) and (
-        not window.until or start - DAY_NS < window.until
-    )
+def _describe_error(error: Exception) -> str:
+    """Describe an error of pyarrow or pyiceberg in a short line."""
+    if isinstance(error, FileNotFoundError):
+        return "a file that it names is missing"
+    first = next(iter(str(error).splitlines()), "") or type(error).__name__
+    said = re.sub("^Could not open Parquet input source '.*?': ", "", first)
+    return said.split(". ")[0].rstrip(".:")[:_MAX_REASON]
 
 
 def _read_table(
-    files: "FileSystem", table: _Table, location: str, window: LakeWindow
+    files: "FileSystem", table: LakeTable, location: str, window: LakeWindow
 ) -> Iterator[EventBatch]:
     """Yield the events of one table or file; one that is damaged is a problem.
 
@@ -216,35 +146,60 @@ def _read_table(
     place = (S3 if location.startswith(S3) else "") + table.path
     try:
         yield from _read_batches(files, table, place, window)
-    except (pa.ArrowException, OSError) as error:
-        said = str(error).splitlines()[0]
-        if _AWS_ERROR in said:
+    except (pa.ArrowException, OSError, *_PARSE_ERRORS) as error:
+        if isinstance(error, OSError) and _AWS_ERROR.search(str(error)):
             raise
         # Damaged, or removed since it was listed.
-        what = f"the table could not be read: {said}"
+        what = f"the table could not be read: {_describe_error(error)}"
         problem = ReadProblem(ReadProblemKind.INVALID, place, what)
         yield EventBatch(place, (), (), 0, 0, problems=(problem,))
 
 
 def _read_batches(
-    files: "FileSystem", table: _Table, place: str, window: LakeWindow
+    files: "FileSystem", table: LakeTable, place: str, window: LakeWindow
 ) -> Iterator[EventBatch]:
     """Yield the events of one table or file."""
     if table.is_iceberg:
-        columns, batches = _scan_iceberg(place, window)
+        schema, batches = _scan_iceberg(place, window)
     else:
-        columns, batches = _scan_parquet(files, table.path, window)
-    if not (is_ocsf_table(columns) or is_cloudtrail_table(columns)):
+        schema, batches = _scan_parquet(files, table.path, window)
+    columns = list(schema.names)
+    complete = is_ocsf_table(columns) or is_cloudtrail_table(columns)
+    missing = (
+        list_missing_members(schema)
+        if complete
+        else list_missing_table_columns(columns)
+    )
+    names_product = not complete and has_member(schema, PRODUCT)
+    if names_product and not _is_of_cloudtrail(batches):
+        missing = []
+    if missing:
+        word = "column" if len(missing) == 1 else "columns"
+        what = f"{word} {', '.join(missing)} missing, or of another type"
+        kind = ReadProblemKind.INVALID if complete else _NO_EVENTS
+        problem = ReadProblem(kind, place, what)
+        yield EventBatch(place, (), (), 0, 0, problems=(problem,))
+    elif not complete:
         yield EventBatch(place, (), (), 0, 0, skipped=(_NO_CALLS,))
+    if not complete:
         return
     for batch in batches:
         yield _parse_rows(batch.to_pylist(), place, window, ocsf=is_ocsf_table(columns))
 
 
+def _is_of_cloudtrail(batches: "Iterable[RecordBatch]") -> bool:
+    """Return whether one of the first rows of a table names CloudTrail as product."""
+    rows = (row for batch in batches for row in batch.to_pylist())
+    return any(
+        ((row.get("metadata") or {}).get("product") or {}).get("name") == "CloudTrail"
+        for row in islice(rows, _SAMPLE_ROWS)
+    )
+
+
 def _scan_parquet(
     files: "FileSystem", path: str, window: LakeWindow
-) -> "tuple[list[str], Iterable[RecordBatch]]":
-    """Scan a Parquet file: names of its columns, and the rows of the window."""
+) -> "tuple[Schema, Iterable[RecordBatch]]":
+    """Scan a Parquet file: its columns, and the rows of the window."""
     import pyarrow as pa
     from pyarrow import dataset
 
@@ -264,17 +219,21 @@ def _scan_parquet(
         batch_readahead=2,
         fragment_readahead=1,
     )
-    return names, scanner.to_batches()
+    return source.schema, scanner.to_batches()
 
 
 def _scan_iceberg(
     place: str, window: LakeWindow
-) -> "tuple[list[str], Iterable[RecordBatch]]":
+) -> "tuple[Schema, Iterable[RecordBatch]]":
     """Scan an Iceberg table by its metadata: columns, and the rows of the window."""
+    from pyiceberg.exceptions import ValidationError
     from pyiceberg.table import StaticTable
 
-    options = {"s3.endpoint": endpoint} if (endpoint := _get_endpoint()) else {}
-    table = StaticTable.from_metadata(place, options)
+    options = {"s3.endpoint": endpoint} if (endpoint := get_endpoint()) else {}
+    try:
+        table = StaticTable.from_metadata(place, options)
+    except ValidationError:
+        raise ValueError("its metadata is malformed") from None
     schema = table.schema().as_arrow()
     names = list(schema.names)
     conditions = []
@@ -287,12 +246,18 @@ def _scan_iceberg(
         row_filter=" and ".join(conditions) or "true",
         selected_fields=tuple(_select_columns(names)),
     )
-    return names, scan.to_arrow_batch_reader()
+    return schema, scan.to_arrow_batch_reader()
 
 
 def _select_columns(names: Sequence[str]) -> list[str]:
     """Select the columns that a record needs."""
-    wanted = OCSF_COLUMNS if is_ocsf_table(names) else CLOUDTRAIL_COLUMNS
+    wanted = (
+        CLOUDTRAIL_COLUMNS
+        if is_cloudtrail_table(names)
+        else OCSF_COLUMNS
+        if is_ocsf_table(names)
+        else ("metadata",)  # which names the product
+    )
     return [name for name in names if name in wanted]
 
 
@@ -328,7 +293,11 @@ def _parse_rows(
     skipped: list[str] = []
     refused: list[str] = []
     for row in rows:
-        raw = rebuild(row)
+        try:
+            raw = rebuild(row)
+        except _PARSE_ERRORS as error:  # a column of another type
+            refused.append(_describe_error(error))
+            continue
         if raw is None:
             skipped.append("the row is of another product")
             continue

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from answerable.connectors.cloudtrail.declaration import DECLARATION
-from answerable.connectors.cloudtrail.lake import LakeWindow, read_lake
+from answerable.connectors.cloudtrail.lake import read_lake
+from answerable.connectors.cloudtrail.lake_tables import LakeWindow
 from answerable.model.documents.shared_shapes import (
     CoverageSourceItem,
     Document,

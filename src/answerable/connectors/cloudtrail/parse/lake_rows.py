@@ -6,7 +6,7 @@ Lake's source version 2 uses. Tables of CloudTrail have the columns of the Athen
 Guide, "Query AWS CloudTrail logs": the members of a record in lower case.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import cast
 
@@ -83,16 +83,6 @@ _CATEGORIES = ("Management", "Data", "Insight", "NetworkActivity")
 _MS = 1000
 
 
-def is_ocsf_table(columns: Sequence[str]) -> bool:
-    """Return whether a table has API calls in OCSF."""
-    return {"metadata", "actor", "api", "time"} <= set(columns)
-
-
-def is_cloudtrail_table(columns: Sequence[str]) -> bool:
-    """Return whether a table has the columns of CloudTrail records."""
-    return {"eventname", "eventsource", "eventtime", "useridentity"} <= set(columns)
-
-
 def rebuild_cloudtrail_row(row: Row) -> bytes:
     """Build the record of a row with CloudTrail's own columns in lower case."""
     record = cast("dict[str, object]", _convert_member_names(row))
@@ -106,10 +96,16 @@ def rebuild_cloudtrail_row(row: Row) -> bytes:
 
 
 def rebuild_ocsf_row(row: Row) -> bytes | None:
-    """Build the CloudTrail record of an OCSF row; None if another product wrote it."""
+    """Build the CloudTrail record of an OCSF row; None if another product wrote it.
+
+    Raises:
+        ValueError: No product is named.
+    """
     metadata = _get_object(row, "metadata")
     product = _get_object(metadata, "product")
-    if product.get("name") != "CloudTrail":
+    if not product.get("name"):
+        raise ValueError("metadata.product.name is empty")
+    if product["name"] != "CloudTrail":
         return None
     api, cloud = _get_object(row, "api"), _get_object(row, "cloud")
     request, response = _get_object(api, "request"), _get_object(api, "response")
@@ -247,7 +243,10 @@ def _format_time(value: object) -> str | None:
     if isinstance(value, str) or value is None:
         return value
     if isinstance(value, int):
-        value = datetime.fromtimestamp(value / _MS, UTC)
+        try:
+            value = datetime.fromtimestamp(value / _MS, UTC)
+        except (ValueError, OverflowError, OSError):  # another unit
+            return None
     if not isinstance(value, datetime):
         return None
     value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
