@@ -96,6 +96,10 @@ def truncate(machines: Machines, key: str) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def empty(machines: Machines, key: str) -> None:
+    machines.bucket.path(key).write_bytes(b"")
+
+
 def flip(machines: Machines, key: str) -> None:
     data = bytearray(machines.bucket.path(key).read_bytes())
     data[len(data) // 2] ^= 1
@@ -115,7 +119,7 @@ KINDS = ("log/checkpoint", "log/key", "log/tail/", "log/tile/", "quarantine/")
 FILES = ("segments/", "objects/")
 
 
-@pytest.mark.parametrize("change", [remove, truncate, flip, take_older])
+@pytest.mark.parametrize("change", [remove, truncate, empty, flip, take_older])
 @pytest.mark.parametrize("kind", [*KINDS, *FILES])
 def test_an_object_that_is_lost_or_changed_is_named(
     machines: Machines, kind: str, change: Callable[[Machines, str], None]

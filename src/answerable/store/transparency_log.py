@@ -285,7 +285,8 @@ class TransparencyLog:
                 new = not self._seen and self._keys.may_create_log()
                 remote.log.refuse_lost_checkpoint(may_create=new)
                 return
-            if head.note == self._seen or self._take_over(remote.log, head.note):
+            known = head.note == self._seen != b""
+            if known or self._take_over(remote.log, head.note):
                 self._version = head.version
                 remote.log.mark_current()
                 return

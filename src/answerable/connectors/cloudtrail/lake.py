@@ -129,7 +129,7 @@ def _describe_error(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "a file that it names is missing"
     first = next(iter(str(error).splitlines()), "") or type(error).__name__
-    said = re.sub("^Could not open Parquet input source '.*?': ", "", first)
+    said = re.sub("Could not open Parquet input source '.*?': ", "", first)
     return said.split(". ")[0].rstrip(".:")[:_MAX_REASON]
 
 
