@@ -92,9 +92,10 @@ class RemoteLog:
         """
         there = self._find_evidence(_HEAD)
         found = self._bucket.get(_KEY)
-        if found is None and there:
+        if there and (found is None or not found[0]):
+            word = "missing" if found is None else "empty"
             raise VerificationError(
-                f"{_KEY} is missing in {self.location}, but {there} is there", _KEY_HINT
+                f"{_KEY} is {word} in {self.location}, but {there} is there", _KEY_HINT
             )
         return found[0] if found else b""
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 10_000
 _NS_PER_MS = 1_000_000
 _NO_CALLS = "the table contains no API calls"  # by its columns
-_AWS_ERROR = re.compile("AWS Error ([A-Z_]+)")  # in the messages of pyarrow's S3
+_AWS_ERROR = "AWS Error "  # before the code, in the messages of pyarrow's S3
 _AWS_HINTS = {
     "NO_SUCH_BUCKET": "name a bucket that exists: --lake lake:s3://BUCKET/PREFIX",
     "NETWORK_CONNECTION": "check the network and AWS_ENDPOINT_URL_S3",
@@ -116,12 +116,17 @@ def _translate_lake_errors(location: str) -> Iterator[None]:
             f"no lake at {location}", "name s3://BUCKET/PREFIX, or a folder"
         ) from None
     except OSError as error:
-        code = _AWS_ERROR.search(str(error))
-        said = f" ({code[1]})" if code else f": {_describe_error(error)}"
+        code = _get_aws_code(error)
+        said = f" ({code})" if code else f": {_describe_error(error)}"
         raise EnvironmentFailure(
             f"the lake at {location} cannot be read{said}",
-            _AWS_HINTS.get(code[1] if code else "", _ACCESS_HINT),
+            _AWS_HINTS.get(code, _ACCESS_HINT),
         ) from None
+
+
+def _get_aws_code(error: OSError) -> str:
+    """Return the code of an error of S3, empty for another error."""
+    return (str(error).partition(_AWS_ERROR)[2].split() or [""])[0]
 
 
 def _describe_error(error: Exception) -> str:
@@ -147,7 +152,7 @@ def _read_table(
     try:
         yield from _read_batches(files, table, place, window)
     except (pa.ArrowException, OSError, *_PARSE_ERRORS) as error:
-        if isinstance(error, OSError) and _AWS_ERROR.search(str(error)):
+        if isinstance(error, OSError) and _get_aws_code(error):
             raise
         # Damaged, or removed since it was listed.
         what = f"the table could not be read: {_describe_error(error)}"
