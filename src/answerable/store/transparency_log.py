@@ -140,7 +140,8 @@ class TransparencyLog:
         """Read the entries that were added since the last read."""
         note = self.checkpoint()
         if note == self._seen:
-            if not note and (self._layout.keys / "log.pub").exists():
+            here = self._layout.remote is None  # elsewhere, `_pull` has looked for it
+            if not note and here and (self._layout.keys / "log.pub").exists():
                 raise build_missing_log_error()
             return
         last, is_first = parse_checkpoint(note, None), not self._seen
