@@ -65,6 +65,15 @@ def test_every_dialect_names_the_place_of_the_store(
     assert "s3://evidence/store/tables/chains" in made["chains"]
 
 
+def test_athena_quotes_columns_of_tables_as_hive_and_of_views_as_trino(
+    run: Run, filled: Path
+) -> None:
+    for item in run("sql", "--emit", "athena")["items"]:
+        there, other = ("`", '"') if item["kind"] == "table" else ('"', "`")
+        assert there in item["statement"]
+        assert other not in item["statement"]
+
+
 def test_a_query_and_emit_exclude_each_other(run: Run, filled: Path) -> None:
     assert (
         "--emit takes no QUERY"

@@ -53,6 +53,7 @@ class SqlDialect:
 
     Attributes:
         quote: Quotation mark of a name.
+        table_quote: That of a column in the statement of a table; empty for the same.
         forms: Template of each form, with `{source}`.
         types: Type by the type of DuckDB; one that is missing is spelled the same.
         view: Template of a view, with `{name}` and `{select}`.
@@ -70,15 +71,17 @@ class SqlDialect:
     table: str
     events: str
     preamble: str = ""
+    table_quote: str = ""
 
     def quote_name(self, name: str) -> str:
         """Quote an identifier."""
         return self.quote + name.replace(self.quote, 2 * self.quote) + self.quote
 
     def build_schema(self, columns: SqlColumns) -> str:
-        """Build the list of columns with their types."""
+        """Build the list of columns with their types; names have no quotation mark."""
+        quote = self.table_quote or self.quote
         return ", ".join(
-            f"{self.quote_name(column)} {self.types.get(kind, kind)}"
+            f"{quote}{column}{quote} {self.types.get(kind, kind)}"
             for column, kind in columns
         )
 
@@ -199,6 +202,7 @@ ATHENA = SqlDialect(
     "LOCATION '{location}/'",
     events="CREATE EXTERNAL TABLE {name} ({columns}) PARTITIONED BY (day string) "
     "STORED AS PARQUET LOCATION '{location}/'",
+    table_quote="`",
 )
 # A timestamp without zone is that of the session: the preamble makes it UTC.
 _SPARK_TIME = "CAST(timestamp_micros({source} div 1000) AS TIMESTAMP_NTZ)"
