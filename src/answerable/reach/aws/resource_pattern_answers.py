@@ -16,15 +16,16 @@ from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.request import Evaluation
-from answerable.reach.aws.paths.identity_edges import IdentityNode
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
+from answerable.reach.aws.paths.identity_edges import IdentityFilter, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import (
-    BackwardSearch,
     ReachPath,
     iterate_paths,
     list_reachable_identities,
     search_backward_from_targets,
 )
+from answerable.reach.aws.pattern_paths import PatternPaths
 from answerable.reach.aws.patterns.arn_matching import (
     matches_arn,
     overlaps_arn,
@@ -63,9 +64,15 @@ class PatternQuery:
 
     Attributes:
         union: Combines parts into one answer.
+
+    Args:
+        most_roles: Most roles that a caller may assume which are listed as parts, if a
+            closure has them; the others are counted. 0 for all.
     """
 
-    def __init__(self, graph: IdentityGraph, action: str, resource: str) -> None:
+    def __init__(
+        self, graph: IdentityGraph, action: str, resource: str, *, most_roles: int = 0
+    ) -> None:
         self.graph, self.action, self.resource = graph, action, resource
         self.union = PatternUnion(graph.accounts, action, resource)
         self._wanted = parse_row_filter(action, resource)
@@ -75,7 +82,9 @@ class PatternQuery:
         self._touching: dict[CompiledStatement, bool] = {}
         self._answers: dict[IdentityNode, Evaluation] = {}
         self._rows: dict[IdentityNode, tuple[PermissionRow, ...]] = {}
-        self._paths: _PatternPaths | None = None
+        self._most_roles = most_roles
+        self._unlisted_roles: dict[IdentityNode, int] = {}
+        self._paths: PatternPaths | None = None
 
     def answer(self, start: IdentityId, *, direct: bool) -> ReachAnswer:
         """Answer for one subject, which may be an outside caller."""
@@ -140,7 +149,7 @@ class PatternQuery:
         parts: list[ReachAnswer] = []
         sure = UnconditionalParts()
         told: set[tuple[object, ...]] = set()
-        through = seen = further = 0
+        through = seen = further = unlisted = 0
         total = (
             self._paths.count_others(graph.get_start_node(start)) if self._paths else 0
         )
@@ -163,6 +172,7 @@ class PatternQuery:
                     reply
                 ) > queries.rank_answer(whole)
                 whole = reply if better else whole
+            unlisted += self._unlisted_roles.get(way.target, 0)
             listed = (
                 queries.build_answer_for_row(graph, start, way, r, told) for r in rows
             )
@@ -176,7 +186,7 @@ class PatternQuery:
         nothing = queries.build_never_answer()
         whole = whole or replace(nothing, subject=start, actor=start)
         return _add_unlisted_identities(
-            self.union.combine_pattern_answers([whole], parts), further
+            self.union.combine_pattern_answers([whole], parts), further + unlisted
         )
 
     def _answer_external(self, start: IdentityId, *, direct: bool) -> ReachAnswer:
@@ -228,11 +238,35 @@ class PatternQuery:
                 found = (self._build_whole_row(answer),)
             elif self.may_act_on_part_directly(principal):
                 rows = self._lister.list_rows_of_principal(principal)
+                roles = self._select_listed_roles(node)
                 found = tuple(
-                    replace_assume_role_rows(self.graph, principal, self._wanted, rows)
+                    replace_assume_role_rows(
+                        self.graph, principal, self._wanted, rows, roles
+                    )
                 )
             self._rows[node] = found
         return found
+
+    def _select_listed_roles(self, node: IdentityNode) -> IdentityFilter:
+        """Select the roles listed as parts, unconditional ones first; None for all."""
+        accounts = self.graph.accounts
+        if (
+            not self._most_roles
+            or self._wanted.actions.pattern != ASSUME_ROLE
+            or accounts.endpoint is not None
+            or accounts.given != accounts.stated_session_keys
+        ):
+            return None  # a stated key or endpoint policy limits no step of a path
+        whole = get_graph_closure(self.graph)
+        number = whole.get_or_assign_node_number(node)
+        if number >= whole.size:
+            return None
+        row = whole.table.assumed[number]
+        listed = list_positions(row.sure)[: self._most_roles]
+        more = list_positions(row.some & ~row.sure)
+        listed += more[: self._most_roles - len(listed)]
+        self._unlisted_roles[node] = row.some.bit_count() - len(listed)
+        return frozenset(whole.get_node_by_number(n).identity for n in listed)
 
     def _statement_overlaps_pattern(self, clause: CompiledStatement) -> bool:
         """Return whether a statement may match some of the pattern."""
@@ -259,13 +293,13 @@ class PatternQuery:
             self.graph, node, end_bits=paths.some, stop_bits=paths.stops
         )
 
-    def _get_permitted_paths(self) -> "_PatternPaths":
+    def _get_permitted_paths(self) -> PatternPaths:
         """Return the identities that may act on the pattern, found on first use."""
         if self._paths is None:
             self._paths = self._compute_paths_to_permitted_nodes()
         return self._paths
 
-    def _compute_paths_to_permitted_nodes(self) -> "_PatternPaths":
+    def _compute_paths_to_permitted_nodes(self) -> PatternPaths:
         """Find the paths of the identities that may act on part of the pattern, or on all."""
         graph, accounts = self.graph, self.graph.accounts
         whole = get_graph_closure(graph)
@@ -302,7 +336,7 @@ class PatternQuery:
             whole.node_count,
         )
         found = search_backward_from_targets(graph, starts, VerdictBits(sure, 0))
-        return _PatternPaths(whole, some, found, self._find_search_stops(whole, sure))
+        return PatternPaths(whole, some, found, self._find_search_stops(whole, sure))
 
     def _is_node_allowed_whole_pattern(self, node: IdentityNode) -> bool:
         """Return whether a node may act on all of it unconditionally."""
@@ -348,37 +382,3 @@ def _get_account_of_node(node: IdentityNode) -> str:
     """Return the account of a node's identity."""
     pieces = node.identity.split(":", 5)
     return pieces[4] if len(pieces) > 4 else ""
-
-
-class _PatternPaths:
-    """Identities that may act on part of a pattern, and paths to them.
-
-    Attributes:
-        some: Bitset of actors that may act on some of it; a superset.
-        sure: Unconditional paths to actors that may act on all of it.
-        stops: Bitset of actors at which a search can stop.
-    """
-
-    def __init__(
-        self, closure: GraphClosure, some: int, sure: BackwardSearch, stops: int
-    ) -> None:
-        self.some, self.sure, self.stops = some, sure, stops
-        self._whole = closure
-
-    def may_reach_other_permitted_nodes(self, node: IdentityNode) -> bool:
-        """Return whether others that a node can become may act on part of it."""
-        number = self._whole.get_or_assign_node_number(node)
-        return bool(self._whole.get_reachable(number) & self.some & ~(1 << number))
-
-    def count_others(self, node: IdentityNode) -> int:
-        """Count others that a node can become and that may act on part of it."""
-        number = self._whole.get_or_assign_node_number(node)
-        return (
-            self._whole.get_reachable(number) & self.some & ~(1 << number)
-        ).bit_count()
-
-    def may_reach_permitted_node(self, node: IdentityNode) -> bool:
-        """Return whether a node, or one it can become, may act on part of it."""
-        return bool(
-            self.some >> self._whole.get_or_assign_node_number(node) & 1
-        ) or self.may_reach_other_permitted_nodes(node)

@@ -42,6 +42,7 @@ from answerable.reach.caller_ranking import (
 from answerable.reach.condition_formula import FALSE, TRUE
 
 MAX_LISTED_PATHS = 8  # identities on paths listed per caller and pattern
+MAX_LISTED_ROLES = 16  # roles that a caller may assume, listed for a pattern
 CallerAnswers = Iterator[tuple[int, ReachAnswer | None]]
 _SortKey = tuple[int, bool, bool, str]
 _SortedAnswer = tuple[_SortKey, Callable[[], ReachAnswer]]
@@ -163,7 +164,9 @@ class _PatternCallerQuery:
         self._graph, self._gravity, self._direct = graph, ranking, direct
         from answerable.reach.aws.resource_pattern_answers import PatternQuery
 
-        self._question = PatternQuery(graph, action, resource)
+        self._question = PatternQuery(
+            graph, action, resource, most_roles=MAX_LISTED_ROLES
+        )
         self._found: dict[IdentityId, ReachAnswer | None] = {}
 
     def list_outside_callers(self) -> tuple[list[ReachAnswer], list[ReachAnswer]]:
