@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from answerable.evidence.canonical_event import encode_event
 from answerable.model.event import AuditEvent
 from answerable.store import fsck, fsck_segments
-from answerable.store.canonical_sql import build_encode_rows_sql
+from answerable.store.canonical_sql import build_leaf_inputs_sql
 from answerable.store.duckdb_engine import DuckDbEngine
 from answerable.store.event_columns import build_decode_records_sql
 from answerable.store.store import EvidenceStore
@@ -31,10 +31,12 @@ def engine() -> Iterator[DuckDbEngine]:
 def encode_by_query(engine: DuckDbEngine, records: list[bytes]) -> list[bytes]:
     engine.load_records("records", records)
     rows = engine.run(
-        build_encode_rows_sql(f"({build_decode_records_sql('records')} ORDER BY n)")
+        build_leaf_inputs_sql(f"({build_decode_records_sql('records')} ORDER BY n)")
     )
     engine.connection.unregister("records")
-    return [row[0] for row in rows]  # type: ignore[misc]  # BLOB
+    inputs: list[bytes] = [row[0] for row in rows]  # type: ignore[misc]  # BLOB
+    assert all(each[:1] == b"\x00" for each in inputs)
+    return [each[1:] for each in inputs]
 
 
 def has_control(record: bytes) -> bool:

@@ -23,14 +23,16 @@ _REQUIRED = frozenset(
 )
 
 
-def build_encode_rows_sql(source: str) -> str:
-    """Build the SQL query of the canonical records of a source's rows, in order.
+def build_leaf_inputs_sql(source: str) -> str:
+    """Build the SQL query of the bytes that the leaves of a source's rows hash.
+
+    They are 0x00 and the canonical record (RFC 6962 2.1), in the order of the rows.
 
     Args:
         source: Trusted SQL of a table with the columns of a segment.
     """
     members = ", ".join(map(_build_member_sql, FIELDS))
-    return f"SELECT encode(concat({members}, '}}')) FROM {source}"  # noqa: S608 - our own names
+    return f"SELECT encode(concat(chr(0), {members}, '}}')) FROM {source}"  # noqa: S608 - our own names
 
 
 def _build_member_sql(name: str) -> str:

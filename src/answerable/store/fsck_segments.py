@@ -16,7 +16,7 @@ from answerable.evidence.log_entries import (
 )
 from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.model.errors import EnvironmentFailure, VerificationError
-from answerable.store.canonical_sql import build_encode_rows_sql
+from answerable.store.canonical_sql import build_leaf_inputs_sql
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, decode_event_row
@@ -253,9 +253,9 @@ def read_encoded_leaves(
     sha256 = hashlib.sha256
     found: list[bytes] = []
     try:
-        result = engine.connection.execute(build_encode_rows_sql(source))
+        result = engine.connection.execute(build_leaf_inputs_sql(source))
         while batch := result.fetchmany(_BATCH_ROWS):
-            found += [sha256(b"\x00" + record).digest() for (record,) in batch]
+            found += [sha256(hashed).digest() for (hashed,) in batch]
     except duckdb.Error:
         return found
     return found
