@@ -49,6 +49,10 @@ class MemoryClient:
             raise _build_error("404", 404)
         return {"ETag": _etag(self.objects[words["Key"]])}
 
+    def list_objects_v2(self, **words: Any) -> dict[str, Any]:
+        keys = [key for key in self.objects if key.startswith(words["Prefix"])]
+        return {"Contents": [{"Key": key} for key in keys[: words["MaxKeys"]]]}
+
     def delete_object(self, **words: Any) -> None:
         self.objects.pop(words["Key"], None)
 
