@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from answerable.store.store import EvidenceStore
 from tests.estate.sample_stores import SOURCES, Stores
 from tests.usecases.owned_store import create_owned_store
 from tests.web.link_crawl import crawl, list_links
@@ -41,6 +42,13 @@ def test_no_link_of_a_store_with_signatures_is_dead(tmp_path: Path) -> None:
     assert found.dead == []
     assert found.asked.total() > 30
     assert {p: n for p, n in found.largest.items() if n > PAGE_LIMIT} == {}
+
+
+def test_no_link_of_an_empty_store_is_dead(tmp_path: Path) -> None:
+    EvidenceStore.open(tmp_path / "store", now=1).close()
+    found = crawl(tmp_path / "store")
+    assert found.dead == []  # the page of the visitor among them
+    assert found.asked.total() > 100
 
 
 def test_a_form_that_changes_something_is_no_link() -> None:

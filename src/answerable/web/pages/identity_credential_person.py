@@ -150,7 +150,7 @@ def show_person(
     key = request.query.get("id", "")
     item = inventory_list_definitions.people(cache).by_key.get(
         key
-    ) or _build_unlisted_person_item(cache, key)
+    ) or _build_unlisted_person_item(cache, visitor, key)
     if item is None:
         return show.show_entity(cache, visitor, request)
     owners = inventory_list_definitions.get_current_inventory(cache).owners
@@ -212,14 +212,20 @@ def _list_unmerged_persons(cache: StoreCache) -> Mapping[str, frozenset[str]]:
     return cache.get_derived("people apart", find_pairs)
 
 
-def _build_unlisted_person_item(cache: StoreCache, key: str) -> PersonItem | None:
-    """Build the list item of a person that only owns subjects or keys."""
+def _build_unlisted_person_item(
+    cache: StoreCache, visitor: Visitor, key: str
+) -> PersonItem | None:
+    """Build the list item of a person that only owns subjects or keys, or visits."""
     owners = inventory_list_definitions.get_current_inventory(cache).owners
     owns = sorted(each for each, known in owners.items() if known.person == key)
     with cache.open_store() as store:
-        known = owns or any(
-            each["person"] == key
-            for each in list_owner_keys(store, now=cache.now).items
+        known = (
+            owns
+            or key == visitor.person
+            or any(
+                each["person"] == key
+                for each in list_owner_keys(store, now=cache.now).items
+            )
         )
     if not known:
         return None
