@@ -17,6 +17,7 @@ from answerable.web.route_table import ROUTES
 from answerable.web.routing import Redirect, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
+from tests.cli.test_damaged_derived_files import flip_byte
 from tests.web.conftest import shown
 from tests.web.dispatcher_harness import DispatcherHarness
 
@@ -195,3 +196,20 @@ def test_the_overview_of_a_store_that_changes_does_not_wait_for_findings(
     assert findings.findings(cache) is not before  # its own page has the newest
     assert findings.get_findings_or_start(cache) is not before
     cache.close()
+
+
+def test_a_page_is_built_again_where_a_derived_file_is_damaged(
+    own: StoreCache,
+) -> None:
+    web = DispatcherHarness(own)
+    cookie, _ = web.signed_in(WebRole.ADMIN, WebRole.OWNER)
+    whole = web.get("/identities", cookie=cookie)
+    own.discard_view()
+    own.current_view()
+    path = own.root / "derived" / "inventory.blocks"
+    for number in range(200):
+        flip_byte(path, number / 200)
+    again = web.get("/identities", cookie=cookie)
+    assert (whole.status, again.status) == (200, 200)
+    assert not web.failures
+    assert again.body.count(b"<tr") == whole.body.count(b"<tr") > 1

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +16,7 @@ from answerable.cli.app import app
 from answerable.cli.broken_streams import discard_output
 from answerable.cli.errors import FINE, CommandError, describe_error, format_traceback
 from answerable.cli.settings import Settings
-from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.errors import DerivedFileError, EnvironmentFailure, UsageError
 from answerable.presentation.command_hints import add_store_to_text
 from answerable.presentation.text import sanitize
 from answerable.store import bucket_openers
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from answerable.store.bucket import Bucket
 
 _COMPLETION_VARIABLE = "_ANSWERABLE_COMPLETE"
+_MAX_REPEATS = 8  # a query reads fewer derived files
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,8 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return shell_complete(app, {}, "answerable", _COMPLETION_VARIABLE, asked)
     bucket_openers[:] = [_open_bucket]
     settings = Settings()
+    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run_command(list(sys.argv[1:] if argv is None else argv), settings)
+        code = _run_and_repeat(arguments, settings)
     except BrokenPipeError:
         discard_output(sys.stdout)
         return FINE
@@ -65,6 +67,23 @@ def _open_bucket(location: str) -> "Bucket":
     from answerable.connectors.s3_bucket import open_s3_bucket
 
     return open_s3_bucket(location)
+
+
+def _run_and_repeat(arguments: list[str], settings: Settings) -> int:
+    """Run a command, again after each damaged derived file that it only reads.
+
+    The damaged file was deleted, so that the repeated command derives it again.
+    """
+    given = replace(settings)
+    for _ in range(_MAX_REPEATS):
+        try:
+            return _run_command(list(arguments), settings)  # click empties it
+        except DerivedFileError:
+            if not settings.is_repeatable:
+                raise
+            for each in fields(Settings):
+                setattr(settings, each.name, getattr(given, each.name))
+    return _run_command(arguments, settings)
 
 
 def _run_command(arguments: list[str], settings: Settings) -> int:

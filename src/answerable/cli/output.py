@@ -57,6 +57,7 @@ def print_document(
     document = sort_items(document, settings.sort)
     lines = _format_lines(document, settings, view)
     for line in lines:
+        settings.is_repeatable = False
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
     if settings.quiet:

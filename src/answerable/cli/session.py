@@ -67,6 +67,7 @@ def open_session(
     """
     from answerable.store.store import EvidenceStore
 
+    settings.is_repeatable &= not (create or writes)
     root, snapshot = find_store(settings)
     if snapshot and (create or writes):
         raise UsageError(

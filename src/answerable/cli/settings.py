@@ -37,6 +37,7 @@ class Settings:
         columns: Comma-separated columns of a table or CSV, empty for the usual ones.
         sort: Column to sort by, with `-` for descending.
         wide: Show all columns of a table, and no line is cut or wrapped.
+        is_repeatable: The command has changed and printed nothing yet.
     """
 
     store: str = ""
@@ -48,6 +49,7 @@ class Settings:
     columns: str = ""
     sort: str = ""
     wide: bool = False
+    is_repeatable: bool = True
 
 
 def find_store(settings: Settings) -> tuple[Path, str]:

@@ -7,6 +7,7 @@
     ├── ParseError             input bytes do not have the expected form
     ├── PartialError           a source could not be read completely        exit 3
     ├── VerificationError      evidence is not valid                        exit 1
+    │   └── DerivedFileError   a derived file is damaged: run the query again
     └── EnvironmentFailure     disk, permission, newer store, network       exit 5
         └── SessionExpired     the caller's own platform session expired
 
@@ -73,6 +74,10 @@ class PartialError(AnswerableError):
 
 class VerificationError(AnswerableError):
     """Invalid evidence; the message names the first invalid record."""
+
+
+class DerivedFileError(VerificationError):
+    """Damaged derived file, found while it was read; the next query derives it again."""
 
 
 class EnvironmentFailure(AnswerableError):  # noqa: N818 - reads as the refusal it is

@@ -10,6 +10,7 @@ that a changed file is never used: it reads as missing and is derived again.
 """
 
 import bisect
+import contextlib
 import hashlib
 import hmac
 import itertools
@@ -23,7 +24,7 @@ from typing import Generic, TypeVar
 import msgspec
 import zstandard
 
-from answerable.model.errors import VerificationError
+from answerable.model.errors import DerivedFileError
 from answerable.store.durable_files import open_regular_file
 
 _MAGIC = b"ansblk1\n"
@@ -181,7 +182,7 @@ class BlockFile:
             raise BlockFileError(
                 f"{path.name} belongs to another generation of the index"
             )
-        self._name = path.name
+        self._path = path
 
     def section(self, name: str, kind: type[RowT]) -> "BlockSection[RowT]":
         """Return the named section of rows; an unknown one is empty."""
@@ -191,14 +192,18 @@ class BlockFile:
         """Read a block, verify its MAC and decode its rows.
 
         Raises:
-            VerificationError: The block is changed or truncated.
+            DerivedFileError: The block is changed or truncated; the file was deleted,
+                so that the next query derives it again.
         """
         at = self._start + block.at
         body = self._bytes[at : at + block.size]
         if not hmac.compare_digest(block.mac, _compute_block_mac(body, self._key)):
-            raise VerificationError(
-                f"derived/{self._name} was changed",
-                f"remove derived/{self._name} from the store; it will be rebuilt",
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+            name = f"derived/{self._path.name}"
+            raise DerivedFileError(
+                f"{name} was changed",
+                f"run it again: {name} is derived anew, or remove it from the store",
             )
         return _ROWS.decode(_decompress(body))
 

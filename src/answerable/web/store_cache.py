@@ -197,6 +197,10 @@ class StoreCache:
                     return rebuilt
                 return self._rebuild_view(store, stamp)
 
+    def discard_view(self) -> None:
+        """Discard the view, so that the next request builds it from the store."""
+        self._view = None
+
     def read_stamp(self) -> bytes:
         """Return a digest that changes with the content of the store."""
         with self.open_store() as store:

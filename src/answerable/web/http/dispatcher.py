@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from answerable.model.errors import AnswerableError
+from answerable.model.errors import AnswerableError, DerivedFileError
 from answerable.server.connection_info import ConnectionInfo
 from answerable.web.auth.visitor_factory import ANONYMOUS
 from answerable.web.http import request_checks
@@ -236,9 +236,16 @@ class WebDispatcher:
     def _call_handler(
         self, route: WebRoute, visitor: Visitor, request: RouteRequest
     ) -> RouteAnswer:
-        """Call the handler; after a change, wait for a view that contains it."""
+        """Call the handler; after a change, wait for a view that contains it.
+
+        A page that reads a damaged derived file is built once more, from the store.
+        """
         if route.method != "POST":
-            return route.handler(self.desk, visitor, request)
+            try:
+                return route.handler(self.desk, visitor, request)
+            except DerivedFileError:
+                self.desk.discard_view()
+                return route.handler(self.desk, visitor, request)
         before = self.desk.read_stamp()
         answer = route.handler(self.desk, visitor, request)
         try:
