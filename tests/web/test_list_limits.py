@@ -100,7 +100,7 @@ HOW: Mapping[str, str] = {
             "/evidence/verify",
         )
     },
-    "/live": WHOLE,
+    **dict.fromkeys(("/live", "/updates"), WHOLE),
 }
 
 

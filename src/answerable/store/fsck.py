@@ -108,15 +108,7 @@ def verify_store(
     note = store.log.checkpoint()
     checks = [_run_check("keys", lambda: check_key_files(store, key, note))]
     if not note:
-        checks.append(
-            _run_check(
-                "checkpoint", lambda: _check_empty_store(layout, exported_checkpoint)
-            )
-        )
-        checks.append(
-            _run_check("journals", lambda: _check_unsealed_journals(store, []))
-        )
-        return checks
+        return [*checks, *_check_store_without_log(store, exported_checkpoint)]
     trusted = key
     if trusted is None:
         try:
@@ -176,6 +168,17 @@ def verify_store(
     start = scope.since.size if scope.since else 0
     checks.append(_run_check("objects", lambda: check_objects(store, entries[start:])))
     return checks
+
+
+def _check_store_without_log(
+    store: EvidenceStore, exported_checkpoint: bytes | None
+) -> list[VerificationCheck]:
+    """Check a store that has no checkpoint; name a missing log once."""
+    log = _run_check(
+        "checkpoint", lambda: _check_empty_store(store.layout, exported_checkpoint)
+    )
+    journals = _run_check("journals", lambda: _check_unsealed_journals(store, []))
+    return [log] if journals.detail == log.detail else [log, journals]
 
 
 def _check_object_storage(

@@ -207,7 +207,7 @@ def iterate_records(now: datetime) -> Iterator[tuple[str, Json]]:
     """Yield (day, CloudTrail record) in time order, ending shortly before `now`."""
     trail = _RecordBuilder(random.Random(_SEED))  # noqa: S311 - sample data, fixed seed
     for back in (2, 1):
-        _add_working_day(trail, now - timedelta(days=back, hours=3))
+        _add_working_day(trail, now - timedelta(days=back, hours=2, minutes=30))
     _add_exfiltration(trail, now - timedelta(hours=2, minutes=30))
     trail.records.sort(key=lambda record: str(record["eventTime"]))
     for record in trail.records:
