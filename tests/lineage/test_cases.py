@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from answerable.evidence import owner_attestations
-from answerable.model.errors import UsageError
+from answerable.model.errors import UsageError, VerificationError
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.services.lineage.trace_rows import TraceQuery
@@ -203,3 +203,29 @@ def test_a_page_has_six_columns_no_script_and_escapes_names(
     heads = ("person", "agent", "tool", "identity", "action", "resource")
     assert "".join(f"<th>{head}</th>" for head in heads) in page
     assert "(inferred)" in page
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_lost_record_hides_no_other_case(
+    day: EvidenceStore, case: str, is_deleted: bool
+) -> None:
+    manage_cases.create_case(day, "Another", "ben", now=NOW)
+    manage_cases.create_case(day, "A third", "ben", now=NOW)
+    logged = day.list_objects("case")
+    for lost in (logged[-2], logged[0]):  # `Another` is gone; the first loses its title
+        path = day.layout.objects / lost.digest
+        if is_deleted:
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:-3])
+    document = manage_cases.list_stored_cases(day)
+    titles = [item["title"] for item in document.items]
+    assert titles == ["A third", "(title not known)"]
+    assert document.is_partial
+    (source,) = document.coverage["sources"]
+    assert [logged[0].digest in source["problems"][0], len(source["problems"])] == [
+        1,
+        2,
+    ]
+    with pytest.raises(VerificationError, match=logged[0].digest):
+        manage_cases.show_case(day, case, now=NOW)

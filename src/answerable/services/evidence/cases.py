@@ -14,10 +14,12 @@ from answerable.evidence.case_records import (
     encode_case_record,
 )
 from answerable.evidence.log_entries import ObjectEntry, list_removed_objects
-from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.errors import AmbiguousError, UsageError, VerificationError
 from answerable.store.store import EvidenceStore
 
 ERASED_TITLE = "(title erased by policy)"
+UNKNOWN_TITLE = "(title not known)"
+DAMAGE_HINT = "restore the file from a backup; list the cases: answerable case list"
 MAX_TEXT = 10_000  # characters of a note
 _ID_LENGTH = 12
 _KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")  # ids, no secrets
@@ -37,17 +39,19 @@ class InvestigationCase:
 
     Attributes:
         records: Records in log order; the first one opened the case, unless it was
-            erased because it named a person.
+            erased because it named a person, or is damaged.
+        missing_title: Title without the record that opened the case.
     """
 
     id: str
     records: list[LoggedCaseRecord] = field(default_factory=list)
+    missing_title: str = ERASED_TITLE
 
     @property
     def title(self) -> str:
         """Title of the case."""
         first = self.records[0].record
-        return first.text if first.kind is CaseRecordKind.OPENED else ERASED_TITLE
+        return first.text if first.kind is CaseRecordKind.OPENED else self.missing_title
 
     @property
     def is_closed(self) -> bool:
@@ -68,8 +72,22 @@ class InvestigationCase:
         return list(dict.fromkeys(values))
 
 
-def list_cases(store: EvidenceStore) -> list[InvestigationCase]:
-    """List all cases of a store, oldest first."""
+@dataclass(frozen=True, slots=True)
+class StoredCases:
+    """Cases of a store, oldest first.
+
+    Attributes:
+        cases: The cases, with their readable records.
+        damaged: Records that cannot be read, by their files; of any case, or of none.
+    """
+
+    cases: list[InvestigationCase]
+    damaged: tuple[str, ...]
+
+
+def read_cases(store: EvidenceStore) -> StoredCases:
+    """Read all cases of a store; a damaged record is named."""
+    damaged: list[str] = []
     found: dict[str, InvestigationCase] = {}
     entries = store.log.entries()
     removed = list_removed_objects(entries)
@@ -81,12 +99,20 @@ def list_cases(store: EvidenceStore) -> list[InvestigationCase]:
         for each in entries
     )
     for logged in store.list_objects(CASE_RECORD):
-        record = decode_case_record(store.get_object(logged.digest))
+        try:
+            record = decode_case_record(store.get_object(logged.digest))
+        except (UsageError, VerificationError) as error:
+            missing = isinstance(error, UsageError)
+            gone = "is missing" if missing else "is damaged or of a later release"
+            damaged.append(f"objects/{logged.digest} {gone}")
+            continue
         opened = record.kind is CaseRecordKind.OPENED
-        if opened or any_erased or record.case in found:
-            case = found.setdefault(record.case, InvestigationCase(record.case))
+        if opened or any_erased or damaged or record.case in found:
+            title = UNKNOWN_TITLE if damaged else ERASED_TITLE
+            case = InvestigationCase(record.case, missing_title=title)
+            case = found.setdefault(record.case, case)
             case.records.append(LoggedCaseRecord(record, logged.index))
-    return list(found.values())
+    return StoredCases(list(found.values()), tuple(damaged))
 
 
 def find_case(store: EvidenceStore, text: str) -> InvestigationCase:
@@ -95,9 +121,15 @@ def find_case(store: EvidenceStore, text: str) -> InvestigationCase:
     Raises:
         UsageError: There is none.
         AmbiguousError: Several cases match.
+        VerificationError: A record is damaged, which may be one of this case.
     """
     asked = text.strip()
-    cases = list_cases(store)
+    stored = read_cases(store)
+    if stored.damaged:
+        raise VerificationError(
+            f"a record of a case cannot be read: {stored.damaged[0]}", DAMAGE_HINT
+        )
+    cases = stored.cases
     exact = [case for case in cases if asked in (case.id, case.title)]
     found = exact or [
         case

@@ -20,8 +20,8 @@ from answerable.services.evidence.cases import (
     InvestigationCase,
     append_case_records,
     find_case,
-    list_cases,
     open_case,
+    read_cases,
     require_case_text,
 )
 from answerable.services.inventory import snapshots
@@ -130,10 +130,18 @@ def close_case(
 
 
 def list_stored_cases(store: EvidenceStore) -> Document:
-    """List the cases of a store, newest first."""
-    items = [_build_case_item(case) for case in reversed(list_cases(store))]
+    """List the cases of a store, newest first; a damaged record makes it partial."""
+    stored = read_cases(store)
+    items = [_build_case_item(case) for case in reversed(stored.cases)]
     following = "" if items else format_command("case", "new", "TITLE")
-    return Document("cases", items, build_empty_coverage(), next=following)
+    coverage = build_empty_coverage()
+    if stored.damaged:
+        problems = [f"{each}: a record of a case is lost" for each in stored.damaged]
+        coverage["partial"], following = True, ""
+        coverage["sources"] = [
+            {"source": "cases", "at": "", "age_s": 0, "problems": problems}
+        ]
+    return Document("cases", items, coverage, next=following)
 
 
 def show_case(

@@ -51,7 +51,9 @@ def list_cases(
     """List all cases, newest first, with a form that opens one."""
     with cache.open_store() as store:
         document = manage_cases.list_stored_cases(store)
-    return PageAnswer("cases.html", "Cases", {"items": document.items})
+    coverage = document.coverage if document.is_partial else None
+    values = {"items": document.items, "coverage": coverage}
+    return PageAnswer("cases.html", "Cases", values)
 
 
 def show_case(
