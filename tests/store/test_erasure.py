@@ -10,6 +10,7 @@ import pytest
 
 from answerable.evidence.case_records import CaseRecordKind
 from answerable.evidence.proof_bundle import verify_bundle
+from answerable.lineage.search_query import parse_search_query
 from answerable.model.collection import UnreadLog
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
@@ -18,14 +19,21 @@ from answerable.services.evidence.cases import (
     ERASED_TITLE,
     append_case_records,
     find_case,
-    list_cases,
     open_case,
+    read_cases,
+)
+from answerable.services.lineage.saved_queries import (
+    QueryDraft,
+    list_saved_queries,
+    save_query,
 )
 from answerable.store.collection_state import read_unread_logs, record_unread_log
 from answerable.store.event_gaps import read_event_gaps
 from answerable.store.fsck import verify_store
+from answerable.store.fsck_history import read_restore_events
 from answerable.store.inclusion_proofs import build_inclusion_bundle
 from answerable.store.legal_holds import LegalHold, place_hold, release_hold
+from answerable.store.restoration_event import record_restore
 from answerable.store.store import EvidenceStore
 from answerable.store.store_repair import repair_store
 from answerable.usecases.evidence.erase_person import erase_person
@@ -148,7 +156,7 @@ def test_a_case_keeps_what_does_not_concern_the_person(tmp_path: Path) -> None:
         append_case_records(store, case, [*items, *notes], "root", NOW)
         answer = erase_person(store, [ADA], "asked", now=NOW)
         assert not answer.failed, answer.items
-        (left,) = list_cases(store)
+        (left,) = read_cases(store).cases
         assert (left.id, left.title) == (case.id, ERASED_TITLE)
         assert left.list_values(CaseRecordKind.EVENT) == [kept[0].event_id.hex()]
         assert [each.record.text for each in left.records] == ["", "asked the bank"]
@@ -156,6 +164,43 @@ def test_a_case_keeps_what_does_not_concern_the_person(tmp_path: Path) -> None:
         check(store)
     for data in contents(tmp_path):
         assert gone[0].event_id.hex().encode() not in data
+
+
+def test_saved_queries_notes_and_records_of_a_restore_are_erased(
+    tmp_path: Path,
+) -> None:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        store.append([event(1)], NOW)
+        store.seal(NOW)
+        for name, text in (("of-ada", f"person={ADA}"), ("of-bob", "person=bob")):
+            draft = QueryDraft(name, parse_search_query(text), "")
+            save_query(store, draft, "root", NOW)
+        save_query(store, QueryDraft("all", parse_search_query(""), ""), ADA, NOW)
+        case = open_case(store, "A leaked key", "root", NOW)
+        kinds = CaseRecordKind.NOTE, CaseRecordKind.ASSIGNED
+        texts = ("", f"asked {ADA}"), (f"person:{ADA}", "")
+        items = [(kind, *text) for kind, text in zip(kinds, texts, strict=True)]
+        append_case_records(store, case, items, ADA, NOW)
+        append_case_records(
+            store, case, [(CaseRecordKind.NOTE, "", "rotated")], "root", NOW
+        )
+        record_restore(store, None, f"restored from the backup of {ADA}", NOW)
+        record_restore(store, None, "restored from a backup", NOW)
+        answer = erase_person(store, [f"person:{ADA}"], "asked", now=NOW)
+        assert not answer.failed, answer.items
+        kinds_erased = sorted(each["target"].split()[0] for each in answer.items)
+        assert kinds_erased == ["case", "case", "restore", *["saved-query"] * 2]
+        assert [each.name for each in list_saved_queries(store)] == ["of-bob"]
+        (left,) = read_cases(store).cases
+        assert [each.record.text for each in left.records] == [
+            "A leaked key",
+            "rotated",
+        ]
+        (restore,) = read_restore_events(store)
+        assert restore.reason == "restored from a backup"
+        check(store)
+    for data in contents(tmp_path / "store"):
+        assert ADA.encode() not in data.lower()
 
 
 def test_a_hold_beats_erasure(tmp_path: Path) -> None:
