@@ -234,6 +234,19 @@ def _decode_cursor(cursor: str) -> SortKey:
     return key, name
 
 
+def parse_offset(text: str) -> int:
+    """Parse the number of rows before a page; an empty text is the first page.
+
+    Raises:
+        UsageError: It is not a number.
+    """
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise _build_cursor_error()
+    return int(text)
+
+
 def _build_cursor_error() -> UsageError:
     """Return the error about a cursor that does not belong to the list."""
     return UsageError("invalid page cursor", "start at the first page")

@@ -39,12 +39,15 @@ _EXAMPLES = 10
 
 
 @serialize_queries
-def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Document:
+def list_exposures(
+    inventory: Inventory, *, now: int, limit: int = 0, start: int = 0
+) -> Document:
     """List all risky identities of every account, most severe first.
 
     Args:
         now: UTC nanoseconds.
         limit: Most items; 0 for all.
+        start: Number of items before the first; the unknown identities always follow.
     """
     asked = AWS.build_permission_query(inventory, Question(now), compile_all=True)
     require_assume_role_paths(asked)
@@ -66,7 +69,7 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
             each.identity,
         )
     )
-    shown = found[:limit] if limit else found
+    shown = found[start : start + limit] if limit else found[start:]
     listed = [_build_exposure_item(asked, exposure, each) for each in shown]
     listed += [_build_unknown_item(inventory, each) for each in unknown]
     replies = [
@@ -84,7 +87,10 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
     coverage["looked"] = describe_query_scope(asked)
     if len(shown) < len(found):
         coverage["shown"] = TruncationItem(
-            rows=len(shown), what="risky identities", done=len(shown), of=len(found)
+            rows=len(shown),
+            what="risky identities",
+            done=min(start + len(shown), len(found)),
+            of=len(found),
         )
     following = format_command("reach", listed[0]["subject"]) if shown else ""
     return Document(

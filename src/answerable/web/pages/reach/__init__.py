@@ -29,7 +29,7 @@ ROUTES: tuple[WebRoute, ...] = (
         show_what_if,
         parameters=("subject", "action", "resource", *REMOVED_FIELDS),
     ),
-    WebRoute("/reach/all", show_exposures),
+    WebRoute("/reach/all", show_exposures, parameters=("from",)),
     WebRoute(
         "/what-if/cuts",
         show_cuts,

@@ -29,6 +29,8 @@ from answerable.web.pages.reach.question import ReachQuestion
 from answerable.web.template_filters import entity_page
 
 _MAX_ACTIONS = 6
+_MAX_PARTS = 3  # of a pattern, in the row of a caller; the proof lists all
+_MAX_AGENTS = 6  # of a caller
 _PATTERN = frozenset("*? ")
 TemplateRow = Mapping[str, Any]
 
@@ -177,14 +179,17 @@ def build_caller_rows(
 ) -> Iterator[TemplateRow]:
     """Yield a row for each identity that can make the call."""
     for item in items:
+        agents, parts = item.get("agents", []), build_pattern_part_rows(item)
         yield {
             "subject": item["subject"],
             "page": entity_page(item["subject"]),
             "verdict": item["verdict"],
             "admin": item["admin"],
-            "agents": [(one, entity_page(one)) for one in item.get("agents", [])],
+            "agents": [(one, entity_page(one)) for one in agents[:_MAX_AGENTS]],
+            "more_agents": len(agents) - _MAX_AGENTS,
             "extent": describe_covered_extent(item),
-            "parts": build_pattern_part_rows(item),
+            "parts": parts[:_MAX_PARTS],
+            "more_parts": len(parts) - _MAX_PARTS,
             "steps": build_step_rows(item["path"]),
             "conditions": _build_brief_condition_rows(item),
             "unguarded": _get_unguarded_reason(item),

@@ -27,7 +27,7 @@ from answerable.web.routing import DocumentAnswer, PageAnswer, RouteAnswer, Rout
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 
-_MAX_ROWS, _MAX_PATHS, _MAX_PAIRS, _MAX_EXAMPLES = 150, 12, 50, 12
+_MAX_ROWS, _MAX_PATHS, _MAX_PAIRS, _MAX_EXAMPLES = 150, 12, 25, 12
 _MAX_COLLAPSED = 50  # identities of a page without their rows
 _PATTERN = frozenset("*? ")
 _AnswerBuilder = Callable[[StoreCache, ReachQuestion], Mapping[str, object]]

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.what_if import BreakageItem, CutSetItem, ExposureItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.unknown_permission_text import describe_unknown_verdict
 from answerable.usecases.aws_permissions import find_minimal_cuts, list_exposures
+from answerable.web.paged_list import parse_offset
 from answerable.web.pages.reach.answer_rows import build_step_rows
 from answerable.web.pages.reach.entity_links import EntityLinks
 from answerable.web.pages.reach.question import REMOVED_FIELDS, ReachQuestion
@@ -16,7 +18,7 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url, entity_page
 from answerable.web.visitor import Visitor, WebPermission
 
-_MAX_ROWS = 100
+_MAX_ROWS = 50  # a row has up to four kilobytes
 _MAX_SUBJECTS = 6  # agents and outsiders that a row names
 
 
@@ -32,17 +34,41 @@ def show_exposures(
         "command": format_command("reach", "--all"),
     }
     try:
+        start = parse_offset(request.query.get("from", ""))
         document = list_exposures.list_exposures(
-            cache.current_view().inventory, now=cache.now, limit=_MAX_ROWS
+            cache.current_view().inventory,
+            now=cache.now,
+            limit=_MAX_ROWS,
+            start=start,
         )
-        items = cast("Sequence[ExposureItem]", document.items)
-        values["rows"] = [_build_exposure_row(each) for each in items[:_MAX_ROWS]]
-        values["total"] = document.coverage.get("shown", {}).get("of", len(items))
-        values["coverage"] = document.coverage
+        values |= _build_exposure_page(document, start)
     except UsageError as problem:
         # The inventory is too large: that is the answer, and no fault of the question.
         values["problem"] = problem
     return PageAnswer("reach/all.html", "Which identities are a risk?", values)
+
+
+def _build_exposure_page(document: Document, start: int) -> dict[str, object]:
+    """Build the rows after so many; the identities that are not known come last."""
+    items = cast("Sequence[ExposureItem]", document.items)
+    unknown = [each for each in items if each["becomes"] is None]
+    rows = [each for each in items if each["becomes"] is not None]
+    graded = document.coverage.get("shown", {}).get("of", len(rows))
+    total, end = graded + len(unknown), start + _MAX_ROWS
+    rows += unknown[max(0, start - graded) : max(0, end - graded)]
+    return {
+        "rows": [_build_exposure_row(each) for each in rows],
+        "total": total,
+        "unknown": len(unknown),
+        "older": _link_to_exposures(end) if end < total else "",
+        "newer": _link_to_exposures(max(0, start - _MAX_ROWS)) if start else "",
+        "coverage": document.coverage,
+    }
+
+
+def _link_to_exposures(start: int) -> str:
+    """Link to the risky identities after so many."""
+    return build_url("/reach/all", **({"from": str(start)} if start else {}))
 
 
 def _build_exposure_row(item: ExposureItem) -> Mapping[str, object]:
