@@ -60,6 +60,7 @@ def show_what_if(
             if name in request.query
         ],
         "answer": None,
+        "cut": False,
         "problem": None,
         "coverage": None,
         "links": EntityLinks.of_store(cache),
@@ -91,6 +92,7 @@ def show_what_if(
             "command": _build_command(question.subject, removed),
         }
         values["coverage"] = document.coverage
+        values["cut"] = "paths" in document.coverage["not_collected"]
     except UsageError as problem:
         status = 400
         values["problem"] = problem
