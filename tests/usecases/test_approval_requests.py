@@ -150,8 +150,19 @@ def test_an_answer_is_shown_with_the_ask(owned: EvidenceStore, tmp_path: Path) -
         owned, SpooledDecisions(), decision, A, HOURLY, now=now
     ).items
     assert (told["state"], told["by"]) == ("allowed", [ANA]) == state()
+    # A no takes nothing back: that is what `revoke` is for.
+    entries = len(owned.log.entries())
+    with pytest.raises(VerificationError, match="allowed meanwhile") as refused:
+        answer_approval_requests.sign_refusal(
+            owned, SpooledDecisions(), decision, A, now=now
+        )
+    assert len(owned.log.entries()) == entries
+    (ask,) = list_approval_requests(owned, None, now=now, since=0).items
+    named = str(ask["amendment"])[:16]
+    assert f"answerable asks revoke {named} --key KEY" in refused.value.hint
+    answer_approval_requests.sign_revocation(owned, named, A, now=now)
+    now += HOUR // 60
     answer_approval_requests.sign_refusal(
         owned, SpooledDecisions(), decision, A, now=now
     )
-    # A no takes nothing back: that is what `revoke` is for.
-    assert state()[0] == "allowed"
+    assert state()[0] == "refused"

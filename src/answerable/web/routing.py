@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.errors import VerificationError
 from answerable.web.visitor import Visitor, WebPermission
 
 if TYPE_CHECKING:
@@ -167,6 +168,19 @@ class StreamRoute:
     event_source: EventSource
     permissions: frozenset[WebPermission]
     parameters: tuple[str, ...] = ()
+
+
+class StateConflict(VerificationError):  # noqa: N818 - an outcome, no fault
+    """The current state excludes the action.
+
+    Args:
+        hint: Text of the link.
+        link: Path and query of the page with the next step.
+    """
+
+    def __init__(self, message: str, hint: str, link: str) -> None:
+        super().__init__(message, hint)
+        self.link = link
 
 
 class Forbidden(Exception):  # noqa: N818 - an outcome, no fault

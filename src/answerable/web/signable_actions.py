@@ -39,7 +39,7 @@ from answerable.web.finding_review import (
 )
 from answerable.web.person_merges import build_person_merge, build_person_split
 from answerable.web.pin_approval import build_pin_approval
-from answerable.web.routing import Forbidden
+from answerable.web.routing import Forbidden, StateConflict
 from answerable.web.signing_action import (
     ActionFields,
     SigningAction,
@@ -233,15 +233,25 @@ def _describe_argument_sources(
 def _build_refuse_action(
     cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
-    """Build the action that refuses an approval request."""
+    """Build the action that refuses an approval request.
+
+    Raises:
+        StateConflict: A policy exception allows the call, which a refusal does not end.
+    """
     ask = _find_own_request(cache, visitor, fields)
     wanted, decision = ask.scope, ask.decision_id
+    known = _read_request_item(cache, ask)
+    if known["state"] == "allowed":
+        raise StateConflict(
+            "the request was allowed meanwhile, and a refusal does not end that",
+            "revoke the policy exception",
+            build_url("/sign", act="take-back", id=known["amendment"]),
+        )
     return SigningAction(
         title=f"You refuse {wanted.agent} this call: {describe_act(wanted)}",
         follows=(
             *_describe_argument_sources(cache, ask),
-            "The request is closed and the call stays denied. This does not revoke a policy "
-            "exception that is in force.",
+            "The request is closed and the call stays denied.",
         ),
         subject=wanted.agent,
         changes=(_build_refused_change(cache, ask),),
@@ -250,7 +260,8 @@ def _build_refuse_action(
         ),
         command=format_command("asks", "refuse", decision, "--key", "KEY"),
         back=build_url("/ask", id=decision),
-        confirmation=f"Signed: {wanted.agent} may not {describe_act(wanted)}.",
+        confirmation=f"Signed: the request of {wanted.agent} is refused: "
+        f"{describe_act(wanted)}.",
     )
 
 

@@ -17,8 +17,16 @@ from answerable.services.statements.owner_keys import LocalSigner
 from answerable.services.statements.policy_exceptions import AMENDMENT
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import enroll_remote_key
+from answerable.web.http.errors import convert_use_case_error
+from answerable.web.http.responses import error_response
 from answerable.web.pages import owner_keys as keys_page
-from answerable.web.routing import Forbidden, PageAnswer, Redirect
+from answerable.web.routing import (
+    Forbidden,
+    PageAnswer,
+    Redirect,
+    RouteRequest,
+    StateConflict,
+)
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
 from tests.authorization.config_strategies import agent as declared_agent
@@ -123,6 +131,30 @@ def test_an_owner_refuses_and_takes_back(desk: StoreCache) -> None:
     assert state(desk, decision) != "allowed"
     with pytest.raises(VerificationError, match="already recorded"):
         signed(desk, act="take-back", id=name)
+
+
+def test_an_allowed_request_is_revoked_and_never_refused(desk: StoreCache) -> None:
+    decision = record_held_call(desk)
+    said = {"act": "refuse", "id": decision}
+    refusal = drafts(desk, OWNER, **said)[A.id]  # in a second tab
+    signed(desk, act="allow", id=decision)
+    with desk.open_store() as store:
+        link = f"/sign?act=take-back&id={_amendment(store)}"
+        before = len(store.log.entries())
+    page = shown(desk, OWNER, "/ask", id=decision)
+    assert link.replace("&", "&amp;") in page
+    assert "stays denied" not in page
+    assert "act=refuse" not in page
+    for method, more in (("GET", {}), ("POST", {"envelope": envelope(refusal)})):
+        with pytest.raises(StateConflict, match="allowed meanwhile") as found:
+            answer(desk, OWNER, "/sign", method, **said, **more)
+        assert found.value.link == link
+        refused = convert_use_case_error(found.value)
+        body = error_response(refused, OWNER, RouteRequest(), "/sign").body
+        assert f'<a href="{link}">'.replace("&", "&amp;").encode() in bytes(body)
+    with desk.open_store() as store:
+        assert len(store.log.entries()) == before
+    assert state(desk, decision) == "allowed"
 
 
 def _amendment(store: EvidenceStore) -> str:

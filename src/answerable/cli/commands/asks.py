@@ -200,13 +200,17 @@ def refuse(
 ) -> None:
     """Sign a refusal of the approval request ID.
 
-    Only the attested owner of the agent may sign; an agent may not.
+    Only the attested owner of the agent may sign; an agent may not. A request that is
+    allowed cannot be refused; `asks revoke` ends the policy exception.
     """
     from answerable.services.authorization import approval_requests as flow
     from answerable.usecases.authorization import answer_approval_requests
 
     with open_store_for_signing(settings, config) as (session, waiting):
         found = flow.find_approval_request(session.store, waiting, ask)
+        answer_approval_requests.require_not_allowed(
+            session.store, found, time.time_ns()
+        )
         wanted = found.scope
         how = describe_arguments(wanted.arguments)
         print_act_to_sign(

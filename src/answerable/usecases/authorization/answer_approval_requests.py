@@ -122,9 +122,11 @@ def sign_refusal(
 
     Raises:
         UsageError: The request does not exist.
-        VerificationError: As `sign_exception`.
+        VerificationError: As `sign_exception`; or a policy exception allows the call,
+            which a refusal does not end.
     """
     ask = approval_requests.find_approval_request(store, spooled, ask_id)
+    require_not_allowed(store, ask, now)
     _require_agent_owner(
         store, read_policy_exceptions(store, now), ask.scope.agent, signer
     )
@@ -132,6 +134,27 @@ def sign_refusal(
     kind = StatementType.AMENDMENT_REFUSED
     _sign_and_record(store, kind, ask.scope.agent, claims, signer, now)
     return _build_approval_request_document(store, ask, now)
+
+
+def require_not_allowed(
+    store: EvidenceStore, ask: approval_requests.ApprovalRequest, now: int
+) -> None:
+    """Refuse an approval request that a policy exception in force allows.
+
+    Raises:
+        VerificationError: It is allowed; the hint is the command that revokes this.
+    """
+    known = approval_requests.build_approval_request_item(
+        ask, read_policy_exceptions(store, now), now
+    )
+    if known["state"] == "allowed":
+        raise VerificationError(
+            "the request was allowed meanwhile, and a refusal does not end that",
+            "revoke the policy exception: "
+            + format_command(
+                "asks", "revoke", str(known["amendment"])[:16], "--key", "KEY"
+            ),
+        )
 
 
 def sign_revocation(

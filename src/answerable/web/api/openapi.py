@@ -46,6 +46,7 @@ _PROBLEM_SCHEMA = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "hint": {"type": "string"},
+        "link": {"type": "string"},
     },
 }
 

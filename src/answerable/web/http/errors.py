@@ -6,6 +6,7 @@ from answerable.model.errors import (
     UsageError,
     VerificationError,
 )
+from answerable.web.routing import StateConflict
 
 
 class RequestRejected(Exception):  # noqa: N818 - an outcome, no fault
@@ -14,11 +15,15 @@ class RequestRejected(Exception):  # noqa: N818 - an outcome, no fault
     Args:
         says: Message; quotes nothing of the request.
         hint: Next step, may be empty.
+        link: Page of the next step, may be empty.
     """
 
-    def __init__(self, status: int, why: str, says: str, hint: str = "") -> None:
+    def __init__(
+        self, status: int, why: str, says: str, hint: str = "", link: str = ""
+    ) -> None:
         super().__init__(why)
-        self.status, self.why, self.says, self.hint = status, why, says, hint
+        self.status, self.why, self.says = status, why, says
+        self.hint, self.link = hint, link
 
 
 def build_not_found_error() -> RequestRejected:
@@ -37,4 +42,5 @@ def convert_use_case_error(error: AnswerableError) -> RequestRejected:
         status, why = 503, "environment"
     else:
         status, why = 500, "failed"
-    return RequestRejected(status, why, error.message, error.hint)
+    link = error.link if isinstance(error, StateConflict) else ""
+    return RequestRejected(status, why, error.message, error.hint, link)

@@ -138,6 +138,8 @@ def error_response(
         }
         if refusal.hint:
             problem["hint"] = refusal.hint
+        if refusal.link:
+            problem["link"] = refusal.link
         fields = dict(_NO_STORE)
         if refusal.status == 401:
             fields["www-authenticate"] = "Bearer"
