@@ -94,7 +94,7 @@ class CephCluster:
         self._run("ceph", "osd", "new", disk)
         self._run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", disk)
         self._start("ceph-osd", "-i", "0", "-f")
-        self._wait_for(lambda: " 1 up" in self._run("ceph", "osd", "stat"))
+        self._wait_for(self._has_disk)
         keys = (f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}")
         user = ("--uid=writer", "--display-name=writer", *keys)
         self._run("radosgw-admin", "user", "create", *user)
@@ -139,6 +139,13 @@ class CephCluster:
             if time.monotonic() > until:
                 raise RuntimeError("the Ceph cluster does not become ready")
             time.sleep(0.1)
+
+    def _has_disk(self) -> bool:
+        """Return whether the disk is up; a monitor that has just started may refuse."""
+        try:
+            return " 1 up" in self._run("ceph", "osd", "stat")
+        except RuntimeError:
+            return False
 
     def _run(self, *words: str) -> str:
         ran = subprocess.run(
