@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,3 +117,29 @@ def test_one_check_serves_all_pages_and_none_is_made_without_a_page(
 
     asyncio.run(hear())
     assert len(checks) <= 5
+
+
+def test_an_open_page_does_not_hold_a_server_that_ends_while_it_loads(
+    own: StoreCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_of_load, reads = threading.Event(), []
+
+    def load(_: StoreCache) -> str:
+        reads.append(1)
+        end_of_load.wait(SOON)
+        return "loaded"
+
+    monkeypatch.setattr(StoreCache, "get_shown_stamp", load)
+
+    async def hear() -> None:
+        page = UpdateStream(own).listen("before")
+        told = asyncio.ensure_future(anext(page))  # type: ignore[arg-type]
+        await asyncio.sleep(0.1)
+        told.cancel()
+        await asyncio.wait({told})
+
+    began = time.monotonic()
+    asyncio.run(hear())  # as a server does, it waits for its threads
+    assert time.monotonic() - began < SOON / 2
+    assert reads == []
+    end_of_load.set()

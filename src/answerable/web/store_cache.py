@@ -133,6 +133,11 @@ class StoreCache:
             stamp = compute_store_stamp(store) + view.version.encode()
         return hashlib.sha256(stamp).hexdigest()[:24]
 
+    @property
+    def has_view(self) -> bool:
+        """Whether a view is built, so that a read does not wait for the first load."""
+        return self._view is not None
+
     def start_loading(self, warm_up: Callable[["StoreCache"], None]) -> None:
         """Start the first load in a background thread.
 

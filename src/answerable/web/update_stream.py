@@ -6,6 +6,7 @@ A page is told once; it then asks its reader to refresh.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from answerable.model.errors import AnswerableError
@@ -48,12 +49,17 @@ class UpdateStream:
             self._listener_count -= 1
 
     async def _check_store(self) -> None:
-        """Read the stamp of the shown data every five seconds while there are listeners."""
+        """Read the stamp of the shown data every five seconds while there are listeners.
+
+        While the store is loaded for the first time, nothing is read: a server that is
+        told to end would wait for the thread that reads.
+        """
         while self._listener_count:
-            try:
-                stamp = await asyncio.to_thread(self._cache.get_shown_stamp)
-            except AnswerableError:
-                stamp = self._stamp  # pages show the error
+            stamp = self._stamp
+            if self._cache.has_view:
+                # A page shows an error of the store itself.
+                with suppress(AnswerableError):
+                    stamp = await asyncio.to_thread(self._cache.get_shown_stamp)
             async with self._checked:
                 self._stamp = stamp
                 self._checked.notify_all()

@@ -151,6 +151,24 @@ def test_streams_end_with_the_process_and_none_begins(
     assert source.ended == 1
 
 
+def test_a_stream_that_was_opened_just_before_the_end_sends_nothing(
+    stage: DispatcherHarness,
+) -> None:
+    streams = stage.http_server.open
+
+    async def tell() -> AsyncIterator[StreamEvent]:
+        await asyncio.Event().wait()
+        yield StreamEvent("never", {})
+
+    async def story() -> list[bytes]:
+        chunks = streams.stream_events(tell(), b"key", lambda: True)
+        streams.close()
+        async with asyncio.timeout(60):
+            return [each async for each in chunks]
+
+    assert asyncio.run(story()) == []
+
+
 def test_one_session_listens_a_few_times_at_once(stage: DispatcherHarness) -> None:
     async def story() -> None:
         cookie, _ = stage.signed_in(WebRole.ADMIN)

@@ -65,6 +65,8 @@ class EventStreams:
             session_key: Key of its session.
             is_alive: Tells whether the session is alive.
         """
+        if self._ending:  # it was opened just before
+            return
         queue: asyncio.Queue[bytes] = asyncio.Queue(256)
         task = asyncio.ensure_future(_queue_encoded_events(queue, events))
         self._open[task] = session_key
