@@ -29,7 +29,6 @@ from typing import BinaryIO
 import msgspec
 import zstandard
 
-from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.evidence.log_entries import (
     JournalOpened,
     JournalSealed,
@@ -43,6 +42,7 @@ from answerable.store.durable_files import FILE_MODE, translate_os_errors
 from answerable.store.object_store import get_temporary_object_path
 from answerable.store.spill_folders import SPILL_PREFIX
 from answerable.store.store import EvidenceStore
+from answerable.store.store_keys import parse_own_checkpoint
 from answerable.store.store_layout import STORE_SCHEMA, VOLUME_FOLDER
 from answerable.store.temporary_folders import BACKUP_PREFIX, make_temporary_folder
 
@@ -119,7 +119,7 @@ def write_backup(
         with store.log.lock():
             entries = list(store.log.entries())
             note = store.log.checkpoint()
-            tree = parse_checkpoint(note, store.keys.public_key) if note else None
+            tree = parse_own_checkpoint(note, store.keys.public_key) if note else None
             manifest = msgspec.structs.replace(
                 manifest,
                 store=STORE_SCHEMA,

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from answerable.evidence.checkpoint import JournalHead, parse_checkpoint
+from answerable.evidence.checkpoint import JournalHead
 from answerable.evidence.log_entries import JournalSealed
 from answerable.store import journal_files
 from answerable.store.durable_files import mark_crash_point
 from answerable.store.store import EvidenceStore
+from answerable.store.store_keys import parse_own_checkpoint
 
 _MAX_ATTEMPTS = 20
 
@@ -30,7 +31,7 @@ def sign_export_checkpoint(store: EvidenceStore) -> bytes:
         if store.log.checkpoint() == note:  # nothing was sealed meanwhile
             break
     mark_crash_point("export-begin")
-    tree = parse_checkpoint(note, store.keys.public_key)
+    tree = parse_own_checkpoint(note, store.keys.public_key)
     if not tree.size:
         return b""
     if not heads:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from answerable.evidence.canonical_event import decode_seal_fields
-from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
+from answerable.evidence.checkpoint import Checkpoint
 from answerable.evidence.log_entries import (
     JournalOpened,
     JournalSealed,
@@ -43,6 +43,7 @@ from answerable.store.fsck_keys import check_key_files
 from answerable.store.fsck_objects import check_objects
 from answerable.store.fsck_segments import check_segments, format_count
 from answerable.store.store import EvidenceStore
+from answerable.store.store_keys import parse_own_checkpoint
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import (
     build_missing_log_error,
@@ -117,15 +118,15 @@ def verify_store(
             return [*checks, VerificationCheck("checkpoint", False, error.message)]
     tree = Checkpoint("", 0, b"")
     try:
-        tree = parse_checkpoint(note, trusted)
+        tree = parse_own_checkpoint(note, trusted)
         if tree.origin != trusted.name:
-            raise VerificationError("the checkpoint belongs to another log")
+            raise VerificationError("log/checkpoint belongs to another log")
         detail = f"log of size {tree.size:,} signed by {trusted.name}"
         checks.append(VerificationCheck("checkpoint", True, detail))
     except VerificationError as error:
         return [
             *checks,
-            VerificationCheck("checkpoint", False, f"log/checkpoint: {error.message}"),
+            VerificationCheck("checkpoint", False, error.message, error.hint),
         ]
     checks += _check_object_storage(store, trusted)
     try:

@@ -9,10 +9,10 @@ Source: https://c2sp.org/tlog-tiles
 import re
 from pathlib import Path
 
-from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.evidence.log_tiles import TILE_WIDTH, pack_entries, split_bundle
 from answerable.model.errors import EnvironmentFailure, VerificationError
 from answerable.store.durable_files import read_file
+from answerable.store.store_keys import parse_own_checkpoint
 from answerable.store.store_layout import StoreLayout
 
 _HASH_BYTES = 32
@@ -46,7 +46,10 @@ def read_published_file(layout: StoreLayout, path: str) -> bytes | None:
         return None
     is_partial = named["partial"] is not None
     end = (index * TILE_WIDTH + width) << 8 * number
-    if is_partial == (width >= TILE_WIDTH) or end > parse_checkpoint(note, None).size:
+    if (
+        is_partial == (width >= TILE_WIDTH)
+        or end > parse_own_checkpoint(note, None).size
+    ):
         return None
     full = layout.log / f"tile/{level}/{named['index']}"
     for _ in range(_READS):

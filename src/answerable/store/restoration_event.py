@@ -19,6 +19,7 @@ from answerable.model.errors import UsageError, VerificationError
 from answerable.store import journal_files
 from answerable.store.fsck_history import describe_lost_entries, describe_lost_records
 from answerable.store.store import EvidenceStore
+from answerable.store.store_keys import parse_own_checkpoint
 
 
 def record_restore(
@@ -41,7 +42,7 @@ def record_restore(
     with store.log.lock():
         store.log.verify_entries()
         note = store.log.checkpoint()
-        tree = parse_checkpoint(note, store.keys.public_key) if note else None
+        tree = parse_own_checkpoint(note, store.keys.public_key) if note else None
         if tree is None or not tree.size:
             raise UsageError(
                 "the log of this store is empty",

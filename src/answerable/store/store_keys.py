@@ -1,4 +1,7 @@
-"""Create and read a store's keys: one signs the log, one fingerprints secrets."""
+"""Create and read a store's keys: one signs the log, one fingerprints secrets.
+
+The checkpoint that the first one signs is parsed here.
+"""
 
 import hashlib
 import hmac
@@ -6,14 +9,18 @@ import os
 from pathlib import Path
 from threading import get_native_id
 
-from answerable.evidence.checkpoint import Checkpoint, fingerprint_key_digest
+from answerable.evidence.checkpoint import (
+    Checkpoint,
+    fingerprint_key_digest,
+    parse_checkpoint,
+)
 from answerable.evidence.signed_note import (
     VerifierKey,
     derive_verifier_key,
     sign_bytes,
     verify_bytes,
 )
-from answerable.model.errors import EnvironmentFailure
+from answerable.model.errors import EnvironmentFailure, UsageError, VerificationError
 from answerable.store.durable_files import (
     FILE_MODE,
     read_file,
@@ -77,6 +84,7 @@ class LogKeys:
 
         Raises:
             EnvironmentFailure: The key is not readable.
+            VerificationError: It is damaged.
         """
         if self._public is None:
             path = self._layout.keys / "log.pub"
@@ -84,10 +92,12 @@ class LogKeys:
                 self._public = VerifierKey.parse(read_file(path).decode("utf-8"))
             except FileNotFoundError:
                 self._public = self._join_log() or self._create_keys()
-            except UnicodeDecodeError as error:
-                raise EnvironmentFailure(
-                    f"{path} is damaged", "restore it from a backup"
-                ) from error
+            except (UnicodeDecodeError, UsageError):
+                raise VerificationError(
+                    "keys/log.pub is damaged (expected NAME+HASH+BASE64)",
+                    "restore keys/log.pub from a backup, or from where you published "
+                    "it; change nothing else in the store",
+                ) from None
         return self._public
 
     def may_create_log(self) -> bool:
@@ -197,3 +207,19 @@ class LogKeys:
         if len(data) != _KEY_BYTES:
             raise EnvironmentFailure(f"{path} is damaged", "restore it")
         return data
+
+
+def parse_own_checkpoint(note: bytes, key: VerifierKey | None) -> Checkpoint:
+    """Parse the checkpoint of the log folder; see `parse_checkpoint`.
+
+    Raises:
+        VerificationError: It is malformed, or not signed by the key.
+    """
+    try:
+        return parse_checkpoint(note, key)
+    except VerificationError as error:
+        raise VerificationError(
+            f"log/checkpoint: {error.message}",
+            "keep the damaged file; restore log/checkpoint as it was after the last "
+            "change, or the store from a backup: answerable restore",
+        ) from None

@@ -27,7 +27,7 @@ from answerable.store.durable_files import (
     wait_for_lock,
     write_file,
 )
-from answerable.store.store_keys import LogKeys
+from answerable.store.store_keys import LogKeys, parse_own_checkpoint
 from answerable.store.store_layout import StoreLayout
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class TransparencyLog:
         """
         self._reload_entries()
         if self._seen:
-            self._verify_root(parse_checkpoint(self._seen, self._keys.public_key))
+            self._verify_root(parse_own_checkpoint(self._seen, self._keys.public_key))
 
     def _verify_root(self, last: Checkpoint) -> None:
         """Check that the entries lead to the root of a checkpoint."""
@@ -144,7 +144,7 @@ class TransparencyLog:
             if not note and here and (self._layout.keys / "log.pub").exists():
                 raise build_missing_log_error()
             return
-        last, is_first = parse_checkpoint(note, None), not self._seen
+        last, is_first = parse_own_checkpoint(note, None), not self._seen
         if (size := last.size) < len(self._bytes):
             self._bytes, self._entries = [], []
         known = len(self._bytes) // TILE_WIDTH * TILE_WIDTH
@@ -203,7 +203,9 @@ class TransparencyLog:
                         self._pull()
                         moved = self._bytes[old:]
                         if all(each in moved for each in fresh):  # by a lost answer
-                            return parse_checkpoint(self._seen, self._keys.public_key)
+                            return parse_own_checkpoint(
+                                self._seen, self._keys.public_key
+                            )
                         self._refuse_changes(self._entries[old:], after)
                         continue
                     self._version = written
@@ -225,7 +227,7 @@ class TransparencyLog:
         leaves = [leaf_hash(data) for data in self._bytes]
         if not self._seen:
             raise build_missing_log_error()
-        last = parse_checkpoint(self._seen, key)
+        last = parse_own_checkpoint(self._seen, key)
         if last.root != MerkleFrontier(leaves).root():
             raise _build_log_changed_error()
         named = self._keys.fingerprint_digest() or last.fingerprint_key

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.model.documents.evidence import CheckItem
 from answerable.model.time_units import DAY_NS, SECOND_NS
 from answerable.presentation.answer_coverage import format_time
@@ -10,6 +9,7 @@ from answerable.presentation.relative_time import format_ago, format_span
 from answerable.store.checkpoint_exports import load_checkpoint_exports
 from answerable.store.collection_state import read_task_states
 from answerable.store.store import EvidenceStore
+from answerable.store.store_keys import parse_own_checkpoint
 
 MAX_EXPORT_AGE = 30 * DAY_NS
 
@@ -19,7 +19,7 @@ def check_checkpoint_exports(store: EvidenceStore, now: int) -> Iterator[CheckIt
     note = store.log.checkpoint()
     if not note:
         return
-    size = parse_checkpoint(note, None).size
+    size = parse_own_checkpoint(note, None).size
     exports = load_checkpoint_exports(store.layout)
     parts = [
         f"{format_ago(format_time(each.at), now)} to {destination} "

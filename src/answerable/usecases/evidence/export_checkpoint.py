@@ -14,6 +14,7 @@ from answerable.store.checkpoint_exports import (
 )
 from answerable.store.export_checkpoint import sign_export_checkpoint
 from answerable.store.store import EvidenceStore
+from answerable.store.store_keys import parse_own_checkpoint
 
 
 def export_checkpoint(store: EvidenceStore, destination: str, *, now: int) -> bytes:
@@ -57,7 +58,7 @@ def _check_history(store: EvidenceStore, former: bytes, destination: str) -> Non
     """
     key = store.keys.public_key
     entries = store.log.entries()
-    own = parse_checkpoint(store.log.checkpoint(), key)
+    own = parse_own_checkpoint(store.log.checkpoint(), key)
     leaves = [leaf_hash(data) for data in store.log.raw_entries()]
     try:
         fsck_history.check_against_exported_checkpoint(

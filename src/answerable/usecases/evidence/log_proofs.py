@@ -32,6 +32,7 @@ from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.store import tile_folder
 from answerable.store.fsck_segments import format_count
 from answerable.store.store import EvidenceStore
+from answerable.store.store_keys import parse_own_checkpoint
 
 
 def write_tiles(store: EvidenceStore, folder: Path) -> Document:
@@ -48,10 +49,10 @@ def write_tiles(store: EvidenceStore, folder: Path) -> Document:
             "name an existing folder or a new one",
         )
     note, key = store.log.checkpoint(), store.keys.public_key
-    if not note or not parse_checkpoint(note, key).size:
+    if not note or not parse_own_checkpoint(note, key).size:
         raise UsageError("the log is empty", "run: answerable ingest cloudtrail:PATH")
     store.log.verify_entries()
-    tree = parse_checkpoint(note, key)
+    tree = parse_own_checkpoint(note, key)
     entries = store.log.raw_entries()[: tree.size]
     former = tile_folder.read_tile_checkpoint(folder)
     old = parse_checkpoint(former, key) if former else Checkpoint("", 0, EMPTY_ROOT)
