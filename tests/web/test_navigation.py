@@ -37,8 +37,10 @@ def test_counts_are_those_of_the_lists(desk: StoreCache) -> None:
     found = findings.findings(desk)
     who = visitor(WebRole.INVESTIGATOR)
     counts = count_entries(desk, who)
-    assert counts["/agents"] == len(agents.items)
-    assert counts["/findings"] == found.count_matching({"state": "open"})
+    assert counts["/agents"] == f"{len(agents.items):,}"
+    assert counts["/findings"].removesuffix("+") == str(
+        found.count_matching({"state": "open"})
+    )
     drawn = navigation_of(desk, who)
     assert f"Agents</a> <small>{len(agents.items)}</small>" in drawn
     assert all(f">{g}</span>" in drawn for g in ("Know", "Investigate", "Decide"))

@@ -15,6 +15,7 @@ from answerable.cli.sample import write_sample
 from answerable.model.documents.finding import FindingItem
 from answerable.store.store import EvidenceStore
 from answerable.usecases.posture.list_findings import list_findings
+from answerable.web.navigation import count_entries
 from answerable.web.pages import findings
 from answerable.web.pages.overview import QUESTIONS, build_overview
 from answerable.web.route_table import ROUTES
@@ -167,3 +168,56 @@ def test_the_overview_has_the_trend_once_it_is_computed(
     assert re.findall(r"Open by scan: \d+ → \d+\. Since the scan before: \d+ new", page)
     assert 'href="/findings/trend"' in page
     cache.close()
+
+
+@pytest.fixture(scope="module")
+def logged(
+    estate: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StoreCache]:
+    """Give a store that has a log and no scan."""
+    place = tmp_path_factory.mktemp("logged") / "store"
+    log = f"cloudtrail:{estate / 'trail'}"
+    assert main(["--quiet", "--store", str(place), "ingest", log]) == 0
+    cache = StoreCache(place)
+    yield cache
+    cache.close()
+
+
+def test_what_only_a_log_names_is_counted_as_a_minimum(logged: StoreCache) -> None:
+    who = visitor(WebRole.INVESTIGATOR)
+    items = {each["measure"]: each for each in build_overview(logged, who).items}
+    for measure in ("identities", "credentials", "static credentials"):
+        assert items[measure]["count"], measure
+        assert not items[measure]["complete"], measure
+    home = shown(logged, who, "/")
+    assert ">identities</a> <span>at least 1</span>" in home
+    assert ">agent identities without an owner</a> <span>0" not in home
+    listed = shown(logged, who, "/identities")
+    assert "<small>at least 1</small>" in listed
+    assert "1 of at least 1 identities" in listed
+    risks = shown(logged, who, "/reach/all")
+    assert "1 of at least 1 identities" in risks
+    assert "1 of them not known" in risks
+    assert count_entries(logged, who)["/identities"] == "1+"
+
+
+def test_a_list_that_only_a_log_fills_names_the_missing_data(
+    logged: StoreCache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered = answer(logged, visitor(WebRole.VIEWER), "/api/v1/identities")
+    assert isinstance(answered, DocumentAnswer)
+    assert "identity-policies" in answered.document.coverage["not_collected"]
+    assert main(["--store", str(logged.root), "identities"]) == 0
+    assert "not scanned" in capsys.readouterr().out
+
+
+def test_the_number_of_open_findings_is_that_of_the_list_it_leads_to(
+    desk: StoreCache,
+) -> None:
+    who = visitor(WebRole.INVESTIGATOR)
+    total = findings.select_worst_findings(desk).total
+    listing = findings.findings(desk)
+    assert total < len(listing.items)
+    assert f"All {total} open findings" in shown(desk, who, "/")
+    listed = shown(desk, who, "/findings", state="open")
+    assert f"<h1>Findings <small>{total} of " in listed

@@ -80,14 +80,19 @@ def _build_store_coverage(unreadable: Sequence[str], now: int) -> SourceCoverage
     return SourceCoverage("store", "store", now, tuple(problems), (), ())
 
 
-def build_list_coverage(kind: str, inventory: Inventory, now: int) -> CoverageRecord:
+def build_list_coverage(
+    kind: str, inventory: Inventory, now: int, *, has_items: bool = False
+) -> CoverageRecord:
     """Build the coverage of a list, with the missing data that could extend it.
 
     Args:
         kind: Kind of the document.
         now: UTC nanoseconds.
+        has_items: Whether the list has items. Before the first scan they come from
+            logs; an empty list then only needs a scan.
     """
-    missing = list_missing_data(kind, inventory) if inventory.coverage else []
+    is_started = inventory.coverage or has_items
+    missing = list_missing_data(kind, inventory) if is_started else []
     return build_coverage(inventory, now, missing)
 
 

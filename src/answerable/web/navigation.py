@@ -109,13 +109,16 @@ NAVIGATION: tuple[tuple[str, tuple[NavigationEntry, ...]], ...] = (
 )
 
 
-def count_entries(cache: StoreCache, visitor: Visitor) -> Mapping[str, int]:
-    """Count the rows of lists that are already built, by path; unknown ones are left out."""
+def count_entries(cache: StoreCache, visitor: Visitor) -> Mapping[str, str]:
+    """Count the rows of lists that are already built, by path; unknown ones are left out.
+
+    A count that data of a missing source could raise ends with `+`.
+    """
     try:
         view = cache.current_view()
     except AnswerableError:  # pages that do not need the store work without it
         return {}
-    counts: dict[str, int] = {}
+    counts: dict[str, str] = {}
     for _, entries in NAVIGATION:
         for entry in entries:
             if not entry.counted or not entry.is_visible_to(visitor):
@@ -129,5 +132,8 @@ def count_entries(cache: StoreCache, visitor: Visitor) -> Mapping[str, int]:
                 entry.counted, view.inventory, found
             )
             if known is not None:
-                counts[entry.path] = known
+                missing = answer_coverage.list_missing_data(
+                    entry.counted, view.inventory
+                )
+                counts[entry.path] = f"{known:,}{'+' if missing else ''}"
     return counts

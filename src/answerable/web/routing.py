@@ -24,7 +24,7 @@ class RouteRequest:
         said: Confirmation to show once; empty for none.
         last_event_id: Last received event of a stream; empty for none.
         etags: ETags that the client holds (`If-None-Match`).
-        counts: Counts of the navigation by path; a path without one is not known.
+        counts: Counts of the navigation as text, by path; a path without one is not known.
         origin: Web origin of the request, such as `https://answerable.example`.
         shown: Stamp of the data that pages show; empty if not known.
     """
@@ -36,7 +36,7 @@ class RouteRequest:
     said: str = ""
     last_event_id: str = ""
     etags: frozenset[str] = frozenset()
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
     shown: str = ""
 

@@ -114,6 +114,17 @@ def format_count(value: int | None) -> str:
     return "not known" if value is None else f"{value:,}"
 
 
+def format_known_count(value: int | None, complete: bool, narrowed: bool) -> str:
+    """Format a count of what is known; say so where a missing source could change it.
+
+    Args:
+        narrowed: It counts rows by a property that missing data could change.
+    """
+    if value is None or complete:
+        return format_count(value)
+    return f"{value:,} so far" if narrowed else f"at least {value:,}"
+
+
 def strip_kind(value: str) -> str:
     """Remove the prefix `agent:`, `person:` or `tool:mcp/` of an id."""
     kind = next((each for each in _KINDS if value.startswith(each)), "")
@@ -150,6 +161,7 @@ TEMPLATE_FILTERS = {
     "covered": coverage_parts,
     "gaps": coverage_gaps,
     "number": format_count,
+    "known": format_known_count,
     "bare": strip_kind,
     "why": describe_reason,
     "pattern": strip_exception,

@@ -81,12 +81,14 @@ class VerificationCheckItem(TypedDict):
 class OverviewItem(TypedDict):
     """One count of the overview; `count` is null where it is not known.
 
+    `complete` is false where a source was not collected that could change the count.
     `page` is the path of the list that has the counted rows, empty without one.
     """
 
     question: str
     measure: str
     count: int | None
+    complete: bool
     page: str
 
 

@@ -194,5 +194,5 @@ def _build_list_document(
         "" if inventory.coverage else _SCAN_COMMAND,
         "" if items else searched,
     )
-    covered = build_list_coverage(kind, inventory, now)
+    covered = build_list_coverage(kind, inventory, now, has_items=bool(items))
     return Document(kind, items, covered, next=hint, searched=none_of)

@@ -52,7 +52,10 @@ def _build_list_handler(
         cache: StoreCache, _visitor: Visitor, params: OperationParams
     ) -> DocumentPart:
         view, listing = cache.current_view(), build_list(cache)
-        coverage = answer_coverage.build_list_coverage(kind, view.inventory, view.at)
+        has_items = kind != "findings" and bool(listing.items)
+        coverage = answer_coverage.build_list_coverage(
+            kind, view.inventory, view.at, has_items=has_items
+        )
         if params.get("id"):
             item = listing.by_key.get(params["id"])
             return DocumentPart(

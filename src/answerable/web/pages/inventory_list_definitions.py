@@ -249,21 +249,29 @@ tools: Callable[[StoreCache], PagedList[ToolItem]] = partial(
 )
 
 
-def build_coverage_document(cache: StoreCache, kind: str = "") -> Document:
+def build_coverage_document(
+    cache: StoreCache, kind: str = "", *, has_items: bool = False
+) -> Document:
     """Return the coverage of a list: its sources, without items.
 
     Args:
         kind: The list; empty for the whole inventory.
+        has_items: Whether the list has items.
     """
-    inventory = cache.current_view().inventory
-    return Document(
-        "coverage", (), answer_coverage.build_list_coverage(kind, inventory, cache.now)
+    coverage = answer_coverage.build_list_coverage(
+        kind, cache.current_view().inventory, cache.now, has_items=has_items
     )
+    return Document("coverage", (), coverage)
 
 
 def count_or_none_if_unscanned(cache: StoreCache, kind: str, count: int) -> int | None:
     """Return a count; None instead of 0 if a source was not scanned."""
     return answer_coverage.count_or_unknown(kind, cache.current_view().inventory, count)
+
+
+def is_list_complete(cache: StoreCache, kind: str) -> bool:
+    """Return whether all data was collected that a list is made from."""
+    return not answer_coverage.list_missing_data(kind, cache.current_view().inventory)
 
 
 def _build_document(cache: StoreCache, view: StoreView, kind: str) -> Document:

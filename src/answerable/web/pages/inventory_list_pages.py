@@ -64,6 +64,7 @@ class _InventoryListPage:
         if export_format in _EXPORT_TYPES:
             return self._export_file(cache, listing, list_query, export_format)
         shown = listing.get_page(list_query)
+        complete = inventory_list_definitions.is_list_complete(cache, self.kind)
         kept = {n: v for n, v in query.items() if n not in ("after", "before", "as")}
         path = f"/{self.kind}"
         values = {
@@ -72,6 +73,7 @@ class _InventoryListPage:
             "columns": inventory_list_definitions.list_html_columns(self.kind),
             "rows": shown.rows,
             "total": shown.total,
+            "complete": complete,
             "all": inventory_list_definitions.count_or_none_if_unscanned(
                 cache, self.kind, len(listing.items)
             ),
@@ -89,7 +91,9 @@ class _InventoryListPage:
             "fill": self.empty,
             **_build_kind_values(self.kind, cache, visitor),
             "coverage": inventory_list_definitions.build_coverage_document(
-                cache, self.kind
+                cache,
+                self.kind,
+                has_items=bool(listing.items) and self.kind != "findings",
             ).coverage,
         }
         return PageAnswer("list.html", self.title, values)
@@ -106,7 +110,9 @@ class _InventoryListPage:
             self.kind,
             listing.all_rows(list_query),
             inventory_list_definitions.build_coverage_document(
-                cache, self.kind
+                cache,
+                self.kind,
+                has_items=bool(listing.items) and self.kind != "findings",
             ).coverage,
         )
         if export_format == "csv":

@@ -158,10 +158,21 @@ def _group_by_question(
 
 
 def _build_item(
-    question: str, measure: str, count: int | None, page: str = ""
+    question: str,
+    measure: str,
+    count: int | None,
+    page: str = "",
+    *,
+    complete: bool = True,
 ) -> OverviewItem:
-    """Build one count of the overview."""
-    return {"question": question, "measure": measure, "count": count, "page": page}
+    """Build one count of the overview; one that is not known is never complete."""
+    return {
+        "question": question,
+        "measure": measure,
+        "count": count,
+        "complete": complete and count is not None,
+        "page": page,
+    }
 
 
 def _count_measure(cache: StoreCache, measure: _Measure) -> OverviewItem:
@@ -175,7 +186,13 @@ def _count_measure(cache: StoreCache, measure: _Measure) -> OverviewItem:
         undated = listing.count_matching({**facets, "age": "not-collected"})
         count = None if undated else count
     page = build_url(f"/{measure.kind}", **facets)
-    return _build_item(measure.question, measure.measure, count, page)
+    return _build_item(
+        measure.question,
+        measure.measure,
+        count,
+        page,
+        complete=inventory_list_definitions.is_list_complete(cache, measure.kind),
+    )
 
 
 def _count_findings(cache: StoreCache) -> Iterator[OverviewItem]:
@@ -191,7 +208,12 @@ def _count_findings(cache: StoreCache) -> Iterator[OverviewItem]:
         ):
             count = None
         yield _build_item(
-            REACH, f"{severity} findings", count, build_url("/findings", **facets)
+            REACH,
+            f"{severity} findings",
+            count,
+            build_url("/findings", **facets),
+            complete=listing is not None
+            and not listing.counts["state"]["not-evaluated"],
         )
 
 

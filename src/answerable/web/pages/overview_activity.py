@@ -34,7 +34,7 @@ MAX_ENTRIES = 24
 EFFECTS = ("allow", "ask", "deny", "error")
 _MAX_DENIALS = 6
 _MAX_REQUESTS = 4
-_DEFINITION_MEASURES = ("quarantined tool definitions", "servers without pins")
+_DEFINITION_MEASURES = ("quarantined tool definitions", "gateway servers without pins")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def _build_exposure_page(document: Document, start: int) -> dict[str, object]:
         "rows": [_build_exposure_row(each) for each in rows],
         "total": total,
         "unknown": len(unknown),
+        "complete": not document.coverage["not_collected"],
         "older": _link_to_exposures(end) if end < total else "",
         "newer": _link_to_exposures(max(0, start - _MAX_ROWS)) if start else "",
         "coverage": document.coverage,
