@@ -174,3 +174,38 @@ def test_a_hanging_shipping_is_waited_for_as_long_as_open_requests(
     plan = replace(plan, config=replace(plan.config, limits=limits))
     assert asyncio.run(end_while_shipping(plan, ship, began, monkeypatch)) == 1
     assert stopped.is_set()
+
+
+class BusyApp(IdleApp):
+    """Application with a request that never ends."""
+
+    @property
+    def is_busy(self) -> bool:
+        return True
+
+
+def test_no_shipping_of_low_priority_begins_while_the_end_waits_for_requests(
+    plan: WebSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    periodic: list[bool] = []  # whether the server was told to end before
+
+    async def ship(*_: Path, max_spool_bytes: int) -> ShippingResult:
+        if max_spool_bytes:
+            periodic.append(one._told_to_end.is_set())
+        return ShippingResult(stored=1)
+
+    async def story() -> None:
+        running = asyncio.create_task(one.run(lambda _: None, alone=True))
+        async with asyncio.timeout(60):
+            await until(lambda: bool(periodic))
+            os.kill(os.getpid(), signal.SIGTERM)
+            await running
+
+    monkeypatch.setattr(runtime, "SHIP_INTERVAL", 0.01)
+    monkeypatch.setattr(runtime, "ship_in_subprocess", ship)
+    (plan.state / "spool").mkdir(parents=True)
+    limits = replace(plan.config.limits, drain=1)
+    plan = replace(plan, config=replace(plan.config, limits=limits))
+    one = ServerRuntime("test", lambda: plan, BusyApp.open)
+    asyncio.run(story())
+    assert True not in periodic

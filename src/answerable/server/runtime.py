@@ -160,9 +160,14 @@ class ServerRuntime(Generic[PlanT]):
         self._told_to_end.set()
 
     async def _ship_periodically(self) -> None:
-        """Ship the spool to the store at intervals, until cancelled."""
+        """Ship the spool to the store at intervals, until the server is told to end.
+
+        The end would wait for a shipping of low priority; the last one has a normal one.
+        """
         while True:
             await asyncio.sleep(SHIP_INTERVAL)
+            if self._told_to_end.is_set():
+                return
             # A shipping that has begun continues when this task is cancelled.
             self._shipping = asyncio.create_task(self._ship_spool(is_periodic=True))
             await asyncio.shield(self._shipping)
