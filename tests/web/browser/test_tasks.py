@@ -67,6 +67,16 @@ class Task:
         shown: str = self.page.inner_text("#main")
         return shown
 
+    @contextmanager
+    def describe_failure(self) -> Iterator[None]:
+        """Add the address and the text of the page to a failure."""
+        try:
+            yield
+        except Exception as error:
+            text = self.page.evaluate("document.body.innerText")
+            error.add_note(f"after {self.clicks} clicks, at {self.page.url}:\n{text}")
+            raise
+
 
 @pytest.fixture
 def task(
@@ -82,7 +92,8 @@ def task(
         page.set_default_timeout(PATIENCE)
         page.goto(demo.url)
         made = Task(page, demo.url)
-        yield made
+        with made.describe_failure():
+            yield made
         keep_figures(root, request.node.name, made)
         page.close()
         assert wrong == []

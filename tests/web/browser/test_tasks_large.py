@@ -115,7 +115,8 @@ def task(request: pytest.FixtureRequest, large: LargeServer, root: Path) -> Begi
         page.set_default_timeout(PATIENCE)
         page.goto(large.url)
         made = Task(page, large.url)
-        yield made
+        with made.describe_failure():
+            yield made
         keep_figures(root, request.node.name, made)
         page.close()
         assert wrong == []
