@@ -99,7 +99,7 @@ def discover_ids(line: UserConnection, seed: int) -> KnownIds:
             getattr(known, name).extend(item["id"] for item in said["items"])
             if name == "people":
                 break
-    for item in line.json("/api/v1/trace?limit=1000")["items"]:
+    for item in line.json("/api/v1/trace?limit=1000&source=cloudtrail")["items"]:
         known.events.append(item["event_id"])
         known.acting.extend(item["identity_path"])
         known.resources.append(item["hops"]["resource"]["value"])
