@@ -1,5 +1,7 @@
 """The query box: what is spelled reads back as the same, and what is wrong is said."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,8 +59,13 @@ def test_the_query_of_the_manual_is_read() -> None:
 
 
 def test_an_action_or_an_arn_is_a_word() -> None:
-    query = parse_search_query("s3:GetObject arn:aws:s3:::warehouse")
-    assert query.words == ("s3:GetObject", "arn:aws:s3:::warehouse")
+    words = (
+        *("s3:GetObject", "arn:aws:s3:::warehouse", "iam:PassRole", "sts:*"),
+        *("s3://warehouse", "https://a.example", "cred:akid/1", "user:ana"),
+        "system:serviceaccount:ns:bot",
+    )
+    for word in words:
+        assert parse_search_query(word).words == (word,)
 
 
 def test_a_value_in_quotes_may_hold_spaces_colons_and_quotes() -> None:
@@ -71,6 +78,8 @@ def test_a_value_in_quotes_may_hold_spaces_colons_and_quotes() -> None:
     ("text", "said"),
     [
         ("agnet:bot", "did you mean agent:?"),
+        ("foo:bar", "unknown field (got foo:)"),
+        ("usr:ana", "unknown field (got usr:)"),
         ("resources:x", "did you mean resource:?"),
         ("agent:a agent:b", "given twice"),
         ("agent:", "has no value"),
@@ -83,7 +92,7 @@ def test_a_value_in_quotes_may_hold_spaces_colons_and_quotes() -> None:
     ],
 )
 def test_what_is_wrong_is_said(text: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said.replace("?", r"\?")):
+    with pytest.raises(UsageError, match=re.escape(said)):
         parse_search_query(text)
 
 

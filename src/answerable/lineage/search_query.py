@@ -38,6 +38,38 @@ _MAX_LENGTH = 2_000
 _MOST_WORDS = 8
 _SIMILARITY = 0.7
 _FIELD = re.compile(r"([A-Za-z_-]+):(.*)", re.DOTALL)
+# A value that no action, URL, ARN or path has; `iam:PassRole` and `s3://a` are words.
+_PLAIN_VALUE = re.compile(r"[a-z0-9@._-]*")
+# Words before the first colon of ids in logs and inventories.
+_ID_PREFIXES = frozenset(
+    [
+        "arn",
+        "aws",
+        "azure",
+        "cred",
+        "decision",
+        "entra",
+        "event",
+        "gcp",
+        "github",
+        "gitlab",
+        "group",
+        "key",
+        "mcp",
+        "oidc",
+        "okta",
+        "pg",
+        "postgres",
+        "repo",
+        "serviceaccount",
+        "sha",
+        "spiffe",
+        "system",
+        "urn",
+        "user",
+        "vault",
+    ]
+)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -74,8 +106,8 @@ def parse_search_query(text: str) -> SearchQuery:
     """Parse a search query; unknown fields and values are errors.
 
     Raises:
-        UsageError: A field is close to a known one, repeated or empty; a quote is open;
-            or the query is too long.
+        UsageError: A field is unknown, repeated or empty; a quote is open; or the query
+            is too long.
     """
     if len(text) > _MAX_LENGTH:
         raise UsageError(
@@ -137,13 +169,13 @@ def _split_field_and_value(token: str) -> tuple[str, str]:
     if field in FIELDS:
         return field, _remove_quotes(found[2])
     close = get_close_matches(field, FIELDS, n=1, cutoff=_SIMILARITY)
-    if close:
-        raise UsageError(
-            f"unknown field (got {found[1]}:, did you mean {close[0]}:?)",
-            f"fields are {', '.join(FIELDS)}; to search for this text, quote it: "
-            f'"{token}"',
-        )
-    return "", _remove_quotes(token)  # for example `s3:GetObject`
+    if not close and (field in _ID_PREFIXES or not _PLAIN_VALUE.fullmatch(found[2])):
+        return "", _remove_quotes(token)  # for example `iam:PassRole`
+    near = f", did you mean {close[0]}:?" if close else ""
+    raise UsageError(
+        f"unknown field (got {found[1]}:{near})",
+        f'fields are {", ".join(FIELDS)}; to search for this text, quote it: "{token}"',
+    )
 
 
 def _remove_quotes(text: str) -> str:
