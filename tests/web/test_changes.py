@@ -55,6 +55,13 @@ def test_changes_are_listed_by_kind(twice, viewer) -> None:
     assert "<strong>agent</strong>" in page
 
 
+def test_an_unknown_snapshot_of_a_single_scan_is_named(desk, viewer) -> None:
+    pair = {"before": "a", "after": "b"}
+    page = shown(desk, viewer, "/changes", **pair)
+    assert "unknown snapshot (got &#39;a&#39;)" in page
+    assert "two scans are needed" not in page
+
+
 def test_an_unknown_snapshot_is_refused(twice, viewer) -> None:
     assert "unknown snapshot" in shown(twice, viewer, "/changes", before="../../x")
     with pytest.raises(RequestRejected) as caught:

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from answerable.model.errors import UsageError
 from answerable.web.paged_list import ListDefinition, ListFacet, ListQuery, PagedList
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor
+from tests.web.conftest import answer
 
 Row = tuple[str, int, str]
 SHAPE: ListDefinition[Row] = ListDefinition(
@@ -48,6 +51,31 @@ def test_pages_put_together_are_the_list(
     at = 1 if order.endswith("size") else 0
     keys = [row[at] for row in found]
     assert keys == sorted(keys, reverse=order.startswith("-"))
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value", "hint"),
+    [
+        ("/findings", "severity", "Critical", "did you mean critical?"),
+        ("/findings", "state", "Open", "did you mean open?"),
+        ("/agents", "owner-state", "zzz", "choose one of them"),
+        ("/agents", "runs", "Attended", "did you mean attended?"),
+        ("/identities", "agents", "all", "choose one of them"),
+        ("/credentials", "lifetime", "statik", "did you mean static?"),
+        ("/credentials", "age", "Old", "did you mean old?"),
+        ("/tools", "runs", "off", "choose one of them"),
+        ("/people", "kind", "Team", "did you mean team?"),
+        ("/asks", "state", "Open", "did you mean open?"),
+        ("/decisions", "effect", "Deny", "did you mean deny?"),
+        ("/decisions", "reason", "zzz", "choose one of them"),
+    ],
+)
+def test_an_unknown_value_of_a_filter_is_an_error(
+    desk: StoreCache, admin: Visitor, path: str, name: str, value: str, hint: str
+) -> None:
+    with pytest.raises(UsageError, match=f"invalid value for {name}") as found:
+        answer(desk, admin, path, **{name: value})
+    assert found.value.hint == hint
 
 
 @FEW

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Generic, TypeVar
 
 from answerable.lineage.substring_index import SubstringIndex
@@ -29,11 +30,22 @@ class ListFacet(Generic[ItemT]):
 
     Attributes:
         get_value: Returns the value of an item.
+        values: All possible values; empty if they are not declared.
     """
 
     name: str
     label: str
     get_value: Callable[[ItemT], str]
+    values: tuple[str, ...] = ()
+
+    def check_value(self, value: str) -> None:
+        """Refuse a value that no item can have; empty asks for any.
+
+        Raises:
+            UsageError: It is not one of the declared values.
+        """
+        if self.values:
+            require_declared_value(self.name, value, self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,8 @@ class PagedList(Generic[ItemT]):
         """Return the page of matching rows before or after a cursor.
 
         Raises:
-            UsageError: The sort key is unknown, or the cursor is of another list.
+            UsageError: The sort key or a facet value is unknown, or the cursor is of
+                another list.
         """
         entries = self._matching_entries(query)
         descending = query.order.startswith("-")
@@ -158,6 +171,8 @@ class PagedList(Generic[ItemT]):
 
     def _matching_entries(self, query: ListQuery) -> list[_SortEntry]:
         """Return the sorted entries that match facets and words, cached."""
+        for facet in self.shape.facets:
+            facet.check_value(query.only.get(facet.name, ""))
         order = query.order.removeprefix("-")
         entries = self._sorted_entries(order)
         facet_values = tuple(
@@ -202,6 +217,21 @@ class PagedList(Generic[ItemT]):
                 (sort_value(item), key(item), at) for at, item in enumerate(self.items)
             )
         return self._orders[order]
+
+
+def require_declared_value(name: str, value: str, values: Sequence[str]) -> None:
+    """Refuse a filter value that is not declared; empty asks for any.
+
+    Raises:
+        UsageError: It is another word.
+    """
+    if value and value not in values:
+        near = get_close_matches(value[:80].lower(), values, 1)
+        raise UsageError(
+            f"invalid value for {name} (got {value[:80]!r}, "
+            f"expected {', '.join(values)})",
+            f"did you mean {near[0]}?" if near else "choose one of them",
+        )
 
 
 def _find_range_bounds(

@@ -12,7 +12,6 @@ from answerable.model.documents.shared_shapes import (
     SnapshotItem,
 )
 from answerable.model.documents.show import ShowItem
-from answerable.model.person import OwnerState
 from answerable.presentation import answer_coverage
 from answerable.presentation.inventory_items import format_time
 from answerable.server.pins.pin_files import PinFiles
@@ -119,10 +118,10 @@ def _build_list_operation(
 _STATE = ApiParameter(
     "owner-state",
     "Only items with this ownership status.",
-    tuple(state.value for state in OwnerState),
+    inventory_list_definitions.OWNER_STATES,
 )
 _KIND = ApiParameter("kind", "Only this kind.")
-_RUNS = ("attended", "unattended")
+_RUNS = inventory_list_definitions.RUN_MODES
 
 
 def _get_owner(

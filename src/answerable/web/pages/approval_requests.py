@@ -12,6 +12,7 @@ from answerable.services.statements.policy_exceptions import read_policy_excepti
 from answerable.usecases.authorization import list_approval_requests
 from answerable.usecases.authorization.explain_decision import show_decision
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS
+from answerable.web.paged_list import require_declared_value
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.signable_actions import (
     EXCEPTION_SPANS,
@@ -32,6 +33,7 @@ def list_requests(
 ) -> RouteAnswer:
     """List the approval requests of seven days, open first, and signed exceptions."""
     now, query = cache.now, request.query
+    require_declared_value("state", query.get("state", ""), STATES)
     with cache.open_store() as store:
         document = list_approval_requests.list_approval_requests(
             store,

@@ -41,17 +41,17 @@ def compare_snapshots(cache: StoreCache, before: str, after: str) -> Document | 
             inventory is asked for.
     """
     names = list_snapshot_names(cache)
+    for name in filter(None, (before, after)):
+        if name not in names:
+            raise UsageError(
+                f"unknown snapshot (got {name[:80]!r})", "choose one of the list"
+            )
     if len(names) < 2:
         raise UsageError(
             f"two scans are needed (got {len(names)})", "run: answerable scan"
         )
     newest = (names[1], names[0])
     pair = (before or newest[0], after or newest[1])
-    for name in pair:
-        if name not in names:
-            raise UsageError(
-                f"unknown snapshot (got {name[:80]!r})", "choose one of the list"
-            )
     view = cache.current_view()
     is_small = len(view.inventory.facts.identities) <= _INLINE_IDENTITIES
     if pair != newest:

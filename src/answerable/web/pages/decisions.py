@@ -8,6 +8,7 @@ from answerable.usecases.authorization.list_decisions import (
     list_decisions,
     parse_position,
 )
+from answerable.web.paged_list import require_declared_value
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url
@@ -48,7 +49,13 @@ def show_decisions(
 def build_filter(
     visitor: Visitor, query: Mapping[str, str], before: tuple[int, bytes] = (0, b"")
 ) -> Wanted:
-    """Build the decision filter of the query, limited to what the visitor may see."""
+    """Build the decision filter of the query, limited to what the visitor may see.
+
+    Raises:
+        UsageError: The effect or reason is unknown.
+    """
+    require_declared_value("effect", query.get("effect", ""), EFFECTS)
+    require_declared_value("reason", query.get("reason", ""), REASONS)
     return Wanted(
         identities=None if WebPermission.INVESTIGATE in visitor.may else visitor.owns,
         agent=query.get("agent", ""),

@@ -23,6 +23,8 @@ from answerable.web.visitor import Visitor, WebPermission
 
 FINDING_PERMISSIONS = frozenset({WebPermission.INVESTIGATE})
 REVIEW_SPANS = ("7d", "30d", "90d")  # for which a finding can be accepted here
+_SEVERITIES = ("critical", "high", "medium", "low", "not-known")
+_STATES = ("open", "suppressed", "not-evaluated")
 _MAX_SHARED = 50
 _MAX_WORST = 3
 _INLINE_IDENTITIES = 2_000  # identities up to which a page waits for the findings
@@ -56,11 +58,16 @@ class FindingRowActions:
 FINDING_LIST: ListDefinition[FindingItem] = ListDefinition(
     key=lambda item: item["id"],
     facets=(
-        ListFacet("severity", "severity", lambda item: item["severity"]),
-        ListFacet("state", "state", lambda item: item["state"]),
+        ListFacet("severity", "severity", lambda item: item["severity"], _SEVERITIES),
+        ListFacet("state", "state", lambda item: item["state"], _STATES),
         ListFacet("rule", "rule", lambda item: item["rule"]),
         ListFacet("platform", "platform", lambda item: item["platform"]),
-        ListFacet("owner-state", "owner", lambda item: item["owner"]["state"]),
+        ListFacet(
+            "owner-state",
+            "owner",
+            lambda item: item["owner"]["state"],
+            inventory_list_definitions.OWNER_STATES,
+        ),
     ),
     orders=inventory_list_definitions.list_sort_orders("findings"),
     words=lambda item: chain(

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from answerable.model.agent import FactStatus
 from answerable.model.config import DeclaredAgent
+from answerable.model.credential import CredentialLifetime
 from answerable.model.documents.columns import DocumentColumn, list_item_columns
 from answerable.model.documents.inventory import (
     AgentItem,
@@ -20,6 +21,7 @@ from answerable.model.documents.inventory import (
 from answerable.model.documents.registry import get_item_type_of_document_kind
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
+from answerable.model.person import OwnerState
 from answerable.model.provenance import WrittenBy
 from answerable.presentation import answer_coverage
 from answerable.presentation.cell_text import get_cell_sort_key
@@ -30,6 +32,9 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import StoreView
 
 OLD_AFTER = timedelta(days=90)
+OWNER_STATES = tuple(state.value for state in OwnerState)
+RUN_MODES = ("attended", "unattended")
+_SOME_OR_NONE = ("some", "none")
 
 
 def list_html_columns(kind: str) -> list[DocumentColumn]:
@@ -73,9 +78,11 @@ def get_credential_age_class(item: CredentialItem, now: datetime) -> str:
 AGENT_LIST: ListDefinition[AgentItem] = ListDefinition(
     key=lambda item: item["id"],
     facets=(
-        ListFacet("owner-state", "owner", lambda item: item["owner"]["state"]),
+        ListFacet(
+            "owner-state", "owner", lambda item: item["owner"]["state"], OWNER_STATES
+        ),
         ListFacet("kind", "kind", lambda item: item["kind"]),
-        ListFacet("runs", "runs", get_run_mode),
+        ListFacet("runs", "runs", get_run_mode, RUN_MODES),
     ),
     orders=list_sort_orders("agents"),
     words=lambda item: chain(
@@ -88,10 +95,15 @@ AGENT_LIST: ListDefinition[AgentItem] = ListDefinition(
 IDENTITY_LIST: ListDefinition[IdentityItem] = ListDefinition(
     key=lambda item: item["id"],
     facets=(
-        ListFacet("owner-state", "owner", lambda item: item["owner"]["state"]),
+        ListFacet(
+            "owner-state", "owner", lambda item: item["owner"]["state"], OWNER_STATES
+        ),
         ListFacet("kind", "kind", lambda item: item["kind"]),
         ListFacet(
-            "agents", "agents", lambda item: "some" if item["agents"] else "none"
+            "agents",
+            "agents",
+            lambda item: "some" if item["agents"] else "none",
+            _SOME_OR_NONE,
         ),
     ),
     orders=list_sort_orders("identities"),
@@ -108,11 +120,26 @@ def define_credential_list(now: datetime) -> ListDefinition[CredentialItem]:
     return ListDefinition(
         key=lambda item: item["id"],
         facets=(
-            ListFacet("owner-state", "owner", lambda item: item["owner"]["state"]),
+            ListFacet(
+                "owner-state",
+                "owner",
+                lambda item: item["owner"]["state"],
+                OWNER_STATES,
+            ),
             ListFacet("kind", "kind", lambda item: item["kind"]),
-            ListFacet("lifetime", "lives", lambda item: item["lifetime"]),
+            ListFacet(
+                "lifetime",
+                "lives",
+                lambda item: item["lifetime"],
+                tuple(each.value for each in CredentialLifetime),
+            ),
             ListFacet("held", "held as", lambda item: item["class"]),
-            ListFacet("age", "age", lambda item: get_credential_age_class(item, now)),
+            ListFacet(
+                "age",
+                "age",
+                lambda item: get_credential_age_class(item, now),
+                ("old", "younger", "not-collected"),
+            ),
         ),
         orders=list_sort_orders("credentials"),
         words=lambda item: chain(
@@ -126,9 +153,24 @@ def define_credential_list(now: datetime) -> ListDefinition[CredentialItem]:
 PERSON_LIST: ListDefinition[PersonItem] = ListDefinition(
     key=lambda item: item["id"],
     facets=(
-        ListFacet("kind", "kind", lambda item: "team" if item["team"] else "person"),
-        ListFacet("here", "here", lambda item: "here" if item["alive"] else "left"),
-        ListFacet("owns", "owns", lambda item: "some" if item["owns"] else "none"),
+        ListFacet(
+            "kind",
+            "kind",
+            lambda item: "team" if item["team"] else "person",
+            ("person", "team"),
+        ),
+        ListFacet(
+            "here",
+            "here",
+            lambda item: "here" if item["alive"] else "left",
+            ("here", "left"),
+        ),
+        ListFacet(
+            "owns",
+            "owns",
+            lambda item: "some" if item["owns"] else "none",
+            _SOME_OR_NONE,
+        ),
     ),
     orders=list_sort_orders("people"),
     words=lambda item: chain((item["id"], item["name"]), item["aliases"]),
@@ -151,8 +193,9 @@ def define_tool_list(cache: StoreCache) -> ListDefinition[ToolItem]:
                 "runs",
                 "runs",
                 lambda item: get_run_mode(item) if item["enabled"] else "disabled",
+                (*RUN_MODES, "disabled"),
             ),
-            ListFacet("owner-state", "owner of the agent", owner_state),
+            ListFacet("owner-state", "owner of the agent", owner_state, OWNER_STATES),
         ),
         orders=list_sort_orders("tools"),
         words=lambda item: chain(
