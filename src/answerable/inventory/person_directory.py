@@ -243,6 +243,53 @@ def join_merged_groups(
     return found
 
 
+def list_person_groups(inventory: Inventory) -> Mapping[PersonId, tuple[PersonId, ...]]:
+    """Return the persons to list, each with its ids, after all stated merges."""
+    return inventory.get_or_compute_value("listed people", _group_person_ids)
+
+
+def _group_person_ids(inventory: Inventory) -> Mapping[PersonId, tuple[PersonId, ...]]:
+    """Group the ids of each person's entries in the inventory."""
+    found = group_listed_persons(inventory.persons, inventory.facts.evidence)
+    return join_merged_groups(found, [merge.pair for merge in inventory.merges])
+
+
+def list_merged_ids(
+    inventory: Inventory, person: PersonId
+) -> tuple[PersonId, tuple[PersonId, ...]]:
+    """Return the id under which a person is listed, and the ids merged into it."""
+    merged = {name for merge in inventory.merges for name in merge.pair}
+    if person not in merged:
+        return person, ()
+    for key, ids in list_person_groups(inventory).items():
+        if person in ids:
+            return key, tuple(each for each in ids if each in merged and each != key)
+    return person, ()
+
+
+def merge_listed_persons(
+    inventory: Inventory, key: PersonId, ids: Sequence[PersonId]
+) -> Person:
+    """Return a listed person with the names of the ids that were merged into it.
+
+    The person has left if one of them has: a merge must not hide that.
+    """
+    person = inventory.persons[key]
+    merged = {name for merge in inventory.merges for name in merge.pair}
+    others = [inventory.persons[each] for each in ids if each in merged and each != key]
+    if not others:
+        return person
+    names = {*person.aliases, *(get_person_handle(each.id) for each in others)}
+    names |= {alias for each in others for alias in each.aliases}
+    own = normalise_handle(get_person_handle(key))
+    return replace(
+        person,
+        name=person.name or next((e.name for e in others if e.name), ""),
+        aliases=tuple(sorted(each for each in names if normalise_handle(each) != own)),
+        alive=person.alive and all(each.alive for each in others),
+    )
+
+
 def _build_implied_person(key: PersonId, evidence: Sequence[OwnerEvidence]) -> Person:
     """Build a person, or team, that is only known from evidence."""
     telling = [

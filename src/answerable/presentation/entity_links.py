@@ -268,10 +268,22 @@ def _add_credential_time_rows(rows: EntityRows) -> None:
         rows.add_time(name, at, LinkEvidence.from_scanned_fact(seen))
 
 
+def _add_same_person_rows(rows: EntityRows) -> None:
+    """Add the ids that statements merged into a person, with the authors."""
+    for merge in rows.inventory.merges:
+        evidence = LinkEvidence(
+            FactStatus.DECLARED.value,
+            f"{merge.written_by.value} statement of {merge.by}",
+        )
+        for other in set(merge.pair) & set(rows.merged_ids):
+            rows.add("person", "same person as", other, evidence)
+
+
 def _add_person_rows(rows: EntityRows) -> bool:
     """Add the rows of a person: owned things, and roles they may assume."""
     inventory, key = rows.inventory, PersonId(rows.subject)
-    person = inventory.persons.get(key)
+    ids = (key, *rows.merged_ids)
+    person = rows.person or inventory.persons.get(key)
     if person is not None:
         own = _add_subject_row(
             rows, "person", person.seen, "team" if person.team else ""
@@ -284,15 +296,18 @@ def _add_person_rows(rows: EntityRows) -> bool:
             rows.add("person", "sponsor", sponsor, own)
         for alias in person.aliases:
             rows.add(FACT, "also known as", alias, own)
+    _add_same_person_rows(rows)
     owned = inventory.get_or_compute_value("owned by person", index_owned_subjects)
-    for subject, state in sorted(owned.get(key, ())):
+    for subject, state in sorted(
+        {entry for each in ids for entry in owned.get(each, ())}
+    ):
         stated = FactStatus.DECLARED if state in _STATED_OWNER else FactStatus.INFERRED
         evidence = LinkEvidence(
             stated.value, "see answerable who-owns for the evidence"
         )
         rows.add(get_id_kind(subject), "owns", subject, evidence, state.value)
     for item in inventory.facts.evidence:
-        if item.person == key and item.kind is OwnerEvidenceKind.ASSIGNMENT:
+        if item.person in ids and item.kind is OwnerEvidenceKind.ASSIGNMENT:
             evidence = LinkEvidence.from_scanned_fact(item.seen)
             rows.add("identity", "may assume", item.subject, evidence, item.reference)
     for kind in ("agent", "identity", "credential"):

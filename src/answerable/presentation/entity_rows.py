@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from answerable.model.agent import FactStatus
 from answerable.model.documents.show import ShowItem
+from answerable.model.ids import PersonId
 from answerable.model.inventory import Inventory
+from answerable.model.person import Person
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.presentation.answer_coverage import select_uncollected_data
 from answerable.presentation.coverage_text import describe_collecting_commands
@@ -59,12 +61,16 @@ class EntityRows:
 
     Attributes:
         subject: Id of the subject.
+        merged_ids: Other ids of a person that statements merged into the subject.
+        person: The person with the facts of all these ids; None without a merge.
         is_scanned: Whether a scan found the subject; else its links are unknown.
         missing: Coverage words of the data that rows lack.
     """
 
     inventory: Inventory
     subject: str
+    merged_ids: tuple[PersonId, ...] = ()
+    person: Person | None = None
     is_scanned: bool = False
     missing: set[str] = field(default_factory=set)
     _rows: dict[tuple[str, str, str | None], ShowItem] = field(default_factory=dict)

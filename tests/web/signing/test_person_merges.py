@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from answerable.inventory.person_directory import merge_listed_persons
 from answerable.model.errors import UsageError
 from answerable.model.ids import build_person_id
 from answerable.model.provenance import WrittenBy
 from answerable.services.inventory import snapshots
+from answerable.services.lineage.lineage_search import SearchScope
 from answerable.services.statements.attested_owners import read_attested_owners
 from answerable.services.statements.person_merges import (
     put_unsigned_merge,
@@ -15,6 +17,7 @@ from answerable.services.statements.person_merges import (
 )
 from answerable.usecases.inventory import inventory_listing
 from answerable.usecases.inventory.ownership import show_owner
+from answerable.usecases.inventory.show import show_subject
 from answerable.web.http.errors import RequestRejected
 from answerable.web.pages import inventory_list_definitions
 from answerable.web.routing import Forbidden, Redirect
@@ -86,9 +89,51 @@ def test_a_merge_gives_no_permission_and_confirms_no_owner(desk: StoreCache) -> 
         answer(desk, OWNER, "/sign", act="attest", id=OTHER)
     with pytest.raises(Forbidden):
         answer(desk, OWNER, "/kill", "POST", subject=OTHER)
-    # Keys of the other id are no keys of this one.
-    assert "Owner keys" in shown(desk, OWNER, "/person", id=ANA)
-    assert owned_store.B.id not in shown(desk, OWNER, "/person", id=ANA)
+    # Keys of the other id are no keys of this one: each names its own id.
+    page = shown(desk, OWNER, "/person", id=ANA).partition('id="keys-of"')[2]
+    for key, person in ((owned_store.A, ANA), (owned_store.B, BEN)):
+        row = page.partition(key.id)[2].partition("</tr>")[0]
+        assert [each in row for each in (ANA, BEN)] == [person == ANA, person == BEN]
+
+
+def test_a_merged_person_is_not_known_as_itself(desk: StoreCache) -> None:
+    answer(desk, INVESTIGATOR, "/person/merge", "POST", **PAIR)
+    with desk.open_store() as store:
+        inventory = snapshots.load_inventory(store, now=LATER)
+    # The other id states the address of the id under which both are listed.
+    ben = replace(inventory.persons[BEN], aliases=("Ana@corp.example", "benny"))
+    known = replace(inventory, persons={**inventory.persons, BEN: ben})
+    person = merge_listed_persons(known, ANA, (ANA, BEN))
+    assert person.aliases == ("ana", "ben@corp.example", "benny")
+
+
+@pytest.mark.parametrize("said", [PAIR, {"person": BEN, "other": ANA}])
+def test_both_ids_lead_to_one_person_with_one_list(
+    desk: StoreCache, said: dict[str, str]
+) -> None:
+    def shown_rows(text: str) -> set[tuple[str, str, str | None]]:
+        with desk.open_store() as store:
+            inventory = snapshots.load_inventory(store, now=LATER)
+            scope = SearchScope(inventory, desk.current_view().chains)
+            rows = show_subject(store, scope, text, now=LATER).items
+        return {(row["kind"], row["relation"], row["value"]) for row in rows}
+
+    answer(desk, INVESTIGATOR, "/person/merge", "POST", **said)
+    (item,) = told(desk, INVESTIGATOR, "/people").document.items
+    assert item["id"] == ANA
+    pages = [shown(desk, ADMIN, "/person", id=each) for each in (ANA, BEN)]
+    bodies = [page.partition("<h1>")[2] for page in pages]
+    assert bodies[0] == bodies[1]
+    for page in pages:
+        perhaps = page.partition("<dt>perhaps</dt>")[2].partition("</dd>")[0]
+        assert BEN.removeprefix("person:") not in perhaps
+        assert "They are two persons" in page
+        for subject in (AGENT, OTHER):
+            assert subject in page
+    rows = shown_rows(ANA)
+    assert rows == shown_rows(BEN)
+    assert ("person", "same person as", BEN) in rows
+    assert {("agent", "owns", AGENT), ("agent", "owns", OTHER)} <= rows
 
 
 def test_a_signed_merge_names_its_signer_and_only_a_signature_ends_it(

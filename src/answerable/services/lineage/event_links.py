@@ -194,8 +194,8 @@ def _build_participant_predicate(
         case "person":
             # Only believed aliases join persons.
             people = PersonDirectory(rows.inventory.facts.persons)
-            own = people(PersonId(subject))
-            return lambda chain: people(PersonId(chain.person.value)) == own
+            own = {people(PersonId(each)) for each in (subject, *rows.merged_ids)}
+            return lambda chain: people(PersonId(chain.person.value)) in own
         case "agent":
             return lambda chain: subject in chain.agent_path
         case "tool" if is_glob(subject):

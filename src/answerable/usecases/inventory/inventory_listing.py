@@ -1,15 +1,12 @@
 """List agents, identities, credentials, persons or tools of a snapshot."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 
 from answerable.inventory import person_directory as people_of
 from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.model.documents.inventory import ToolItem
 from answerable.model.documents.shared_shapes import Document
-from answerable.model.ids import PersonId
 from answerable.model.inventory import Inventory
-from answerable.model.person import Person
 from answerable.presentation.answer_coverage import (
     build_list_coverage,
     refuse_misspelled_value,
@@ -80,10 +77,13 @@ def list_people(
     """
     inventory = assess_owners_at_time(inventory, now)
     require_known_owner_state(owner_state)
-    listed = inventory.get_or_compute_value("listed people", _group_person_ids)
+    listed = people_of.list_person_groups(inventory)
     items = [
         build_person_item(
-            inventory, _merge_listed_persons(inventory, key, ids), owner_state, ids
+            inventory,
+            people_of.merge_listed_persons(inventory, key, ids),
+            owner_state,
+            ids,
         )
         for key, ids in listed.items()
         if kind in ("", "team" if inventory.persons[key].team else "person")
@@ -92,36 +92,6 @@ def list_people(
         items = [item for item in items if item["owns"]]
     searched = _describe_empty_list(kind, ("person", "team"), len(listed))
     return _build_list_document("people", inventory, now, items, searched)
-
-
-def _merge_listed_persons(
-    inventory: Inventory, key: PersonId, ids: Sequence[PersonId]
-) -> Person:
-    """Return a listed person with the names of the ids that were merged into it.
-
-    The person has left if one of them has: a merge must not hide that.
-    """
-    person = inventory.persons[key]
-    merged = {name for merge in inventory.merges for name in merge.pair}
-    others = [inventory.persons[each] for each in ids if each in merged and each != key]
-    if not others:
-        return person
-    names = {people_of.get_person_handle(each.id) for each in others}
-    names |= {alias for each in others for alias in each.aliases}
-    return replace(
-        person,
-        name=person.name or next((e.name for e in others if e.name), ""),
-        aliases=tuple(sorted({*person.aliases, *names})),
-        alive=person.alive and all(each.alive for each in others),
-    )
-
-
-def _group_person_ids(inventory: Inventory) -> Mapping[PersonId, tuple[PersonId, ...]]:
-    """Group the ids of each person's entries in the inventory."""
-    found = people_of.group_listed_persons(inventory.persons, inventory.facts.evidence)
-    return people_of.join_merged_groups(
-        found, [merge.pair for merge in inventory.merges]
-    )
 
 
 def list_tools(

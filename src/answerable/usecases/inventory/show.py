@@ -8,10 +8,14 @@ from answerable.inventory.name_resolution import (
     resolve_entity_by_name,
     select_similar_names,
 )
+from answerable.inventory.person_directory import (
+    list_merged_ids,
+    merge_listed_persons,
+)
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AmbiguousError, UsageError
-from answerable.model.ids import convert_s3_uri
+from answerable.model.ids import PersonId, convert_s3_uri
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.entity_links import add_entity_rows
 from answerable.presentation.entity_rows import EntityRows, get_id_kind
@@ -139,9 +143,20 @@ def _add_inventory_entity(
         if not is_prefix or scope.visible_agents is not None:
             raise  # prefixes could be enumerated
         return _add_decision(rows, store, scope, spool)
+    if kind == "person":
+        _merge_person(rows)
     add_entity_rows(rows, kind)
     event_links.add_activity_rows(rows, store, scope, kind)
     return kind
+
+
+def _merge_person(rows: EntityRows) -> None:
+    """Make the subject the person that any of its stated ids leads to."""
+    inventory = rows.inventory
+    key, others = list_merged_ids(inventory, PersonId(rows.subject))
+    if others:
+        rows.subject, rows.merged_ids = key, others
+        rows.person = merge_listed_persons(inventory, key, (key, *others))
 
 
 def _resolve_subject(

@@ -4,13 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from answerable.inventory.person_directory import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory, list_merged_ids
 from answerable.model.documents.inventory import (
     IdentityItem,
     PersonItem,
     ToolItem,
 )
-from answerable.model.documents.person_merges import PersonMergeItem
 from answerable.model.ids import PersonId
 from answerable.presentation.credential_revocation import revocation_effect
 from answerable.services.statements.key_enrolment import list_owner_keys
@@ -146,53 +145,53 @@ def _index_tools_by_credential(cache: StoreCache) -> Mapping[str, Sequence[ToolI
 def show_person(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Show one person: owned subjects and owner keys."""
-    key = request.query.get("id", "")
+    """Show one person: owned subjects and owner keys; any merged id leads to it."""
+    inventory = inventory_list_definitions.get_current_inventory(cache)
+    key, merged_ids = list_merged_ids(inventory, PersonId(request.query.get("id", "")))
     item = inventory_list_definitions.people(cache).by_key.get(
         key
     ) or _build_unlisted_person_item(cache, visitor, key)
     if item is None:
         return show.show_entity(cache, visitor, request)
-    owners = inventory_list_definitions.get_current_inventory(cache).owners
+    owners = inventory.owners
     kinds: dict[str, list[tuple[str, object]]] = defaultdict(list)
     for kind, subject in inventory_list_definitions.iterate_owned_subjects(item):
         kinds[kind].append(
             (subject, inventory_list_definitions.get_owner_item(owners, subject))
         )
-    apart = _list_unmerged_persons(cache).get(key, frozenset())
-    names = {f"person:{alias}" for alias in item["aliases"]} - apart
+    apart = _list_unmerged_persons(cache).get(key, frozenset()) - {*merged_ids}
+    names = {f"person:{alias}" for alias in item["aliases"]} - apart - {*merged_ids}
     with cache.open_store() as store:
         keys = [
             each
             for each in list_owner_keys(store, now=cache.now).items
-            if each["person"] in {key, *names}
+            if each["person"] in {key, *names, *merged_ids}
         ]
     deeds = None
     if WebPermission.INVESTIGATE in visitor.may:
-        deeds = subject_sections.build_activity_section(cache, visitor, "person", key)
+        deeds = subject_sections.join_activity_sections(
+            [
+                subject_sections.build_activity_section(cache, visitor, "person", each)
+                for each in (key, *merged_ids)
+            ]
+        )
         # A search matches every alias; drop the events of unmerged persons.
         own = [r for r in deeds.rows if r["hops"]["person"]["value"] not in apart]
         deeds = replace(deeds, rows=own, left_out=len(deeds.rows) - len(own))
     values = {
         "item": item,
         "aliases": sorted(name.removeprefix("person:") for name in names),
-        "apart": sorted(
-            apart - {n for e in item["merged"] for n in _list_merged_names(e)}
-        ),
+        "apart": sorted(apart),
         "merges": bool(REQUEST_PERMISSIONS & visitor.may),
         "signs": WebPermission.OWN in visitor.may and visitor.person is not None,
         "kinds": {kind: found[:_MAX_OWNED] for kind, found in kinds.items()},
         "counts": {kind: len(found) for kind, found in kinds.items()},
         "keys": keys,
+        "merged_ids": merged_ids,
         "deeds": deeds,
         "coverage": inventory_list_definitions.build_coverage_document(cache).coverage,
     }
     return PageAnswer("person.html", item["name"] or key, values)
-
-
-def _list_merged_names(merge: PersonMergeItem) -> tuple[str, str]:
-    """Return the ids of a person merge."""
-    return merge["person"], merge["other"]
 
 
 def _list_unmerged_persons(cache: StoreCache) -> Mapping[str, frozenset[str]]:

@@ -1,7 +1,7 @@
 """Build the page sections for ownership, activity and reach of a subject."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
@@ -138,6 +138,14 @@ def build_activity_section(
     except AnswerableError:  # no log was ingested, so there are no events
         return ActivitySection(told=True, rows=(), more=more)
     return ActivitySection(True, cast("Sequence[TraceItem]", document.items), more)
+
+
+def join_activity_sections(sections: Sequence[ActivitySection]) -> ActivitySection:
+    """Join the activity of several ids of one subject: the newest events of all."""
+    first = sections[0]
+    rows = {row["event_id"]: row for each in sections for row in each.rows}
+    newest = sorted(rows.values(), key=lambda row: row["event_time"], reverse=True)
+    return replace(first, rows=newest[:MAX_EVENTS])
 
 
 def build_reach_section(cache: StoreCache, subject: str) -> ReachSection:
