@@ -3,28 +3,37 @@
 import hashlib
 import json
 import random
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.model.errors import VerificationError
 from answerable.model.progress import ignore_progress_report
-from answerable.model.sighting import SightedFacts, Sync
+from answerable.model.sighting import (
+    ReadProblem,
+    ReadProblemKind,
+    SightedFacts,
+    Sync,
+)
 from answerable.services.inventory.snapshots import read_stored_object, store_snapshot
-from answerable.services.inventory.stored_sync import store_sync
+from answerable.services.inventory.stored_sync import encode_sync, store_sync
 from answerable.store import object_difference
 from answerable.store.fsck import verify_store
 from answerable.store.object_difference import (
+    DifferenceEncoder,
     EarlierObject,
     apply_difference,
-    encode_difference,
     read_base_digest,
 )
 from answerable.store.object_store import DIFFERENCE_HEADER
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.erase_person import erase_person
+from tests.inventory.fact_builders import NOW, human, identity
 
 ADA = "ada.lovelace@example.com"
 PIECES = st.lists(st.sampled_from([b"a", b"b", b"cc", b"at 17", b"", b'"x":{}']))
@@ -43,6 +52,18 @@ def make_content(at: int, changed: int = 0, person: str = "") -> bytes:
         rows[1]["id"] = person
     text = json.dumps({"started_at": at, "facts": rows}, separators=(",", ":"))
     return text.encode()
+
+
+def cut(content: bytes) -> list[bytes]:
+    """Cut a content into parts, also within what separates its pieces."""
+    return [content[at : at + 5] for at in range(0, len(content), 5)]
+
+
+def encode(content: bytes, earlier: EarlierObject) -> bytes | None:
+    encoder = DifferenceEncoder(earlier)
+    for part in cut(content):
+        encoder.add(part)
+    return encoder.encode()
 
 
 def put(store: EvidenceStore, data: bytes, at: int, before: str, old: int) -> str:
@@ -66,18 +87,19 @@ def test_a_difference_gives_the_content_again(
     before: list[bytes], after: list[bytes]
 ) -> None:
     old, new = b"},{".join(before), b"},{".join(after)
-    earlier = EarlierObject("0" * 64, old, "17", "18")
+    earlier = EarlierObject("0" * 64, cut(old), "17", "18")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(object_difference, "_MIN_BYTES", 0)
         patch.setattr(object_difference, "_MIN_SAVING", 0)
-        packed = encode_difference(new, earlier)
+        packed = encode(new, earlier)
     assert packed is not None
     assert read_base_digest(packed) == "0" * 64
     assert apply_difference(packed, old) == new
-    for cut in (len(DIFFERENCE_HEADER), len(packed) // 2, len(packed) - 1):
+    for kept in (len(DIFFERENCE_HEADER), len(packed) // 2, len(packed) - 1):
         with pytest.raises(ValueError, match="the difference"):
             apply_difference(
-                packed[:cut] if cut > len(DIFFERENCE_HEADER) else DIFFERENCE_HEADER, old
+                packed[:kept] if kept > len(DIFFERENCE_HEADER) else DIFFERENCE_HEADER,
+                old,
             )
 
 
@@ -169,3 +191,36 @@ def test_the_documented_form_is_enough_to_read_a_difference(
         taken = pieces[start : start + count]
         parts += [next(own) for _ in range(count)] if start < 0 else taken
     assert hashlib.sha256(b"},{".join(parts)).hexdigest() == second
+
+
+def test_a_sync_is_encoded_in_parts(store: EvidenceStore) -> None:
+    persons = tuple(
+        human(f"{hashlib.sha256(bytes([n % 256, n // 256])).hexdigest()}@x.example")
+        for n in range(8_000)
+    )
+    for at in (NOW, NOW + 1):  # the second one is stored as a difference
+        seen = replace(persons[0].seen, at=at)
+        changed = tuple(replace(each, seen=seen) for each in persons)
+        sync = Sync("aws:a", "aws", at, SightedFacts(persons=changed))
+        whole = len(msgspec.json.encode(sync))
+        tracemalloc.start()
+        stored = store_sync(store, sync, at)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert store.get_object(stored.digest) == msgspec.json.encode(sync)
+        assert peak < (whole if at == NOW else 2 * whole)
+        store_snapshot(store, [stored], at)
+    assert size(store, stored.digest) * 100 < whole
+
+
+def test_parts_of_a_sync_join_to_its_json() -> None:
+    facts = SightedFacts(
+        persons=tuple(human(f"p{n}@x.example") for n in range(401)),
+        identities=(identity("role/a"),),
+    )
+    problems = (ReadProblem(ReadProblemKind.INVALID, 'a","facts":', "why"),)
+    for sync in (
+        Sync('x","facts":', "aws", 7),
+        Sync("aws:a", "aws", 7, facts, problems=problems, held=()),
+    ):
+        assert b"".join(encode_sync(sync)) == msgspec.json.encode(sync)

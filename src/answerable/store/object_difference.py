@@ -1,12 +1,16 @@
-"""Encode an object as its difference from an earlier object.
+"""Encode an object as its difference from an earlier object, both read in parts.
 
 Two scans of a source differ in a few entities and in the time of the scan. The earlier
 content, with its time replaced, is split where one JSON object of a list ends and the next
 begins. The difference has the pieces that are copied, and the other pieces themselves. The
 earlier object is stored whole, so an object is at most one difference away from it.
+The pieces of the earlier content are compared by their digests, so that neither content is
+in memory as a whole.
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -17,7 +21,8 @@ from answerable.store.object_store import DIFFERENCE_HEADER
 _BETWEEN = b"},{"
 _LITERAL = -1
 _LEVEL = 3
-_MIN_BYTES, _MAX_BYTES = 64 << 10, 64 << 20  # of contents; it needs 4x as much memory
+_READ_BYTES = 16 << 10  # of a compressed file, about 20 times as much content
+_MIN_BYTES, _MAX_BYTES = 64 << 10, 64 << 20  # of contents
 _MIN_SAVING = 2  # a difference needs at most this part of the whole object
 
 
@@ -27,13 +32,13 @@ class EarlierObject:
 
     Attributes:
         digest: SHA-256 of its content, hex.
-        content: Its content.
+        content: Its content, in parts; read once.
         old: Text that the other object replaces, e.g. the time of the scan.
         new: Text of the other object in its place.
     """
 
     digest: str
-    content: bytes
+    content: Iterable[bytes]
     old: str
     new: str
 
@@ -58,30 +63,156 @@ class _Parts(msgspec.Struct, forbid_unknown_fields=True):
 _DECODER = msgspec.json.Decoder(_Parts)
 
 
-def encode_difference(data: bytes, earlier: EarlierObject) -> bytes | None:
-    """Encode content as a difference; None if that would save too little.
+class DifferenceEncoder:
+    """Encoder of one content as a difference, which receives it in parts."""
+
+    def __init__(self, earlier: EarlierObject) -> None:
+        """Read the earlier content.
+
+        Raises:
+            VerificationError: It is damaged.
+        """
+        self._earlier = earlier
+        self._before: list[bytes] = []
+        self._before_size = 0
+        split = _PieceSplitter()
+        for part in earlier.content:
+            self._before_size += len(part)
+            if self._before_size <= _MAX_BYTES:
+                self._before += map(self._digest_replaced, split.add(part))
+        self._before += map(self._digest_replaced, split.end())
+        self._where = {
+            digest: index for index, digest in reversed(list(enumerate(self._before)))
+        }
+        self._split = _PieceSplitter()
+        self._size = self._literal_size = 0
+        self._literals: list[bytes] = []
+        self._parts: list[tuple[int, int]] = []
+        self._start, self._count = _LITERAL, 0  # the run of pieces that continues
+        self._is_useless = not _MIN_BYTES <= self._before_size <= _MAX_BYTES
+
+    def _digest_replaced(self, piece: bytes) -> bytes:
+        """Compute the digest of an earlier piece, with the text replaced."""
+        if self._earlier.old:
+            old, new = self._earlier.old.encode(), self._earlier.new.encode()
+            piece = piece.replace(old, new)
+        return _compute_digest(piece)
+
+    def add(self, part: bytes) -> None:
+        """Add the next part of the content."""
+        self._size += len(part)
+        if not self._is_useless:
+            self._match_pieces(self._split.add(part))
+        limit = max(self._size, self._before_size)
+        if self._size > _MAX_BYTES or self._literal_size * _MIN_SAVING > limit:
+            self._is_useless = True
+            self._literals.clear()
+
+    def encode(self) -> bytes | None:
+        """Encode the difference; None if it would save too little."""
+        if not self._is_useless:
+            self._match_pieces(self._split.end())
+            self._end_run()
+        too_much = self._literal_size * _MIN_SAVING > self._size
+        if self._is_useless or self._size < _MIN_BYTES or too_much:
+            return None
+        earlier = self._earlier
+        head = _Parts(earlier.digest, earlier.old, earlier.new, self._parts)
+        content = msgspec.json.encode(head) + b"\n" + _BETWEEN.join(self._literals)
+        compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+        return DIFFERENCE_HEADER + compressor.compress(content)
+
+    def _match_pieces(self, pieces: Iterable[bytes]) -> None:
+        """Extend the runs of equal pieces, and of pieces only in the new content."""
+        for piece in pieces:
+            digest = _compute_digest(piece)
+            start, following = self._start, self._start + self._count
+            if start == _LITERAL or self._before[following : following + 1] != [digest]:
+                start = self._where.get(digest, _LITERAL)
+                if start != _LITERAL or self._start != _LITERAL:
+                    self._end_run()
+            if start == _LITERAL:
+                self._literals.append(piece)
+                self._literal_size += len(piece)
+            if not self._count:
+                self._start = start
+            self._count += 1
+
+    def _end_run(self) -> None:
+        """End the run of pieces."""
+        if self._count:
+            self._parts.append((self._start, self._count))
+        self._count = 0
+
+
+class _PieceSplitter:
+    """Splitter of a content that arrives in parts; a separator may be cut."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._rest = b""
+
+    def add(self, part: bytes) -> list[bytes]:
+        """Return the pieces that are complete."""
+        *pieces, self._rest = (self._rest + part).split(_BETWEEN)
+        return pieces
+
+    def end(self) -> list[bytes]:
+        """Return the last piece."""
+        return [self._rest]
+
+
+def _compute_digest(piece: bytes) -> bytes:
+    """Compute the digest by which pieces are compared."""
+    return hashlib.blake2b(piece, digest_size=16).digest()
+
+
+def encode_object(
+    data: bytes | Iterable[bytes], earlier: EarlierObject | None
+) -> tuple[str, bytes, bytes | None]:
+    """Return the digest of a content, its compressed form, and its difference if any."""
+    encoder = _start_difference(earlier)
+    digest, packed = hashlib.sha256(), bytearray()
+    compressor = zstandard.ZstdCompressor(level=3).compressobj()
+    for part in (data,) if isinstance(data, bytes) else data:
+        digest.update(part)
+        packed += compressor.compress(part)
+        if encoder is not None:
+            encoder.add(part)
+    packed += compressor.flush()
+    difference = encoder.encode() if encoder is not None else None
+    return digest.hexdigest(), bytes(packed), difference
+
+
+def _start_difference(earlier: EarlierObject | None) -> DifferenceEncoder | None:
+    """Start to encode a difference; None if there is no intact earlier object."""
+    if earlier is None:
+        return None
+    with suppress(ValueError):
+        return DifferenceEncoder(earlier)
+    return None
+
+
+def iterate_content(packed: bytes, digest: str) -> Iterator[bytes]:
+    """Yield the content of a whole object in parts.
 
     Args:
-        data: Content of the new object.
-        earlier: The earlier object.
+        packed: File of the object.
+        digest: SHA-256 of the content, hex.
+
+    Raises:
+        ValueError: The content has another digest.
     """
-    sizes = (len(data), len(earlier.content))
-    if min(sizes) < _MIN_BYTES or max(sizes) > _MAX_BYTES:
-        return None
-    before = _split_replaced(earlier.content, earlier.old, earlier.new)
-    pieces = data.split(_BETWEEN)
-    parts = list(_match_pieces(before, pieces))
-    literals, at = [], 0
-    for start, count in parts:
-        if start == _LITERAL:
-            literals += pieces[at : at + count]
-        at += count
-    if sum(map(len, literals)) * _MIN_SAVING > len(data):
-        return None
-    head = msgspec.json.encode(_Parts(earlier.digest, earlier.old, earlier.new, parts))
-    content = head + b"\n" + _BETWEEN.join(literals)
-    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
-    return DIFFERENCE_HEADER + compressor.compress(content)
+    reader, found = zstandard.ZstdDecompressor().decompressobj(), hashlib.sha256()
+    for at in range(0, len(packed), _READ_BYTES):
+        try:
+            part = reader.decompress(packed[at : at + _READ_BYTES])
+        except zstandard.ZstdError as error:
+            raise ValueError("the earlier object is damaged") from error
+        found.update(part)
+        yield part
+    if found.hexdigest() != digest:
+        raise ValueError("the earlier object is damaged")
 
 
 def read_base_digest(packed: bytes) -> str:
@@ -143,24 +274,3 @@ def _split_replaced(content: bytes, old: str, new: str) -> list[bytes]:
     if old:
         content = content.replace(old.encode(), new.encode())
     return content.split(_BETWEEN)
-
-
-def _match_pieces(
-    before: Sequence[bytes], pieces: Sequence[bytes]
-) -> Iterator[tuple[int, int]]:
-    """Yield runs of equal pieces, and of pieces that are only in the new content."""
-    where = {piece: index for index, piece in reversed(list(enumerate(before)))}
-    start, count = _LITERAL, 0
-    for piece in pieces:
-        following = start + count
-        if start != _LITERAL and before[following : following + 1] == [piece]:
-            count += 1
-            continue
-        found = where.get(piece, _LITERAL)
-        if found == start == _LITERAL:
-            count += 1
-            continue
-        if count:
-            yield start, count
-        start, count = found, 1
-    yield start, count

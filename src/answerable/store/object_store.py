@@ -8,7 +8,7 @@ next writer renames it.
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +30,8 @@ from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import ANY_ENTRY, TransparencyLog
 
 if TYPE_CHECKING:  # few objects are differences
-    from answerable.store.object_difference import EarlierObject
-
-if TYPE_CHECKING:
     from answerable.model.event import QuarantinedRecord
+    from answerable.store.object_difference import EarlierObject
 
 # First line of an object that is stored as a difference.
 DIFFERENCE_HEADER = b"answerable object difference 1\n"
@@ -74,13 +72,17 @@ class ObjectStore:
         self._finished: set[Path] = set()
 
     def put(
-        self, kind: str, data: bytes, now: int, earlier: "EarlierObject | None" = None
+        self,
+        kind: str,
+        data: bytes | Iterable[bytes],
+        now: int,
+        earlier: "EarlierObject | None" = None,
     ) -> str:
         """Store an object under its digest and log it.
 
         Args:
             kind: Kind of the object.
-            data: Its content.
+            data: Its content, whole or in parts.
             now: UTC nanoseconds.
             earlier: Object from which it differs little; None for none.
 
@@ -90,20 +92,22 @@ class ObjectStore:
         folder = self._layout.objects
         return self._write_and_log_object(folder, kind, data, now, earlier)
 
-    def read_whole_base(self, digest: str) -> tuple[str, bytes]:
+    def read_whole_base(self, digest: str) -> tuple[str, Iterator[bytes]]:
         """Read the object that later ones may differ from: this one, or its own base.
 
         Returns:
-            Its digest and content.
+            Its digest, and its content in parts; `ValueError` at the end if damaged.
 
         Raises:
             UsageError: There is no such object.
-            VerificationError: It is damaged.
+            VerificationError: It is in the log, and missing.
         """
+        from answerable.store.object_difference import iterate_content
+
         path = self._layout.objects / digest
         self._fetch_object(path)
         base = read_object_base(path) or digest
-        return base, read_compressed_object(path.with_name(base))
+        return base, iterate_content(_read_packed(path.with_name(base)), base)
 
     def store_whole(self, bases: Collection[str]) -> None:
         """Store whole what differs from objects that will be removed.
@@ -111,10 +115,13 @@ class ObjectStore:
         Raises:
             EnvironmentFailure: The disk failed.
         """
+        from answerable.store.object_difference import encode_object
+
         for path in sorted(self._layout.objects.glob("[0-9a-f]*")):
             if path.name not in bases and read_object_base(path) in bases:
                 with suppress(VerificationError):  # `verify` names a damaged one
-                    write_file(path, _compress(read_compressed_object(path)))
+                    content = read_compressed_object(path)
+                    write_file(path, encode_object(content, None)[1])
 
     def get(self, digest: str) -> bytes:
         """Read and verify the content that has a SHA-256 digest.
@@ -208,18 +215,17 @@ class ObjectStore:
         self,
         folder: Path,
         kind: str,
-        data: bytes,
+        data: bytes | Iterable[bytes],
         now: int,
         earlier: "EarlierObject | None" = None,
     ) -> str:
         """Write an object, log it, and then move it into place."""
-        digest = hashlib.sha256(data).hexdigest()
-        path = folder / digest
-        difference = None
-        if earlier is not None and self._layout.remote is None:
-            from answerable.store.object_difference import encode_difference
+        from answerable.store.object_difference import encode_object
 
-            difference = encode_difference(data, earlier)
+        if self._layout.remote is not None:
+            earlier = None
+        digest, packed, difference = encode_object(data, earlier)
+        path = folder / digest
         # A caller with the lock derived the object from what the log contains.
         after = () if self._log.is_locked else ANY_ENTRY
         with self._log.lock():
@@ -228,9 +234,7 @@ class ObjectStore:
                 # The earlier object may have been removed meanwhile.
                 if earlier is None or not (folder / earlier.digest).exists():
                     difference = None
-                write_file(
-                    get_temporary_object_path(path), difference or _compress(data)
-                )
+                write_file(get_temporary_object_path(path), difference or packed)
             mark_crash_point("object-written")
             self._log.append(
                 [ObjectEntry(of=kind, sha256=digest, at=str(now))], after=after
@@ -258,11 +262,6 @@ class ObjectStore:
         with translate_os_errors("write", path), suppress(FileNotFoundError):
             get_temporary_object_path(path).replace(path)
             sync_folder(path.parent)
-
-
-def _compress(data: bytes) -> bytes:
-    """Compress the content of an object."""
-    return zstandard.ZstdCompressor(level=3).compress(data)
 
 
 def read_object_base(path: Path) -> str:
@@ -301,13 +300,19 @@ def read_compressed_object(path: Path) -> bytes:
         UsageError: There is no such file.
         VerificationError: Its content does not match its digest.
     """
-    for place in (
-        path,
-        get_temporary_object_path(path),
-        path,
-    ):  # it may be moved meanwhile
+    return _decode_packed(path, _read_packed(path), path.name)
+
+
+def _read_packed(path: Path) -> bytes:
+    """Read a compressed file, or its temporary one.
+
+    Raises:
+        UsageError: There is no such file.
+    """
+    # It may be moved meanwhile.
+    for place in (path, get_temporary_object_path(path), path):
         with suppress(FileNotFoundError):
-            return read_compressed_file(place, path.name)
+            return read_file(place)
     raise UsageError(f"no such object: {path.name}")
 
 
@@ -322,8 +327,12 @@ def read_compressed_file(path: Path, digest: str = "") -> bytes:
         FileNotFoundError: It is missing.
         VerificationError: Its content has another digest or trailing bytes.
     """
-    packed, name = read_file(path), f"{path.parent.name}/{path.name}"
-    digest = digest or path.name
+    return _decode_packed(path, read_file(path), digest or path.name)
+
+
+def _decode_packed(path: Path, packed: bytes, digest: str) -> bytes:
+    """Return the content of a compressed file, or of a difference; check its digest."""
+    name = f"{path.parent.name}/{path.name}"
     if packed.startswith(DIFFERENCE_HEADER):
         return _read_difference(path, packed, digest)
     return decompress_object(packed, digest, name)

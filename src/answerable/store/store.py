@@ -1,6 +1,6 @@
 """Evidence store: append, seal and query events; store objects; manage keys."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -313,7 +313,7 @@ class EvidenceStore:
     def put_object(
         self,
         kind: str,
-        data: bytes,
+        data: bytes | Iterable[bytes],
         now: int,
         earlier: "EarlierObject | None" = None,
     ) -> str:
@@ -321,7 +321,7 @@ class EvidenceStore:
 
         Args:
             kind: Kind of the object.
-            data: Its content.
+            data: Its content, whole or in parts.
             now: UTC nanoseconds.
             earlier: Object from which it differs little, to store the difference only.
 
@@ -330,7 +330,7 @@ class EvidenceStore:
         """
         return self._objects.put(kind, data, now, earlier)
 
-    def read_whole_base(self, digest: str) -> tuple[str, bytes]:
+    def read_whole_base(self, digest: str) -> tuple[str, Iterator[bytes]]:
         """Read the whole object from which an object, or others like it, differ."""
         return self._objects.read_whole_base(digest)
 

@@ -85,7 +85,8 @@ def parse_aws_answers(data: bytes, place: str) -> tuple[AwsAnswer, ...]:
     if not data.strip():
         raise _parse_error("the file is empty", place)
     try:
-        whole: bytes | None = bytes(msgspec.json.decode(data, type=msgspec.Raw))
+        msgspec.json.decode(data, type=msgspec.Raw)  # not kept: a copy is as large
+        whole: bytes | None = data
     except RecursionError:
         raise _parse_error("the JSON is nested too deeply", place) from None
     except DECODE_ERRORS:

@@ -1,9 +1,13 @@
 """Store the result of one connector run (a sync) before a snapshot includes it."""
 
+import itertools
+from collections.abc import Iterator
+from dataclasses import fields
+
 import msgspec
 
 from answerable.model.errors import AnswerableError
-from answerable.model.sighting import ReadProblem, Sync
+from answerable.model.sighting import ReadProblem, SightedFacts, Sync
 from answerable.store.object_difference import EarlierObject
 from answerable.store.store import EvidenceStore
 
@@ -16,6 +20,9 @@ class _SyncStart(msgspec.Struct):
     started_at: int
 
 
+# Facts follow the start of a sync; in a text, the quotation marks would be escaped.
+_FACTS = b',"facts":'
+_ENTITIES_PER_PART = 200
 _START = msgspec.json.Decoder(_SyncStart)
 
 
@@ -46,8 +53,8 @@ def store_sync(store: EvidenceStore, sync: Sync, now: int) -> StoredSync:
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    data = msgspec.json.encode(sync)
-    digest = store.put_object("sync", data, now, _find_earlier_sync(store, sync))
+    earlier = _find_earlier_sync(store, sync)
+    digest = store.put_object("sync", encode_sync(sync), now, earlier)
     return StoredSync(
         source=sync.source,
         digest=digest,
@@ -57,6 +64,34 @@ def store_sync(store: EvidenceStore, sync: Sync, now: int) -> StoredSync:
         not_collected=sync.not_collected,
         counts=_count_synced_entities(sync),
     )
+
+
+def encode_sync(sync: Sync) -> Iterator[bytes]:
+    """Yield the JSON of a sync in parts, so that it is never in memory as a whole."""
+    lead = b"{"
+    for each in fields(sync):
+        yield lead + msgspec.json.encode(each.name) + b":"
+        value = getattr(sync, each.name)
+        if value is sync.facts:
+            yield from _encode_facts(sync.facts)
+        else:
+            yield msgspec.json.encode(value)
+        lead = b","
+    yield b"}"
+
+
+def _encode_facts(facts: SightedFacts) -> Iterator[bytes]:
+    """Yield the JSON of facts, a number of entities at a time."""
+    lead = b"{"
+    for kind in fields(facts):
+        yield lead + msgspec.json.encode(kind.name) + b":["
+        rows = getattr(facts, kind.name)
+        for at in range(0, len(rows), _ENTITIES_PER_PART):
+            part = msgspec.json.encode(rows[at : at + _ENTITIES_PER_PART])
+            yield (b"," if at else b"") + part[1:-1]
+        yield b"]"
+        lead = b","
+    yield b"}"
 
 
 def _find_earlier_sync(store: EvidenceStore, sync: Sync) -> EarlierObject | None:
@@ -69,10 +104,17 @@ def _find_earlier_sync(store: EvidenceStore, sync: Sync) -> EarlierObject | None
         if not digest:
             return None
         base, content = store.read_whole_base(digest)
-        old = _START.decode(content).started_at
-    except (AnswerableError, msgspec.DecodeError):
+        first = b""
+        for part in content:  # what was compressed together comes together
+            first += part
+            if _FACTS in first:
+                break
+        head, _, _ = first.partition(_FACTS)
+        old = _START.decode(head + b"}").started_at
+    except (AnswerableError, ValueError):
         return None  # it is damaged or erased; the new one is stored whole
-    return EarlierObject(base, content, str(old), str(sync.started_at))
+    parts = itertools.chain((first,), content)
+    return EarlierObject(base, parts, str(old), str(sync.started_at))
 
 
 def _count_synced_entities(sync: Sync) -> tuple[int, ...]:
