@@ -11,6 +11,7 @@ from answerable.cli.main import main
 from answerable.cli.sample import write_sample
 from answerable.model.ids import PersonId
 from answerable.web import store_cache
+from answerable.web.pages.revocations import read_killed_subjects
 from answerable.web.route_table import ROUTES
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest
 from answerable.web.store_cache import StoreCache
@@ -102,4 +103,5 @@ def shown(desk: StoreCache, visit: Visitor, path: str, **said: str) -> str:
     """Give the HTML of a page."""
     page = answer(desk, visit, path, **said)
     assert isinstance(page, PageAnswer), page
-    return render_page(page, visit, RouteRequest(query=said, url=path))
+    killed = read_killed_subjects(desk)
+    return render_page(page, visit, RouteRequest(query=said, url=path, killed=killed))

@@ -27,6 +27,7 @@ class RouteRequest:
         counts: Counts of the navigation as text, by path; a path without one is not known.
         origin: Web origin of the request, such as `https://answerable.example`.
         shown: Stamp of the data that pages show; empty if not known.
+        killed: Killed subjects, which every page marks.
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class RouteRequest:
     counts: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
     shown: str = ""
+    killed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Render Jinja templates: values are escaped, a missing value is an error."""
 
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from answerable.web.table_cards import name_cells
 from answerable.web.visitor import Visitor
 
 PART_BLOCK = "part"
+_KILLED: ContextVar[frozenset[str]] = ContextVar("killed", default=frozenset())
 
 
 @cache
@@ -33,11 +35,18 @@ def template_environment() -> Environment:
         built=built_asset_url,
         url=template_filters.build_url,
         permission_page=template_filters.permission_page,
+        is_killed=_is_killed,
     )
     made.globals["navigation"] = NAVIGATION
     # A block is rendered without the imports above it, so `marks` is a global.
     made.globals["marks"] = made.get_template("marks.html").module
     return made
+
+
+def _is_killed(key: str) -> bool:
+    """Return whether the rendered page marks an agent, identity or credential as killed."""
+    killed = _KILLED.get()
+    return bool(killed) and (key in killed or f"principal:{key}" in killed)
 
 
 def compile_templates() -> None:
@@ -49,6 +58,15 @@ def compile_templates() -> None:
 
 def render_page(page: PageAnswer, visitor: Visitor, request: RouteRequest) -> str:
     """Render a page; for an htmx request only its block `part`."""
+    token = _KILLED.set(request.killed)
+    try:
+        return _render(page, visitor, request)
+    finally:
+        _KILLED.reset(token)
+
+
+def _render(page: PageAnswer, visitor: Visitor, request: RouteRequest) -> str:
+    """Render a page, or its block `part`."""
     made = template_environment()
     template = made.get_template(page.template)
     values = {**page.values, "title": page.title, "visit": visitor, "asked": request}

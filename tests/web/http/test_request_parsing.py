@@ -2,7 +2,11 @@
 
 from urllib.parse import quote
 
+import pytest
+
 from answerable.web.auth.sessions import WebSession
+from answerable.web.http.errors import RequestRejected
+from answerable.web.http.request_parsing import parse_fields
 from tests.web.dispatcher_harness import FORM, URL, DispatcherHarness
 from tests.web.echo_routes import CountingRoute
 
@@ -74,3 +78,10 @@ def test_a_head_that_is_too_large_is_refused(
 ) -> None:
     fields = {"x-much": "a" * (33 << 10)}
     assert stage.get("/look", headers=fields, cookie=admin[0]).status == 431
+
+
+def test_a_numbered_series_of_fields_is_named_by_its_first() -> None:
+    accepted = (*(f"id{number}" for number in range(30)), "q", "s3")
+    with pytest.raises(RequestRejected) as refused:
+        parse_fields(b"id=zz", accepted)
+    assert refused.value.hint == "accepted fields: id0, id1, ..., q, s3"

@@ -78,6 +78,15 @@ def test_a_row_leads_to_a_kill_with_its_reason_and_effects(desk: StoreCache) -> 
         assert '<span class="badge bad">killed</span>' in page
         assert link not in page
     assert "it mails strangers" in shown(desk, OWNER, "/kill", subject=AGENT)
+    for path, query in (
+        ("/agent", {"id": AGENT}),
+        ("/search", {"q": AGENT}),
+        ("/reach", {"subject": AGENT}),
+    ):
+        listed = shown(desk, INVESTIGATOR, path, **query)
+        assert '<span class="badge bad">killed</span>' in listed, path
+        assert markup_faults(listed) == []
+    assert "it mails strangers" in shown(desk, INVESTIGATOR, "/agent", id=AGENT)
     overview = shown(desk, INVESTIGATOR, "/")
     assert '<span class="big">1</span> kill in force' in overview
     answer(desk, ADMIN, "/revive", "POST", subject=AGENT)

@@ -46,6 +46,7 @@ from answerable.web.http.responses import (
 )
 from answerable.web.http.worker_pool import WorkerPool
 from answerable.web.navigation import count_entries
+from answerable.web.pages.revocations import read_killed_subjects
 from answerable.web.routing import (
     Forbidden,
     PageAnswer,
@@ -224,12 +225,13 @@ class WebDispatcher:
             answer = self._call_handler(route, visitor, request)
             if isinstance(answer, Redirect) and sender.session is not None:
                 sender.session.confirmation = answer.confirmation
-            if isinstance(answer, PageAnswer) and not request.part:
+            if not isinstance(answer, PageAnswer):
+                return build_response(answer, visitor, request)
+            marked = replace(request, killed=read_killed_subjects(self.desk))
+            if not request.part:
                 counts = count_entries(self.desk, visitor)
-                return build_response(
-                    answer, visitor, replace(request, counts=counts, shown=shown)
-                )
-            return build_response(answer, visitor, request)
+                marked = replace(marked, counts=counts, shown=shown)
+            return build_response(answer, visitor, marked)
 
         return await self.pool.run(call_handler)
 

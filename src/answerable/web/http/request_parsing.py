@@ -4,6 +4,7 @@ An empty field counts as absent, because forms send every field.
 """
 
 from collections.abc import Collection, Mapping
+from string import digits
 from urllib.parse import parse_qsl, urlencode
 
 from answerable.web.http.errors import RequestRejected
@@ -45,7 +46,7 @@ def parse_fields(
                 400,
                 "unknown-field",
                 "an unknown field was sent",
-                f"accepted fields: {', '.join(sorted(accepted)) or 'none'}",
+                f"accepted fields: {_list_fields(accepted)}",
             )
         if name in fields:
             raise RequestRejected(400, "repeated-field", f"{name} was sent twice")
@@ -53,6 +54,18 @@ def parse_fields(
             raise RequestRejected(400, "no-text", f"{name} contains control characters")
         fields[name] = value
     return {name: value for name, value in fields.items() if value or keep_empty}
+
+
+def _list_fields(accepted: Collection[str]) -> str:
+    """List field names; of a numbered series such as `id0` to `id49` only the first."""
+    names = []
+    for name in sorted(accepted):
+        series = name.rstrip(digits)
+        if name == series or not {f"{series}0", f"{series}2"} <= {*accepted}:
+            names.append(name)
+        elif name in (f"{series}0", f"{series}1"):
+            names.append(name if name.endswith("0") else f"{name}, ...")
+    return ", ".join(names) or "none"
 
 
 def build_permalink(path: str, query: Mapping[str, str]) -> str:

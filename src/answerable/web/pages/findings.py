@@ -42,10 +42,6 @@ class FindingRowActions:
         """Return whether the visitor may decide on findings."""
         return WebPermission.OWN in self.visitor.may and self.visitor.person is not None
 
-    def is_killed(self, _key: str) -> bool:
-        """Return whether a row is of a killed subject: a finding is none."""
-        return False
-
     def list_links(self, item: FindingItem) -> list[tuple[str, str]]:
         """List label and URL of each decision on a finding."""
         if item["state"] == "not-evaluated":

@@ -98,10 +98,6 @@ class RowActions:
         """Return whether the visitor may select rows, to record or ask for owners."""
         return bool(self.visitor.may & _ASKING)
 
-    def is_killed(self, key: str) -> bool:
-        """Return whether an agent, identity or credential is killed."""
-        return key in self.killed or f"principal:{key}" in self.killed
-
     def list_links(self, item: Mapping[str, Any]) -> list[tuple[str, str]]:
         """List label and URL of each action on an agent or identity."""
         key, visitor = item["id"], self.visitor
@@ -116,12 +112,16 @@ class RowActions:
 
 
 def load_row_actions(cache: StoreCache, visitor: Visitor) -> RowActions:
-    """Load the kills in force for a list; none are shown if their file is unreadable."""
+    """Load the kills in force for a list."""
+    return RowActions(read_killed_subjects(cache), visitor)
+
+
+def read_killed_subjects(cache: StoreCache) -> frozenset[str]:
+    """Read the killed subjects; none are marked if their file is unreadable."""
     try:
-        revoked = RevocationService(cache.root, cache.config).list_revoked()
+        return frozenset(RevocationService(cache.root, cache.config).list_revoked())
     except AnswerableError:
-        return RowActions(frozenset(), visitor)
-    return RowActions(frozenset(revoked), visitor)
+        return frozenset()
 
 
 def show_kill(
