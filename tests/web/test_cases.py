@@ -12,6 +12,7 @@ import pytest
 
 from answerable.evidence.case_bundle import decode_case_bundle
 from answerable.model.errors import UsageError
+from answerable.web.http.errors import RequestRejected
 from answerable.web.pages.investigation import ROWS
 from answerable.web.routing import FileDownload, Redirect
 from answerable.web.store_cache import StoreCache
@@ -32,6 +33,12 @@ def work(
     made = StoreCache(root)
     yield made
     made.close()
+
+
+def test_an_unknown_case_is_not_found(work: StoreCache, admin) -> None:
+    with pytest.raises(RequestRejected) as found:
+        answer(work, admin, "/case", id="zzz")
+    assert found.value.status == 404
 
 
 def post(desk: StoreCache, visit, path: str, **form: str) -> str:

@@ -281,6 +281,14 @@ def test_a_finding_is_whole_and_accessible(
         assert "Repair" in page.inner_text("main")
 
 
+def test_the_sign_in_page_is_as_wide_as_a_phone(look: Look, demo: Demo) -> None:
+    with look(color_scheme="light") as page:
+        page.set_viewport_size({"width": NARROW, "height": HEIGHT})
+        page.goto(f"{demo.url}/sign-in")
+        page.locator("input#token").wait_for()
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= NARROW
+
+
 def test_every_page_of_the_table_is_looked_at(there: dict[str, Any]) -> None:
     looked_at = {where.partition("?")[0] for where, _ in there.values()}
     assert pages_of_the_table() - looked_at == set()

@@ -85,6 +85,10 @@ class StoredCases:
     damaged: tuple[str, ...]
 
 
+class UnknownCaseError(UsageError):
+    """Id or title that no case has."""
+
+
 def read_cases(store: EvidenceStore) -> StoredCases:
     """Read all cases of a store; a damaged record is named."""
     damaged: list[str] = []
@@ -119,7 +123,7 @@ def find_case(store: EvidenceStore, text: str) -> InvestigationCase:
     """Find a case by its id, its title, or a unique part of them.
 
     Raises:
-        UsageError: There is none.
+        UnknownCaseError: There is none.
         AmbiguousError: Several cases match.
         VerificationError: A record is damaged, which may be one of this case.
     """
@@ -137,7 +141,7 @@ def find_case(store: EvidenceStore, text: str) -> InvestigationCase:
         if asked and (case.id.startswith(asked) or asked.lower() in case.title.lower())
     ]
     if not found:
-        raise UsageError(
+        raise UnknownCaseError(
             f"unknown case (got {asked[:80]!r})", "list them: answerable case list"
         )
     if len(found) > 1:

@@ -8,9 +8,11 @@ from answerable.model.documents.cases import CaseItem, CaseRecordItem
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.presentation.chain_groups import group_by_chain
+from answerable.services.evidence.cases import UnknownCaseError
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage import export_case, manage_cases
 from answerable.web.activity_scope import build_search_scope
+from answerable.web.http.errors import build_not_found_error
 from answerable.web.pages.revocations import get_requester_name
 from answerable.web.routing import (
     FileDownload,
@@ -63,7 +65,10 @@ def show_case(
     key = request.query.get("id", "")
     scope = build_search_scope(cache, visitor)
     with cache.open_store() as store:
-        document = manage_cases.show_case(store, key, now=cache.now, loaded=scope)
+        try:
+            document = manage_cases.show_case(store, key, now=cache.now, loaded=scope)
+        except UnknownCaseError:
+            raise build_not_found_error() from None
         (case,) = (
             item
             for item in manage_cases.list_stored_cases(store).items
