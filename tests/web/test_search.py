@@ -1,5 +1,8 @@
 """Search: partial names, ids, resources, suggestions, and what a visitor may not see."""
 
+import re
+from urllib.parse import unquote_plus
+
 import pytest
 
 from answerable.web.pages.search import search_names
@@ -106,3 +109,19 @@ def test_saved_queries_are_pinned_for_those_who_may_see_them(
     assert "outcome%3Adenied" not in shown(desk, viewer, "/search")
     answer(desk, INVESTIGATOR, "/trace/saved/delete", "POST", name="denied")
     assert "Pinned" not in shown(desk, INVESTIGATOR, "/search")
+
+
+@pytest.mark.parametrize("below", ["s3://{}/customers/", "arn:aws:s3:::{}/*"])
+def test_a_resource_that_only_logs_name_leads_to_its_events(
+    desk: StoreCache, viewer: Visitor, below: str
+) -> None:
+    text = below.format("example-customer-data")
+    page = shown(desk, INVESTIGATOR, "/search", q=text)
+    assert markup_faults(page) == []
+    links = re.findall(r'href="(/trace[?]q=resource[^"]*)">Events with this res', page)
+    assert len(links) == 1
+    query = unquote_plus(links[0].partition("q=")[2])
+    trace = answer(desk, INVESTIGATOR, "/api/v1/trace", q=query)
+    assert isinstance(trace, DocumentAnswer)
+    assert trace.document.items
+    assert "with this resource" not in shown(desk, viewer, "/search", q=text)

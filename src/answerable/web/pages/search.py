@@ -191,10 +191,18 @@ def show_search(
         "is_hit": is_hit,
         "lists": result.lists,
         "trace": trace,
+        "resource_trace": build_url("/trace", q=f"resource:{text}")
+        if trace and _is_resource(text)
+        else "",
         "pinned": () if text else _list_pinned_queries(cache, visitor),
         "coverage": inventory_list_definitions.build_coverage_document(cache).coverage,
     }
     return PageAnswer("search.html", "Search", values)
+
+
+def _is_resource(text: str) -> bool:
+    """Return whether a text is one id or URI that logs can have as a resource."""
+    return text.startswith(("s3://", "arn:")) and not set(text) & set(' \t"')
 
 
 def _list_pinned_queries(
