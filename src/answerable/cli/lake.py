@@ -7,6 +7,7 @@ import click
 
 from answerable.cli.session import StoreSession
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
     from answerable.services.lineage.lake_events import LakeReading
@@ -18,11 +19,23 @@ def lake_option(command: FunctionT) -> FunctionT:
     """Add `--lake` to a command."""
     return click.option(
         "--lake",
-        default="",
+        multiple=True,
+        callback=_get_only_lake,
         metavar="lake:PLACE",
         help="Read CloudTrail's tables (OCSF or its own) in place: a folder, or "
         "s3://BUCKET/PREFIX.",
     )(command)
+
+
+def _get_only_lake(
+    context: click.Context, option: click.Parameter, named: tuple[str, ...]
+) -> str:
+    """Return the lake of a command, empty for none; several are refused."""
+    if len(named) > 1:
+        raise UsageError(
+            f"--lake is given {len(named)} times", "name one folder that contains both"
+        )
+    return named[0] if named else ""
 
 
 class LakeSession:
@@ -45,15 +58,26 @@ class LakeSession:
         """Line for standard error, empty without a lake."""
         if self._reading is None:
             return ""
-        skipped = self._reading.skipped
-        return (
-            f"note: {self._reading.events:,} events of {self._reading.location} were "
+        reading = self._reading
+        parts = [
+            f"note: {reading.events:,} events of {reading.location} were "
             "read in place: they are not proven by this store"
-        ) + (
-            f"; skipped {skipped:,} rows and tables that are no API calls of CloudTrail"
-            if skipped
-            else ""
-        )
+        ]
+        if reading.events == reading.earlier and not reading.stored:
+            parts.append("the lake has no event of this time")
+        if reading.earlier:
+            parts.append(
+                f"{reading.earlier:,} of them are earlier than --since, are used for "
+                "issued credentials only, and are not listed or counted"
+            )
+        if reading.duplicates:
+            parts.append(f"skipped {reading.duplicates:,} rows that repeat an event")
+        if reading.skipped:
+            parts.append(
+                f"skipped {reading.skipped:,} rows and tables that are no API calls of "
+                "CloudTrail"
+            )
+        return "; ".join(parts)
 
     def describe(self, document: Document) -> Document:
         """Add the lake to the coverage of an answer."""

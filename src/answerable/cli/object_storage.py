@@ -21,8 +21,10 @@ def bind_local_folder(named: str, data_home: Path) -> tuple[Path, str]:
         UsageError: The location is malformed.
     """
     from answerable.connectors.s3_bucket import parse_location
+    from answerable.connectors.s3_location import refuse_credentials
     from answerable.store.remote_store import bind_folder
 
+    refuse_credentials(named)
     text, _, snapshot = named.partition("@")
     bucket, prefix = parse_location(text)
     location = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"

@@ -63,13 +63,18 @@ def find_store(settings: Settings) -> tuple[Path, str]:
     cache.
 
     Raises:
-        UsageError: No home directory is known and no store was named.
+        UsageError: No home directory is known and no store was named, or the address
+            is none of a store.
     """
     named = settings.store or os.environ.get("ANSWERABLE_STORE", "")
     if named.startswith("s3://"):
         from answerable.cli.object_storage import bind_local_folder
 
         return bind_local_folder(named, find_data_home())
+    if "://" in named:
+        from answerable.connectors.s3_location import refuse_other_scheme
+
+        refuse_other_scheme(named, "a store")
     if named:
         return split_store_and_snapshot(named)
     return find_data_home() / "answerable", ""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from answerable.connectors.boto3_import import require_boto3
+from answerable.connectors.s3_location import refuse_credentials
 from answerable.model.errors import EnvironmentFailure, UsageError
 
 _LOCATION = re.compile(
@@ -80,11 +81,12 @@ def parse_location(location: str) -> tuple[str, str]:
     Raises:
         UsageError: The location is malformed.
     """
+    refuse_credentials(location)
     found = _LOCATION.fullmatch(location)
-    if found is None:
+    if found is None or "//" in location.removeprefix("s3://"):
         raise UsageError(
             f"not a place in object storage (got {location[:80]!r})",
-            "expected s3://BUCKET/PREFIX",
+            "expected s3://BUCKET/PREFIX, without an empty part",
         )
     return found[1], (found[2] or "").strip("/")
 

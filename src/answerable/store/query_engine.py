@@ -175,7 +175,7 @@ class EventQueries:
         from answerable.store.user_select import UserSelect, translate_engine_errors
 
         select = UserSelect(text, definitions or NO_VIEWS, limits)
-        segments, read = self._layout.segments, self._read_event_sources
+        segments, read = self._layout.segments, self._read_shown_sources
         with translate_engine_errors(limits):
             return self._retry_without_damaged_segments(
                 lambda: select.run(segments, read)
@@ -190,7 +190,7 @@ class EventQueries:
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Run a SELECT of a user on another engine; see `EventEngine.run_select`."""
         return self._retry_without_damaged_segments(
-            lambda: engine.run_select(self._get_current_sources(), text, tables, limits)
+            lambda: engine.run_select(self._read_shown_sources(), text, tables, limits)
         )
 
     def read_events_at(
@@ -347,6 +347,15 @@ class EventQueries:
             return found
         here = select_local_segments(self._layout, found.segments)
         return replace(found, statistics=self._get_catalogue().get_statistics(here))
+
+    def _read_shown_sources(self) -> "EventSources":
+        """Read the sources of the views: foreign events since the named time only."""
+        found = self._read_event_sources()
+        if self._foreign is None:
+            return found
+        earlier = self._foreign.earlier_files
+        shown = tuple(file for file in found.foreign if file not in earlier)
+        return replace(found, foreign=shown)
 
     def _get_catalogue(self) -> "SegmentCatalogue":
         """Return the catalogue of segments, opened on first use."""

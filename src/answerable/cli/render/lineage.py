@@ -27,9 +27,11 @@ def render_trace_notes(document: Document, screen: Screen, now: int) -> Iterator
         yield f"the newest {len(items):,} of {document.total:,} events"
     if broken := sum(map(is_break_glass_call, items)):
         yield f"BREAK-GLASS: {broken:,} calls that a policy forbids; see decision ID"
+    in_lake = bool(document.coverage.get("in_place"))
     for event_id in document.coverage.get("conflicts", ())[:_MOST_NOTES]:
         what = f"conflict: event {event_id} has records with different content"
-        yield from screen.wrap(f"{what}; show {event_id} lists both", "    ")
+        more = "its rows are in the lake" if in_lake else f"show {event_id} lists both"
+        yield from screen.wrap(f"{what}; {more}", "    ")
     yield from _render_missing_hops(number_missing_hops(items), screen)
     yield from _render_role_owners(items, screen)
 

@@ -4,9 +4,11 @@ A file is skipped by the day in its path, rows by the statistics of their row gr
 only the columns that a record needs are read. Rows pass through in batches.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,13 @@ from answerable.connectors.cloudtrail.lake_columns import (
     list_missing_members,
     list_missing_table_columns,
 )
+from answerable.connectors.cloudtrail.lake_row_parsing import (
+    END_TIME,
+    FIRST_TIME,
+    PARSE_ERRORS,
+    LakeBatch,
+    TableRowParser,
+)
 from answerable.connectors.cloudtrail.lake_tables import (
     S3,
     LakeTable,
@@ -30,14 +39,13 @@ from answerable.connectors.cloudtrail.lake_tables import (
 from answerable.connectors.cloudtrail.parse.lake_rows import (
     CLOUDTRAIL_COLUMNS,
     OCSF_COLUMNS,
-    rebuild_cloudtrail_row,
-    rebuild_ocsf_row,
 )
-from answerable.connectors.cloudtrail.parse.records import parse_record
-from answerable.connectors.formats.log_format import RecordRefused
-from answerable.model.connector import EventBatch
+from answerable.connectors.s3_location import (
+    refuse_credentials,
+    refuse_other_scheme,
+    require_bucket,
+)
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.event import AuditEvent
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.model.time_units import SECOND_NS
 
@@ -59,11 +67,9 @@ _ACCESS_HINT = (
 _SAMPLE_ROWS = 10_000  # in which the product of a table is looked up
 _MAX_REASON = 160
 _NO_EVENTS = ReadProblemKind.UNREADABLE  # of a table without a needed column
-# What parsers raise for metadata and rows of other types than declared.
-_PARSE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, EOFError)
 
 
-def read_lake(location: str, window: LakeWindow) -> Iterator[EventBatch]:
+def read_lake(location: str, window: LakeWindow) -> Iterator[LakeBatch]:
     """Yield the events of the CloudTrail tables below a location.
 
     Args:
@@ -74,11 +80,18 @@ def read_lake(location: str, window: LakeWindow) -> Iterator[EventBatch]:
         UsageError: The location does not exist, or holds no table of CloudTrail.
         EnvironmentFailure: It cannot be read, or pyarrow is not installed.
     """
+    refuse_other_scheme(location, "a lake")
+    if location.startswith(S3):
+        refuse_credentials(location)
+        require_bucket(location)
     with _translate_lake_errors(location):
         files, root = open_filesystem(location)
-        found = unknown = 0
+        found = unknown = days = 0
         incomplete: list[str] = []
         for table in find_tables(files, root, window):
+            if table.is_out_of_window:
+                days += 1
+                continue
             found += 1
             for batch in _read_table(files, table, location, window):
                 unread = [p for p in batch.problems if p.kind is _NO_EVENTS]
@@ -92,9 +105,9 @@ def read_lake(location: str, window: LakeWindow) -> Iterator[EventBatch]:
             "expected metadata, actor, api and time (OCSF, as Security Lake writes them), "
             "or eventname, eventsource, eventtime and useridentity",
         )
-    if not found:
+    if not found and not days:
         raise UsageError(
-            f"no Parquet file or Iceberg table of that time at {location}",
+            f"no Parquet file or Iceberg table at {location}",
             "name the folder of the table, e.g. s3://BUCKET/aws/CLOUD_TRAIL_MGMT/2.0",
         )
 
@@ -115,6 +128,18 @@ def _translate_lake_errors(location: str) -> Iterator[None]:
         raise UsageError(
             f"no lake at {location}", "name s3://BUCKET/PREFIX, or a folder"
         ) from None
+    except NotADirectoryError:
+        raise UsageError(
+            f"{location} is a file, and no Parquet file",
+            "name a folder, or a file whose name ends with .parquet",
+        ) from None
+    except ValueError as error:
+        if type(error).__module__.partition(".")[0] != "pyarrow":
+            raise
+        raise UsageError(
+            f"not the address of a lake (got {location[:80]!r})",
+            "expected s3://BUCKET/PREFIX, or a folder",
+        ) from None
     except OSError as error:
         code = _get_aws_code(error)
         said = f" ({code})" if code else f": {_describe_error(error)}"
@@ -131,16 +156,23 @@ def _get_aws_code(error: OSError) -> str:
 
 def _describe_error(error: Exception) -> str:
     """Describe an error of pyarrow or pyiceberg in a short line."""
-    if isinstance(error, FileNotFoundError):
-        return "a file that it names is missing"
     first = next(iter(str(error).splitlines()), "") or type(error).__name__
     said = re.sub("Could not open Parquet input source '.*?': ", "", first)
     return said.split(". ")[0].rstrip(".:")[:_MAX_REASON]
 
 
+def _describe_damage(error: Exception) -> str:
+    """Describe why a table could not be read, without the words of a library."""
+    if isinstance(error, FileNotFoundError):
+        return "a file that it names is missing"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return "it is damaged, or no Parquet file or Iceberg table"
+
+
 def _read_table(
     files: "FileSystem", table: LakeTable, location: str, window: LakeWindow
-) -> Iterator[EventBatch]:
+) -> Iterator[LakeBatch]:
     """Yield the events of one table or file; one that is damaged is a problem.
 
     Raises:
@@ -151,19 +183,21 @@ def _read_table(
     place = (S3 if location.startswith(S3) else "") + table.path
     try:
         yield from _read_batches(files, table, place, window)
-    except (pa.ArrowException, OSError, *_PARSE_ERRORS) as error:
+    except (pa.ArrowException, OSError, *PARSE_ERRORS) as error:
         if isinstance(error, OSError) and _get_aws_code(error):
             raise
         # Damaged, or removed since it was listed.
-        what = f"the table could not be read: {_describe_error(error)}"
+        what = f"the table could not be read: {_describe_damage(error)}"
         problem = ReadProblem(ReadProblemKind.INVALID, place, what)
-        yield EventBatch(place, (), (), 0, 0, problems=(problem,))
+        yield LakeBatch(place, problems=(problem,))
 
 
 def _read_batches(
     files: "FileSystem", table: LakeTable, place: str, window: LakeWindow
-) -> Iterator[EventBatch]:
+) -> Iterator[LakeBatch]:
     """Yield the events of one table or file."""
+    import pyarrow as pa
+
     if table.is_iceberg:
         schema, batches = _scan_iceberg(place, window)
     else:
@@ -183,13 +217,19 @@ def _read_batches(
         what = f"{word} {', '.join(missing)} missing, or of another type"
         kind = ReadProblemKind.INVALID if complete else _NO_EVENTS
         problem = ReadProblem(kind, place, what)
-        yield EventBatch(place, (), (), 0, 0, problems=(problem,))
+        yield LakeBatch(place, problems=(problem,))
     elif not complete:
-        yield EventBatch(place, (), (), 0, 0, skipped=(_NO_CALLS,))
+        yield LakeBatch(place, skipped=(_NO_CALLS,))
     if not complete:
         return
-    for batch in batches:
-        yield _parse_rows(batch.to_pylist(), place, window, ocsf=is_ocsf_table(columns))
+    parser = TableRowParser(place, window, is_ocsf=is_ocsf_table(columns))
+    try:
+        for batch in batches:
+            yield parser.parse(batch.to_pylist())
+    except (pa.ArrowException, OSError, *PARSE_ERRORS):
+        yield LakeBatch(place, problems=parser.list_problems())
+        raise
+    yield LakeBatch(place, problems=parser.list_problems())
 
 
 def _is_of_cloudtrail(batches: "Iterable[RecordBatch]") -> bool:
@@ -211,12 +251,17 @@ def _scan_parquet(
     source = dataset.dataset(path, filesystem=files, format="parquet")
     names = list(source.schema.names)
     condition = None
-    for bound, is_upper in ((window.since, False), (window.until, True)):
-        name, value = _convert_bound(names, bound, source.schema, is_upper=is_upper)
-        if name:
-            field = dataset.field(name)
-            one = field < pa.scalar(value) if is_upper else field >= pa.scalar(value)
-            condition = one if condition is None else condition & one
+    bounds = _convert_bounds(names, window, source.schema)
+    if bounds is not None:
+        field = dataset.field(bounds.name)
+        since, until = pa.scalar(bounds.since), pa.scalar(bounds.until)
+        first, end = pa.scalar(bounds.first), pa.scalar(bounds.end)
+        condition = (
+            ((field >= since) & (field < until))
+            | (field < first)
+            | (field >= end)
+            | field.is_null()
+        )
     scanner = source.scanner(
         columns=_select_columns(names),
         filter=condition,
@@ -241,14 +286,19 @@ def _scan_iceberg(
         raise ValueError("its metadata is malformed") from None
     schema = table.schema().as_arrow()
     names = list(schema.names)
-    conditions = []
-    for bound, is_upper in ((window.since, False), (window.until, True)):
-        name, value = _convert_bound(names, bound, schema, is_upper=is_upper)
-        if name:
-            text = value if isinstance(value, int) else f"'{value}'"
-            conditions.append(f"{name} {'<' if is_upper else '>='} {text}")
+    condition = "true"
+    if (bounds := _convert_bounds(names, window, schema)) is not None:
+        name = bounds.name
+        since, until, first, end = (
+            str(each) if isinstance(each, int) else f"'{each}'"
+            for each in (bounds.since, bounds.until, bounds.first, bounds.end)
+        )
+        condition = (
+            f"({name} >= {since} and {name} < {until}) or {name} < {first} "
+            f"or {name} >= {end} or {name} is null"
+        )
     scan = table.scan(
-        row_filter=" and ".join(conditions) or "true",
+        row_filter=condition,
         selected_fields=tuple(_select_columns(names)),
     )
     return schema, scan.to_arrow_batch_reader()
@@ -266,65 +316,47 @@ def _select_columns(names: Sequence[str]) -> list[str]:
     return [name for name in names if name in wanted]
 
 
-def _convert_bound(
-    names: Sequence[str], bound: int, schema: Any, *, is_upper: bool
-) -> tuple[str, int | str]:
-    """Convert a time to the column that holds times, and its type; empty for none.
+@dataclass(frozen=True, slots=True)
+class _TimeBounds:
+    """Bounds of the column that holds times, in its type.
+
+    Attributes:
+        name: The column.
+        since: Inclusive.
+        until: Exclusive.
+        first: Rows before it have another unit: they are read, and refused.
+        end: So are rows from it on.
+    """
+
+    name: str
+    since: int | str
+    until: int | str
+    first: int | str
+    end: int | str
+
+
+def _convert_bounds(
+    names: Sequence[str], window: LakeWindow, schema: Any
+) -> _TimeBounds | None:
+    """Convert a window to bounds of the column that holds times; None for no bounds.
 
     Bounds are wider than the window by one unit of the column: events are compared
     again with their exact time.
     """
     import pyarrow.types as kinds
 
-    if not bound:
-        return "", 0
+    if not window.since and not window.until:
+        return None
     name = "time" if is_ocsf_table(names) else "eventtime"
     kind = schema.field(name).type if name in names else None
+    since = max(window.since, FIRST_TIME)
+    until = min(window.until + SECOND_NS if window.until else END_TIME, END_TIME)
+    times = since, until, FIRST_TIME, END_TIME
     if kind is not None and kinds.is_int64(kind):
-        return name, bound // _NS_PER_MS + is_upper
+        return _TimeBounds(name, *(each // _NS_PER_MS for each in times))
     if kind is not None and (kinds.is_string(kind) or kinds.is_large_string(kind)):
-        at = datetime.fromtimestamp(bound // SECOND_NS + is_upper, UTC)
         # Without the Z, which sorts after the point of a fraction.
-        return name, at.strftime("%Y-%m-%dT%H:%M:%S")
-    return "", 0
-
-
-def _parse_rows(
-    rows: list[dict[str, Any]], place: str, window: LakeWindow, *, ocsf: bool
-) -> EventBatch:
-    """Parse rows into a batch of events; refused ones are counted as a problem."""
-    rebuild = rebuild_ocsf_row if ocsf else rebuild_cloudtrail_row
-    events: list[AuditEvent] = []
-    skipped: list[str] = []
-    refused: list[str] = []
-    for row in rows:
-        try:
-            raw = rebuild(row)
-        except _PARSE_ERRORS as error:  # a column of another type
-            refused.append(_describe_error(error))
-            continue
-        if raw is None:
-            skipped.append("the row is of another product")
-            continue
-        read = parse_record(raw, {})
-        if not isinstance(read, RecordRefused):
-            events.append(read)
-        elif read.skipped:
-            skipped.append(read.reason)
-        else:
-            refused.append(read.reason)
-    events = [each for each in events if _is_in_window(each, window)]
-    problems: tuple[ReadProblem, ...] = ()
-    if refused:
-        what = f"{len(refused)} of {len(rows)} rows could not be read: {refused[0]}"
-        problems = (ReadProblem(ReadProblemKind.INVALID, place, what),)
-    return EventBatch(
-        place, tuple(events), (), 0, 0, problems=problems, skipped=tuple(skipped)
-    )
-
-
-def _is_in_window(event: AuditEvent, window: LakeWindow) -> bool:
-    """Return whether an event is of the window."""
-    return event.event_time >= window.since and (
-        not window.until or event.event_time < window.until
-    )
+        form = "%Y-%m-%dT%H:%M:%S"
+        at = (datetime.fromtimestamp(each // SECOND_NS, UTC) for each in times)
+        return _TimeBounds(name, *(each.strftime(form) for each in at))
+    return None

@@ -37,10 +37,13 @@ class LakeTable:
 
     Attributes:
         path: Path of the file, or of the newest metadata of the table.
+        is_iceberg: Whether it is an Iceberg table.
+        is_out_of_window: Whether it is the folder of a day that is not read.
     """
 
     path: str
     is_iceberg: bool
+    is_out_of_window: bool = False
 
 
 def get_endpoint() -> str:
@@ -71,9 +74,17 @@ def open_filesystem(location: str) -> "tuple[FileSystem, str]":
 def find_tables(
     files: "FileSystem", folder: str, window: LakeWindow
 ) -> Iterator[LakeTable]:
-    """Yield the tables and files below a folder, without the days out of the window."""
+    """Yield the tables and files below a folder, and the days out of the window.
+
+    A location that is a Parquet file is the only one.
+    """
     from pyarrow import fs
 
+    if folder.endswith(".parquet"):
+        (here,) = files.get_file_info([folder])
+        if here.type == fs.FileType.File:
+            yield LakeTable(folder, is_iceberg=False)
+            return
     entries = sorted(
         files.get_file_info(fs.FileSelector(folder)), key=lambda each: each.path
     )
@@ -83,8 +94,8 @@ def find_tables(
         return
     for entry in entries:
         if not _is_day_in_window(entry.base_name, window):
-            continue
-        if entry.type == fs.FileType.Directory:
+            yield LakeTable(entry.path, is_iceberg=False, is_out_of_window=True)
+        elif entry.type == fs.FileType.Directory:
             yield from find_tables(files, entry.path, window)
         elif entry.base_name.endswith(".parquet"):
             yield LakeTable(entry.path, is_iceberg=False)

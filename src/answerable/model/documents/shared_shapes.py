@@ -57,7 +57,9 @@ class InPlaceItem(TypedDict):
 
     source: str
     events: int
+    earlier: int
     stored: int
+    duplicates: int
     skipped: int
     since: str
     until: str

@@ -34,7 +34,10 @@ class LakeReading:
     Attributes:
         location: As the user named it.
         events: Events that the answer may contain.
+        earlier: Those of them before the question, which may issue credentials.
         stored: Events that the store has sealed itself; these are not read twice.
+        duplicates: Rows that repeat an event; it is read once.
+        conflicts: Ids of events that have rows with different content, at most 1,000.
         skipped: Rows that are no API calls of CloudTrail.
         problems: Rows that could not be read.
         since: Start of the time that was read, UTC nanoseconds, 0 for all.
@@ -43,7 +46,10 @@ class LakeReading:
 
     location: str
     events: int
+    earlier: int
     stored: int
+    duplicates: int
+    conflicts: tuple[str, ...]
     skipped: int
     problems: tuple[str, ...]
     since: int
@@ -73,17 +79,21 @@ def read_lake_events(
             "name s3://BUCKET/PREFIX, or a folder",
         )
     window = LakeWindow(max(since - _LONGEST_SESSION, 0) if since else 0, until)
-    foreign = ForeignEvents()
+    foreign = ForeignEvents(since)
     counts = {"stored": 0, "skipped": 0}
     problems: list[str] = []
     try:
         for batch in read_lake(location, window):
             known = find_stored_event_ids(store, DECLARATION.name, batch.events)
-            foreign.add([e for e in batch.events if e.event_id not in known], now)
+            foreign.add(
+                [e for e in batch.events if e.event_id not in known],
+                now,
+                batch.table_format,
+            )
             counts["stored"] += len(known)
             counts["skipped"] += len(batch.skipped)
             problems += map(format_problem, batch.problems)
-        foreign.flush()
+        foreign.finish()
     except BaseException:
         foreign.close()
         raise
@@ -91,6 +101,9 @@ def read_lake_events(
     return LakeReading(
         location=PREFIX + location,
         events=foreign.count,
+        earlier=foreign.earlier,
+        duplicates=foreign.duplicates,
+        conflicts=tuple(foreign.conflicts),
         stored=counts["stored"],
         skipped=counts["skipped"],
         problems=tuple(problems),
@@ -104,7 +117,9 @@ def add_lake_coverage(document: Document, reading: LakeReading, now: int) -> Doc
     item: InPlaceItem = {
         "source": reading.location,
         "events": reading.events,
+        "earlier": reading.earlier,
         "stored": reading.stored,
+        "duplicates": reading.duplicates,
         "skipped": reading.skipped,
         "since": format_time(reading.since) if reading.since else "",
         "until": format_time(reading.until) if reading.until else "",
@@ -118,10 +133,18 @@ def add_lake_coverage(document: Document, reading: LakeReading, now: int) -> Doc
         "age_s": 0,
         "problems": problems,
     }
+    seen, missing = covered["seen"], covered["not_collected"]
+    if reading.events > reading.earlier or reading.stored:
+        seen = sorted({*seen, DECLARATION.name})
+        missing = [each for each in missing if each != DECLARATION.name]
+    if conflicts := sorted({*covered.get("conflicts", ()), *reading.conflicts}):
+        covered = {**covered, "conflicts": conflicts}
     return replace(
         document,
         coverage={
             **covered,
+            "seen": seen,
+            "not_collected": missing,
             "partial": covered["partial"] or bool(problems),
             "sources": [*covered["sources"], source],
             "in_place": [item],

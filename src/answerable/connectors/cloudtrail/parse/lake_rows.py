@@ -83,11 +83,25 @@ _CATEGORIES = ("Management", "Data", "Insight", "NetworkActivity")
 _MS = 1000
 
 
-def rebuild_cloudtrail_row(row: Row) -> bytes:
-    """Build the record of a row with CloudTrail's own columns in lower case."""
+class LakeRowError(ValueError):
+    """The row is no event; the message has no value of the row."""
+
+
+def rebuild_cloudtrail_row(row: Row, damaged: list[str]) -> bytes:
+    """Build the record of a row with CloudTrail's own columns in lower case.
+
+    Args:
+        row: The row.
+        damaged: Gets the columns with text that is no JSON.
+
+    Raises:
+        LakeRowError: `eventtime` is neither text nor a timestamp.
+    """
+    if not isinstance(row.get("eventtime"), str | datetime | None):
+        raise LakeRowError("eventtime is neither text nor a timestamp")
     record = cast("dict[str, object]", _convert_member_names(row))
     for name in _JSON_MEMBERS:
-        record[name] = _parse_json(record.get(name))
+        record[name] = _parse_json(record.get(name), name.lower(), damaged)
     record["resources"] = [
         {**each, "ARN": each.get("arn")}
         for each in cast("list[dict[str, object]]", record.get("resources") or [])
@@ -95,16 +109,20 @@ def rebuild_cloudtrail_row(row: Row) -> bytes:
     return _encode_record(record)
 
 
-def rebuild_ocsf_row(row: Row) -> bytes | None:
+def rebuild_ocsf_row(row: Row, damaged: list[str]) -> bytes | None:
     """Build the CloudTrail record of an OCSF row; None if another product wrote it.
 
+    Args:
+        row: The row.
+        damaged: Gets the columns with text that is no JSON.
+
     Raises:
-        ValueError: No product is named.
+        LakeRowError: No product is named, or `time` is no time.
     """
     metadata = _get_object(row, "metadata")
     product = _get_object(metadata, "product")
     if not product.get("name"):
-        raise ValueError("metadata.product.name is empty")
+        raise LakeRowError("metadata.product.name is empty")
     if product["name"] != "CloudTrail":
         return None
     api, cloud = _get_object(row, "api"), _get_object(row, "cloud")
@@ -113,7 +131,7 @@ def rebuild_ocsf_row(row: Row) -> bytes | None:
     category = _get_object(product, "feature").get("name")
     record: dict[str, object] = {
         "userIdentity": _rebuild_user_identity(_get_object(row, "actor")),
-        "eventTime": _format_milliseconds(row.get("time")),
+        "eventTime": _format_ocsf_time(row.get("time")),
         "eventSource": _get_object(api, "service").get("name"),
         "eventName": api.get("operation"),
         "awsRegion": cloud.get("region"),
@@ -122,8 +140,12 @@ def rebuild_ocsf_row(row: Row) -> bytes | None:
         "userAgent": _get_object(row, "http_request").get("user_agent"),
         "errorCode": response.get("error"),
         "requestID": request.get("uid"),
-        "requestParameters": _parse_json(request.get("data")),
-        "responseElements": _parse_json(response.get("data")),
+        "requestParameters": _parse_json(
+            request.get("data"), "api.request.data", damaged
+        ),
+        "responseElements": _parse_json(
+            response.get("data"), "api.response.data", damaged
+        ),
         "eventID": metadata.get("uid"),
         "eventType": metadata.get("event_code"),
         "eventCategory": category if category in _CATEGORIES else None,
@@ -132,7 +154,7 @@ def rebuild_ocsf_row(row: Row) -> bytes | None:
             for each in cast("list[Row]", row.get("resources") or [])
         ],
     }
-    for name, value in _list_unmapped(row.get("unmapped")):
+    for name, value in _list_unmapped(row.get("unmapped"), damaged):
         _set_missing(record, name.split("."), value)
     account = _get_object(cloud, "account").get("uid")
     record["recipientAccountId"] = (
@@ -197,19 +219,22 @@ def _get_object(row: Row, name: str) -> Row:
     return found if isinstance(found, Mapping) else {}
 
 
-def _parse_json(value: object) -> object:
-    """Parse parameters that a table holds as text; text that is no JSON is dropped."""
+def _parse_json(value: object, column: str, damaged: list[str]) -> object:
+    """Parse parameters that a table holds as text; the column of other text is noted."""
     if not isinstance(value, str):
         return value
+    if not value.strip():
+        return None
     try:
         return msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        damaged.append(column)
         return None
 
 
-def _list_unmapped(value: object) -> list[tuple[str, object]]:
+def _list_unmapped(value: object, damaged: list[str]) -> list[tuple[str, object]]:
     """List the members that the mapping does not name, by dotted path."""
-    value = _parse_json(value)
+    value = _parse_json(value, "unmapped", damaged)
     if isinstance(value, Mapping):
         return [(str(name), each) for name, each in value.items()]
     if isinstance(value, list):  # a map of Parquet
@@ -231,11 +256,16 @@ def _set_missing(record: dict[str, object], path: list[str], value: object) -> N
         record[last] = value
 
 
-def _format_milliseconds(value: object) -> str | None:
-    """Format OCSF's `time`, milliseconds since 1970."""
-    if isinstance(value, int):
-        return _format_time(value)
-    return _format_time(value) if isinstance(value, datetime) else None
+def _format_ocsf_time(value: object) -> str:
+    """Format OCSF's `time`: milliseconds since 1970, or a timestamp.
+
+    Raises:
+        LakeRowError: It is neither.
+    """
+    text = _format_time(value) if isinstance(value, int | datetime) else None
+    if text is None:
+        raise LakeRowError("time is neither milliseconds nor a timestamp")
+    return text
 
 
 def _format_time(value: object) -> str | None:
