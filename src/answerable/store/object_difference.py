@@ -173,7 +173,8 @@ def encode_object(
     """Return the digest of a content, its compressed form, and its difference if any."""
     encoder = _start_difference(earlier)
     digest, packed = hashlib.sha256(), bytearray()
-    compressor = zstandard.ZstdCompressor(level=3).compressobj()
+    whole = len(data) if isinstance(data, bytes) else -1  # the frame names a known size
+    compressor = zstandard.ZstdCompressor(level=3).compressobj(size=whole)
     for part in (data,) if isinstance(data, bytes) else data:
         digest.update(part)
         packed += compressor.compress(part)
