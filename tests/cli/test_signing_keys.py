@@ -119,6 +119,7 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> Wanting:
             "answerable.services.authorization.approval_requests.find_policy_exception": SimpleNamespace(
                 exception=begun
             ),
+            "answerable.usecases.authorization.answer_approval_requests.require_not_allowed": None,
         }.items():
             monkeypatch.setattr(name, lambda *_, made=made: made)
 
