@@ -25,7 +25,7 @@ def told(asked: RouteRequest, visit: Visitor) -> RouteAnswer:
 class _EchoedRequest:
     def __init__(self, asked: RouteRequest) -> None:
         self.says = repr(dict(asked.query))
-        self.hint = asked.said
+        self.hint, self.link = asked.said, ""
 
 
 class CountingRoute:
