@@ -35,7 +35,7 @@ class EngineSlope:
 
     @property
     def is_distinct(self) -> bool:
-        """Whether more events cost more in every round."""
+        """Return whether more events cost more in every round."""
         return min(self.slopes) > 0
 
 

@@ -160,7 +160,7 @@ class ServerRuntime(Generic[PlanT]):
         self._told_to_end.set()
 
     async def _ship_periodically(self) -> None:
-        """Ship the spool to the store at intervals, until the server is told to end.
+        """Ship the spool to the store at intervals, until the server ends.
 
         The end would wait for a shipping of low priority; the last one has a normal one.
         """

@@ -203,7 +203,7 @@ class BlockFile:
             name = f"derived/{self._path.name}"
             raise DerivedFileError(
                 f"{name} was changed",
-                f"run it again: {name} is derived anew, or remove it from the store",
+                f"run it again: {name} is derived again, or remove it from the store",
             )
         return _ROWS.decode(_decompress(body))
 

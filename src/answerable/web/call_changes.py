@@ -1,6 +1,6 @@
 """Calls that a signature makes possible or ends, drawn as chains from person to resource.
 
-A call that nobody has made yet is declared by the statement; a recorded attempt lends
+A call that was not made yet is declared by the statement; a recorded attempt lends
 its person, agent and identity to the drawing.
 """
 

@@ -135,7 +135,7 @@ class StoreCache:
 
     @property
     def has_view(self) -> bool:
-        """Whether a view is built, so that a read does not wait for the first load."""
+        """Return whether a view is built, so that a read does not wait for the first load."""
         return self._view is not None
 
     def start_loading(self, warm_up: Callable[["StoreCache"], None]) -> None:

@@ -1,7 +1,7 @@
 """Tell open pages that the store has changed since they were rendered.
 
 The store is checked every five seconds while there are listeners, once for all of them.
-A page is told once; it then asks its reader to refresh.
+A page is notified once; it then asks its reader to refresh.
 """
 
 import asyncio
