@@ -230,16 +230,12 @@ def _wild_values_pin(patch: pytest.MonkeyPatch) -> None:
 
 
 def _anybody_by_account(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(
-        external_callers,
-        "match_principal_to_external_caller",
-        lambda clause, caller: [("direct", TRUE)],
-    )
-    patch.setattr(
-        evaluate_external,
-        "match_principal_to_external_caller",
-        lambda clause, caller: [("direct", TRUE)],
-    )
+    for module in (external_callers, evaluate_external):
+        patch.setattr(
+            module,
+            "match_principal_to_external_caller",
+            lambda *_, **__: [("direct", TRUE)],
+        )
 
 
 def _services_keys_forgotten(patch: pytest.MonkeyPatch) -> None:

@@ -20,11 +20,17 @@ from answerable.reach.aws.compiled.principal_element import (
     parse_session_arn,
 )
 from answerable.reach.aws.compiled.principal_matching import (
+    SESSION_NAME,
     NamingFormulas,
+    match_role_sessions,
     negate_excepted_principals,
 )
 from answerable.reach.aws.compiled.statements import CompiledStatement
-from answerable.reach.aws.evaluation.context_keys import ABSENT_KEY, ContextKeys
+from answerable.reach.aws.evaluation.context_keys import (
+    ABSENT_KEY,
+    NO_KEYS,
+    ContextKeys,
+)
 from answerable.reach.aws.patterns.arn_matching import ArnParts
 from answerable.reach.condition_formula import TRUE, build_atom
 
@@ -178,10 +184,26 @@ def _build_foreign_principal_keys(
 
 
 def match_principal_to_external_caller(
-    statement: CompiledStatement, caller: ExternalCaller
+    statement: CompiledStatement,
+    caller: ExternalCaller,
+    known_keys: ContextKeys = NO_KEYS,
+    *,
+    starts_session: bool = False,
 ) -> NamingFormulas:
-    """Match a statement's Principal element against an outside caller."""
-    found = _match_principal_element(statement.naming, caller)
+    """Match a statement's Principal element against an outside caller.
+
+    Args:
+        statement: The statement.
+        caller: The caller.
+        known_keys: Known keys of the request; a stated session name decides.
+        starts_session: As in `principal_matching.match_principal`.
+    """
+    found = _match_principal_element(
+        statement.naming,
+        caller,
+        known_keys.get_key_values(SESSION_NAME),
+        starts_session=starts_session,
+    )
     if not statement.not_principals:
         return found
     root = caller.kind is ExternalCallerKind.FOREIGN and bool(
@@ -193,7 +215,11 @@ def match_principal_to_external_caller(
 
 
 def _match_principal_element(
-    element: PrincipalElement, caller: ExternalCaller
+    element: PrincipalElement,
+    caller: ExternalCaller,
+    session_names: tuple[str, ...] | None,
+    *,
+    starts_session: bool,
 ) -> NamingFormulas:
     """Match the values of a Principal element against an outside caller."""
     found: NamingFormulas = [("direct", TRUE)] if element.everyone else []
@@ -204,6 +230,13 @@ def _match_principal_element(
             found.append(("direct", TRUE))
         case ExternalCallerKind.FOREIGN:
             found += _match_foreign_principal(element, caller)
+            if ":role/" in caller.id:
+                name = caller.id.rpartition("/")[2]
+                found += match_role_sessions(
+                    element.sessions.get((caller.account, name), ()),
+                    session_names,
+                    starts_session=starts_session,
+                )
         case _:
             pass
     return found
@@ -224,12 +257,6 @@ def _match_foreign_principal(
         role in i and _has_role_name(i, session[1]) for i in element.ids
     ):
         found.append(("direct", TRUE))
-    if ":role/" in caller.id:
-        name = caller.id.rpartition("/")[2]
-        for text in element.sessions.get((caller.account, name), ()):
-            found.append(
-                ("escaping", build_atom("sts:RoleSessionName", "StringEquals", (text,)))
-            )
     for user in element.canonical:
         found.append(("account", build_atom(CANONICAL_USER, "Equals", (user,))))
     return found

@@ -4,6 +4,8 @@ Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "AWS JSON 
 elements: NotPrincipal".
 """
 
+from collections.abc import Iterable
+
 from answerable.model.policy import ConditionClause, PolicyEffect
 from answerable.reach.aws.compiled.principal_element import (
     ANY_PRINCIPAL,
@@ -113,14 +115,36 @@ def _match_principal_element(
         itself = not principal.is_role and principal.session is None
         found.append(("escaping" if itself else "direct", TRUE))
     if element.sessions and principal.is_role:
-        for session in element.sessions.get((identity.account, identity.name), ()):
-            if session_names == (session,):
-                found.append(("escaping", TRUE))
-            elif session_names is None or starts_session:
-                when = build_atom("sts:RoleSessionName", "StringEquals", (session,))
-                found.append(("escaping", when))
+        found += match_role_sessions(
+            element.sessions.get((identity.account, identity.name), ()),
+            session_names,
+            starts_session=starts_session,
+        )
     for user in element.canonical:
         found.append(("account", build_atom(CANONICAL_USER, "Equals", (user,))))
+    return found
+
+
+def match_role_sessions(
+    sessions: Iterable[str],
+    session_names: tuple[str, ...] | None,
+    *,
+    starts_session: bool,
+) -> NamingFormulas:
+    """Return the ways in which named sessions of a role name that role as caller.
+
+    Args:
+        sessions: The names that the Principal element lists.
+        session_names: The stated session name; None if the question states none.
+        starts_session: As in `match_principal`.
+    """
+    found: NamingFormulas = []
+    for session in sessions:
+        if session_names == (session,):
+            found.append(("escaping", TRUE))
+        elif session_names is None or starts_session:
+            when = build_atom("sts:RoleSessionName", "StringEquals", (session,))
+            found.append(("escaping", when))
     return found
 
 

@@ -13,7 +13,10 @@ from answerable.reach.aws.compiled.external_callers import (
 )
 from answerable.reach.aws.compiled.principal_matching import NamingFormulas
 from answerable.reach.aws.compiled.s3_public_access import apply_public_access_block
-from answerable.reach.aws.compiled.service_facts import needs_no_permission
+from answerable.reach.aws.compiled.service_facts import (
+    TRUST_POLICY_ACTIONS,
+    needs_no_permission,
+)
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.evaluate_principal import (
@@ -95,7 +98,7 @@ def _evaluate_policies_of_resource(
     if request.endpoint:
         bar, denies = evaluate_vpc_endpoint_policy(
             request.endpoint,
-            lambda clause: match_principal_to_external_caller(clause, caller),
+            lambda clause: match_principal_to_external_caller(clause, caller, known),
             request,
             known,
         )
@@ -151,7 +154,12 @@ def _evaluate_resource_policy_alone(
     """Evaluate the resource policy alone for an outside caller."""
 
     def namer(statement: CompiledStatement) -> NamingFormulas:
-        return match_principal_to_external_caller(statement, caller)
+        return match_principal_to_external_caller(
+            statement,
+            caller,
+            known_keys,
+            starts_session=request.action in TRUST_POLICY_ACTIONS,
+        )
 
     if request.wild:
         return evaluate_resource_policies_on_pattern(

@@ -202,7 +202,12 @@ def evaluate_resource_policy(
             accounts,
             request,
             known_keys,
-            lambda clause: match_principal(clause, principal, known_keys),
+            lambda clause: match_principal(
+                clause,
+                principal,
+                known_keys,
+                starts_session=request.action in TRUST_POLICY_ACTIONS,
+            ),
             same_account=near,
         )
     own = find_policy_of_requested_resource(accounts, request)

@@ -34,7 +34,10 @@ def list_rows_granted_to_caller(
     """List the permission rows that resource policies grant to a caller."""
 
     def namer(clause: CompiledStatement) -> NamingFormulas:
-        found = match_principal_to_external_caller(clause, caller)
+        # A pattern of actions may hold one that starts a session.
+        found = match_principal_to_external_caller(
+            clause, caller, accounts.given, starts_session=True
+        )
         if (
             caller.kind is ExternalCallerKind.FOREIGN
             or clause.effect is PolicyEffect.DENY
@@ -72,7 +75,7 @@ def _collect_vpc_endpoint_policy_spans(
         list_pattern_pairs_of_statements(
             grants,
             known,
-            lambda clause: match_principal_to_external_caller(clause, caller),
+            lambda clause: match_principal_to_external_caller(clause, caller, known),
         )
     )
     limit = build_limiting_spans(spans, accounts.endpoint.gaps)
