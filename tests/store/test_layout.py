@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.errors import EnvironmentFailure, UsageError, VerificationError
 from answerable.store import durable_files
 from answerable.store.store import EvidenceStore
 from answerable.store.store_keys import LogKeys
@@ -130,7 +130,7 @@ def test_a_damaged_key_is_refused(place: Path, text: str) -> None:
     (place / "keys" / "fingerprint.key").write_text(text)
     with (
         EvidenceStore.open(place, now=0) as store,
-        pytest.raises(EnvironmentFailure, match="damaged"),
+        pytest.raises(VerificationError, match="key is damaged"),
     ):
         store.fingerprint("x")
 

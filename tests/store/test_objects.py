@@ -1,11 +1,20 @@
 """Objects are what their names say; records that could not be parsed are kept once."""
 
+import json
+
 import pytest
+import zstandard
 
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import QuarantinedRecord
-from answerable.store.object_store import LoggedObject
+from answerable.model.progress import ignore_progress_report
+from answerable.store.fsck import VerificationCheck, verify_store
+from answerable.store.object_store import LoggedObject, decompress_object
 from answerable.store.store import EvidenceStore
+
+
+def verify(store: EvidenceStore) -> list[VerificationCheck]:
+    return list(verify_store(store, None, None, ignore_progress_report))
 
 
 def test_an_object_comes_back_under_its_digest(store: EvidenceStore) -> None:
@@ -88,3 +97,29 @@ def test_a_file_whose_name_is_not_utf8_does_not_lose_its_record(
     assert store.quarantine([odd], 1) == 1
     with EvidenceStore.open(store.root, now=0) as other:
         assert other.quarantine([odd], 2) == 0
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_a_changed_bit_that_leaves_the_content_as_it_was_is_named(
+    store: EvidenceStore, *, parts: bool
+) -> None:
+    content = json.dumps([{"id": f"role-{n * n % 977}"} for n in range(300)]).encode()
+    digest = store.put_object("sync", iter([content]) if parts else content, 5)
+    file = store.layout.objects / digest
+    whole = file.read_bytes()
+    for place in range(len(whole) * 8):
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << place % 8
+        with pytest.raises(VerificationError, match="is damaged"):
+            decompress_object(bytes(changed), digest, digest)
+    file.write_bytes(whole[:4] + bytes([whole[4] ^ 16]) + whole[5:])  # an unused bit
+    (failed,) = [each for each in verify(store) if not each.ok]
+    assert f"objects/{digest} is damaged" in failed.detail
+
+
+def test_an_object_of_an_earlier_release_has_no_checksum(store: EvidenceStore) -> None:
+    digest = store.put_object("sync", b"content", 5)
+    file = store.layout.objects / digest
+    file.write_bytes(zstandard.ZstdCompressor(level=3).compress(b"content"))
+    assert store.get_object(digest) == b"content"
+    assert all(each.ok for each in verify(store))

@@ -15,6 +15,7 @@ from answerable.model.errors import UsageError, VerificationError
 _ED25519 = b"\x01"
 _DASH = "\u2014 "
 _HASH = 4
+_SIGNATURE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,7 @@ def verify_note(note: bytes, key: VerifierKey) -> str:
     """
     text, lines = _split_text_and_signatures(note)
     for line in lines:
-        name, _, body = line.removeprefix(_DASH).partition(" ")
-        blob = decode_base64(body)
-        if blob is None:
-            raise VerificationError("a signed note is malformed")
+        name, blob = _split_signature(line)
         if name != key.name or blob[:_HASH] != key.key_hash:
             continue
         if verify_bytes(key, blob[_HASH:], text.encode()):
@@ -142,10 +140,34 @@ def verify_note(note: bytes, key: VerifierKey) -> str:
 def parse_unverified_note(note: bytes) -> str:
     """Return the text of a note without verifying its signatures.
 
+    A signature may be wrong, but each is there as a whole: the one of the origin, which
+    is the first line of the text, has the size of an Ed25519 signature.
+
     Raises:
         VerificationError: The note is malformed.
     """
-    return _split_text_and_signatures(note)[0]
+    text, lines = _split_text_and_signatures(note)
+    origin = text.split("\n", 1)[0]
+    sizes: dict[str, int] = {}
+    for line in lines:
+        name, blob = _split_signature(line)
+        sizes.setdefault(name, len(blob) - _HASH)
+    if sizes.get(origin) != _SIGNATURE or min(sizes.values()) < 1:
+        raise VerificationError("a signature of the signed note is incomplete")
+    return text
+
+
+def _split_signature(line: str) -> tuple[str, bytes]:
+    """Split a signature line into the name of the key, and key hash and signature.
+
+    Raises:
+        VerificationError: The line is malformed.
+    """
+    name, _, body = line.removeprefix(_DASH).partition(" ")
+    blob = decode_base64(body)
+    if blob is None:
+        raise VerificationError("a signed note is malformed")
+    return name, blob
 
 
 def _split_text_and_signatures(note: bytes) -> tuple[str, list[str]]:

@@ -16,7 +16,11 @@ from dataclasses import dataclass
 import msgspec
 import zstandard
 
-from answerable.store.object_store import DIFFERENCE_HEADER
+from answerable.store.object_store import (
+    CHECKSUM_HEADER,
+    DIFFERENCE_HEADER,
+    remove_checksum,
+)
 
 _BETWEEN = b"},{"
 _LITERAL = -1
@@ -120,7 +124,7 @@ class DifferenceEncoder:
         head = _Parts(earlier.digest, earlier.old, earlier.new, self._parts)
         content = msgspec.json.encode(head) + b"\n" + _BETWEEN.join(self._literals)
         compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
-        return DIFFERENCE_HEADER + compressor.compress(content)
+        return _append_checksum(DIFFERENCE_HEADER + compressor.compress(content))
 
     def _match_pieces(self, pieces: Iterable[bytes]) -> None:
         """Extend the runs of equal pieces, and of pieces only in the new content."""
@@ -170,10 +174,10 @@ def _compute_digest(piece: bytes) -> bytes:
 def encode_object(
     data: bytes | Iterable[bytes], earlier: EarlierObject | None
 ) -> tuple[str, bytes, bytes | None]:
-    """Return the digest of a content, its compressed form, and its difference if any."""
+    """Return the digest of a content, its file, and the file of a difference if any."""
     encoder = _start_difference(earlier)
     digest, packed = hashlib.sha256(), bytearray()
-    whole = len(data) if isinstance(data, bytes) else -1  # the frame names a known size
+    whole = len(data) if isinstance(data, bytes) else -1
     compressor = zstandard.ZstdCompressor(level=3).compressobj(size=whole)
     for part in (data,) if isinstance(data, bytes) else data:
         digest.update(part)
@@ -182,7 +186,12 @@ def encode_object(
             encoder.add(part)
     packed += compressor.flush()
     difference = encoder.encode() if encoder is not None else None
-    return digest.hexdigest(), bytes(packed), difference
+    return digest.hexdigest(), _append_checksum(bytes(packed)), difference
+
+
+def _append_checksum(packed: bytes) -> bytes:
+    """Append the checksum to the file of an object."""
+    return packed + CHECKSUM_HEADER + hashlib.sha256(packed).digest()
 
 
 def _start_difference(earlier: EarlierObject | None) -> DifferenceEncoder | None:
@@ -204,6 +213,7 @@ def iterate_content(packed: bytes, digest: str) -> Iterator[bytes]:
     Raises:
         ValueError: The content has another digest.
     """
+    packed = remove_checksum(packed)
     reader, found = zstandard.ZstdDecompressor().decompressobj(), hashlib.sha256()
     for at in range(0, len(packed), _READ_BYTES):
         try:
@@ -260,7 +270,8 @@ def _decode(packed: bytes) -> tuple[_Parts, bytes]:
     """
     reader = zstandard.ZstdDecompressor().decompressobj()
     try:
-        content = reader.decompress(packed.removeprefix(DIFFERENCE_HEADER))
+        whole = remove_checksum(packed)
+        content = reader.decompress(whole.removeprefix(DIFFERENCE_HEADER))
         line, _, rest = content.partition(b"\n")
         head = _DECODER.decode(line)
     except (zstandard.ZstdError, msgspec.DecodeError, UnicodeError) as error:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import zstandard
 
 from answerable.evidence.log_entries import ObjectEntry, list_removed_objects
@@ -35,6 +34,11 @@ if TYPE_CHECKING:  # few objects are differences
 
 # First line of an object that is stored as a difference.
 DIFFERENCE_HEADER = b"answerable object difference 1\n"
+# At the end of the file of an object: header of a zstd skippable frame (RFC 8878, 3.1.2)
+# of 32 bytes, and the SHA-256 of all bytes before it. A zstd frame has bits that no decoder
+# reads; a change there is found by this checksum alone. Earlier files have none.
+CHECKSUM_HEADER = b"\x5e\x2a\x4d\x18\x20\x00\x00\x00"
+_CHECKSUM_BYTES = len(CHECKSUM_HEADER) + 32
 _QUARANTINE = "quarantine"
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -52,15 +56,6 @@ class LoggedObject:
     digest: str
     at: int
     index: int
-
-
-class _KeptRecord(msgspec.Struct):
-    """Quarantined record as encoded in its object."""
-
-    place: str
-    offset: int
-    why: str
-    raw: bytes
 
 
 class ObjectStore:
@@ -89,8 +84,8 @@ class ObjectStore:
         Returns:
             SHA-256 of the data, hex.
         """
-        folder = self._layout.objects
-        return self._write_and_log_object(folder, kind, data, now, earlier)
+        objects = self._layout.objects
+        return self._write_and_log_object(objects, kind, data, now, earlier)
 
     def read_whole_base(self, digest: str) -> tuple[str, Iterator[bytes]]:
         """Read the object that later ones may differ from: this one, or its own base.
@@ -132,8 +127,9 @@ class ObjectStore:
         """
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise UsageError(f"not an object digest (got {digest[:80]!r})")
-        self._fetch_object(self._layout.objects / digest)
-        return read_compressed_object(self._layout.objects / digest)
+        path = self._layout.objects / digest
+        self._fetch_object(path)
+        return read_compressed_object(path)
 
     def _fetch_object(self, path: Path) -> None:
         """Read an object from object storage, if the store is there.
@@ -175,17 +171,9 @@ class ObjectStore:
         fresh = self.select_new_quarantined_records(records)
         if not fresh:
             return 0
-        data = msgspec.json.encode(
-            [
-                _KeptRecord(
-                    _escape_surrogates(r.place),
-                    r.offset,
-                    _escape_surrogates(r.why),
-                    r.raw,
-                )
-                for r in fresh.values()
-            ]
-        )
+        from answerable.store.quarantined_records import encode_quarantined_records
+
+        data = encode_quarantined_records(fresh.values())
         self._write_and_log_object(self._layout.quarantine, _QUARANTINE, data, now)
         self._quarantined = (self._quarantined or set()) | fresh.keys()
         return len(fresh)
@@ -195,12 +183,14 @@ class ObjectStore:
     ) -> "dict[str, QuarantinedRecord]":
         """Select the records that are not in quarantine yet, by their digest."""
         if self._quarantined is None:
+            from answerable.store.quarantined_records import decode_quarantined_records
+
             for entry in self.list_objects(_QUARANTINE):
                 self._fetch_object(self._layout.quarantine / entry.digest)
             self._quarantined = {
-                hashlib.sha256(kept.raw).hexdigest()
+                hashlib.sha256(raw).hexdigest()
                 for entry in self.list_objects(_QUARANTINE)
-                for kept in _decode_quarantined_records(
+                for raw in decode_quarantined_records(
                     read_compressed_object(self._layout.quarantine / entry.digest)
                 )
             }
@@ -266,16 +256,12 @@ class ObjectStore:
 
 def read_object_base(path: Path) -> str:
     """Read the digest of the object from which an object differs; empty for none."""
-    try:
+    with suppress(FileNotFoundError, ValueError):
         packed = read_file(path)
-    except FileNotFoundError:
-        return ""
-    if not packed.startswith(DIFFERENCE_HEADER):
-        return ""
-    from answerable.store.object_difference import read_base_digest
+        if packed.startswith(DIFFERENCE_HEADER):
+            from answerable.store.object_difference import read_base_digest
 
-    with suppress(ValueError):
-        return read_base_digest(packed)
+            return read_base_digest(packed)
     return ""
 
 
@@ -364,6 +350,20 @@ def _read_difference(path: Path, packed: bytes, digest: str) -> bytes:
     return data
 
 
+def remove_checksum(file: bytes) -> bytes:
+    """Return the bytes of an object's file before its checksum; all if there is none.
+
+    Raises:
+        ValueError: They have another checksum.
+    """
+    packed, frame = file[:-_CHECKSUM_BYTES], file[-_CHECKSUM_BYTES:]
+    if not frame.startswith(CHECKSUM_HEADER) or len(frame) != _CHECKSUM_BYTES:
+        return file
+    if frame != CHECKSUM_HEADER + hashlib.sha256(packed).digest():
+        raise ValueError("the file of an object has another checksum")
+    return packed
+
+
 def decompress_object(packed: bytes, digest: str, name: str) -> bytes:
     """Decompress a whole file.
 
@@ -373,12 +373,12 @@ def decompress_object(packed: bytes, digest: str, name: str) -> bytes:
         name: Its name, for the message.
 
     Raises:
-        VerificationError: Its content has another digest or trailing bytes.
+        VerificationError: Its content or checksum differs, or it has trailing bytes.
     """
     reader = zstandard.ZstdDecompressor().decompressobj()
     try:
-        data = reader.decompress(packed)
-    except zstandard.ZstdError:
+        data = reader.decompress(remove_checksum(packed))
+    except (zstandard.ZstdError, ValueError):
         raise VerificationError(f"{name} is damaged") from None
     if reader.unused_data:
         raise VerificationError(
@@ -388,13 +388,3 @@ def decompress_object(packed: bytes, digest: str, name: str) -> bytes:
     if not reader.eof or hashlib.sha256(data).hexdigest() != digest:
         raise VerificationError(f"{name} is damaged")
     return data
-
-
-def _escape_surrogates(text: str) -> str:
-    """Escape characters that UTF-8 cannot encode, as in a file name."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _decode_quarantined_records(data: bytes) -> list[_KeptRecord]:
-    """Decode the quarantined records of one object."""
-    return msgspec.json.decode(data, type=list[_KeptRecord])

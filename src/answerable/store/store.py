@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
 
-from answerable.evidence.log_entries import JournalOpened, SegmentManifest
+from answerable.evidence.log_entries import (
+    JournalOpened,
+    JournalSealed,
+    SegmentManifest,
+)
 from answerable.model.errors import VerificationError
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
@@ -29,6 +33,7 @@ if TYPE_CHECKING:  # what reads or writes events is imported where it runs
     from answerable.store.segment_scope import SegmentScope
 
 AttachmentT = TypeVar("AttachmentT")
+EntryT = TypeVar("EntryT", SegmentManifest, JournalSealed)
 
 # A journal of this size is sealed while more arrives.
 MAX_JOURNAL_RECORDS = 50_000
@@ -203,17 +208,15 @@ class EvidenceStore:
                 continue
             others += 0 if name in self._mine else written
         self.queries.refresh_catalogue()
-        before, self._sealed = self._sealed, self._count_own_segments()
+        before, self._sealed = self._sealed, len(self.list_own_entries(SegmentManifest))
         if damage is not None:
             raise damage
         return self._sealed - before + others
 
-    def _count_own_segments(self) -> int:
-        """Count segments of this process's journals, sealed by any process."""
-        return sum(
-            isinstance(entry, SegmentManifest) and entry.journal in self._mine
-            for entry in self.log.entries()
-        )
+    def list_own_entries(self, kind: type[EntryT]) -> list[EntryT]:
+        """List the log's entries of a kind about the journals of this process."""
+        entries = self.log.entries()
+        return [e for e in entries if isinstance(e, kind) and e.journal in self._mine]
 
     def _seal_in_background(self, writer: "JournalWriter", now: int) -> None:
         """Seal a full journal in a separate process while more events arrive."""

@@ -32,6 +32,7 @@ from answerable.store.store_layout import StoreLayout, refuse_access_by_others
 _KEY_BYTES = 32
 _FINGERPRINT_HEX = 24
 _FINGERPRINT_KEY = "fingerprint.key"
+_RESTORE_KEY = "restore it from a backup with keys; change nothing else in the store"
 
 
 def _build_missing_key_error(layout: StoreLayout, path: Path) -> EnvironmentFailure:
@@ -118,10 +119,19 @@ class LogKeys:
         return fingerprint_key_digest(self._read_secret_key(_FINGERPRINT_KEY))
 
     def signing_seed(self) -> bytes:
-        """Return the private signing seed; creates the key pair if missing."""
+        """Return the private signing seed; creates the key pair if missing.
+
+        Raises:
+            VerificationError: It is damaged, or belongs to another public key.
+        """
         if self._seed is None:
-            self._public = self.public_key
-            self._seed = self._read_secret_key("log.key")
+            public = self._public = self.public_key
+            seed = self._read_secret_key("log.key")
+            if derive_verifier_key(public.name, seed) != public:
+                raise VerificationError(
+                    "keys/log.key and keys/log.pub are not a key pair", _RESTORE_KEY
+                )
+            self._seed = seed
         return self._seed
 
     def sign(self, data: bytes) -> bytes:
@@ -194,7 +204,12 @@ class LogKeys:
         _create_file_once(path, os.urandom(_KEY_BYTES).hex().encode() + b"\n")
 
     def _read_secret_key(self, name: str) -> bytes:
-        """Read a secret key file; refuse one that others may read."""
+        """Read a secret key file; refuse one that others may read.
+
+        Raises:
+            EnvironmentFailure: It is missing, or others may read it.
+            VerificationError: It is damaged.
+        """
         path = self._layout.keys / name
         try:
             refuse_access_by_others(self._layout, path, FILE_MODE)
@@ -202,10 +217,13 @@ class LogKeys:
             raise _build_missing_key_error(self._layout, path) from None
         try:
             data = bytes.fromhex(read_file(path).decode("ascii").strip())
-        except (ValueError, UnicodeDecodeError) as error:
-            raise EnvironmentFailure(f"{path} is damaged", "restore it") from error
+        except ValueError:
+            data = b""
         if len(data) != _KEY_BYTES:
-            raise EnvironmentFailure(f"{path} is damaged", "restore it")
+            raise VerificationError(
+                f"keys/{name} is damaged (expected {2 * _KEY_BYTES} hex digits)",
+                _RESTORE_KEY,
+            )
         return data
 
 

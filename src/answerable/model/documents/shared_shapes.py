@@ -306,9 +306,9 @@ class IngestItem(TypedDict):
 
     source: Annotated[str, Column("as named", "", 0, floor=16)]
     read: Annotated[int, Column("records read", "", 1, "count", right=True)]
-    stored: Annotated[int, Column("records stored", "", 1, "count", right=True)]
+    stored: Annotated[int, Column("new records", "", 1, "count", right=True)]
     duplicate: Annotated[
-        int, Column("records already in the store before", "", 2, "count", right=True)
+        int, Column("records that are in the store already", "", 2, "count", right=True)
     ]
     conflict: Annotated[
         int,

@@ -8,6 +8,7 @@ from functools import partial
 from time import perf_counter
 
 from answerable.connectors import registry
+from answerable.evidence.log_entries import JournalSealed
 from answerable.model.collection import UnreadLog
 from answerable.model.connector import EventBatch, EventContext
 from answerable.model.documents.shared_shapes import (
@@ -120,7 +121,7 @@ def ingest_logs(
                 store, batches, counts, now, progress, quarantine
             ):
                 keep_positions(stored)
-            segments = store.seal(now)
+            segments = _seal_events(store, counts, now)
         if cursor is None:  # before a message is deleted, which nothing repeats
             record_unread_log(store.layout, _build_unread_log(source, counts, now))
         for acknowledge in context.on_sealed:
@@ -274,6 +275,25 @@ def _append_events(
     counts.stored += appended.stored
     counts.duplicate += appended.duplicate
     counts.conflict += appended.conflict
+
+
+def _seal_events(store: EvidenceStore, counts: _IngestCounts, now: int) -> int:
+    """Seal the events; return the number of segments.
+
+    Events that another process stored at the same time, and sealed first, are counted
+    as duplicates.
+    """
+    before = _count_omitted_events(store)
+    segments = store.seal(now)
+    omitted = _count_omitted_events(store) - before
+    counts.stored -= omitted
+    counts.duplicate += omitted
+    return segments
+
+
+def _count_omitted_events(store: EvidenceStore) -> int:
+    """Count the events that were not sealed, because another journal has them."""
+    return sum(each.duplicate for each in store.list_own_entries(JournalSealed))
 
 
 def _build_unread_log(source: str, counts: _IngestCounts, now: int) -> UnreadLog:

@@ -1,0 +1,67 @@
+"""Two runs that ingest the same logs at once: each event is new to one of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ingest_logs import ingest_logs
+
+NOW = 1_764_547_200_000_000_000  # 2025-12-01
+
+
+def write_trail(path: Path, numbers: range) -> str:
+    """Write a CloudTrail file with a record for each number."""
+    records = [
+        {
+            "eventVersion": "1.08",
+            "eventID": f"00000000-0000-4000-8000-{number:012}",
+            "eventTime": "2025-11-30T10:00:00Z",
+            "eventSource": "s3.amazonaws.com",
+            "eventName": "GetObject",
+            "awsRegion": "eu-west-1",
+            "recipientAccountId": "111122223333",
+            "userIdentity": {
+                "type": "IAMUser",
+                "arn": "arn:aws:iam::111122223333:user/ada",
+                "accountId": "111122223333",
+                "userName": "ada",
+            },
+        }
+        for number in numbers
+    ]
+    path.write_text(json.dumps({"Records": records}))
+    return f"cloudtrail:{path}"
+
+
+@pytest.mark.parametrize("overlap", [0, 3, 9])
+def test_each_event_is_new_to_one_run(tmp_path: Path, overlap: int) -> None:
+    first = write_trail(tmp_path / "first.json", range(1, 10))
+    other = write_trail(tmp_path / "other.json", range(10 - overlap, 19 - overlap))
+    known = write_trail(tmp_path / "known.json", range(1))
+    counts: list[tuple[int, int]] = []
+
+    def run(store: EvidenceStore, source: str) -> None:
+        (item,) = ingest_logs(store, [source], now=NOW).items
+        counts.append((int(item["stored"]), int(item["duplicate"])))
+
+    root = tmp_path / "store"
+    with (
+        EvidenceStore.open(root, now=NOW) as one,
+        EvidenceStore.open(root, now=NOW) as two,
+    ):
+        for store in (one, two):  # each knows the events of the day so far
+            run(store, known)
+        # The other run begins and ends after this one's append, before its seal.
+        (item,) = ingest_logs(
+            one,
+            [first],
+            now=NOW,
+            cursor={},
+            keep_positions=lambda _: run(two, other),
+        ).items
+        counts.append((int(item["stored"]), int(item["duplicate"])))
+        (total,) = one.run_query("SELECT count(*) FROM events")
+    assert counts == [(1, 0), (0, 1), (9, 0), (9 - overlap, overlap)]
+    assert total == (sum(stored for stored, _ in counts),)
