@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from answerable.web.store_cache import StoreCache
 
 
+API_PREFIX = "/api/"  # of every path of the API
+
+
 @dataclass(frozen=True, slots=True)
 class RouteRequest:
     """A checked request.
@@ -128,6 +131,8 @@ class WebRoute:
         permissions: Permissions, any of which suffices; the handler filters further.
         parameters: Accepted parameters (GET) or fields (POST).
         keeps_empty_fields: Whether an empty field differs from an absent one.
+        labels: Labels of the fields that a person fills in; a refused form shows them
+            again.
     """
 
     path: str
@@ -136,6 +141,7 @@ class WebRoute:
     parameters: tuple[str, ...] = ()
     method: str = "GET"
     keeps_empty_fields: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

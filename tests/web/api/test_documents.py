@@ -17,6 +17,7 @@ from answerable.usecases.inventory import inventory_listing
 from answerable.web.api.openapi import build_openapi
 from answerable.web.api.operation_table import OPERATIONS
 from answerable.web.api.operations import ApiOperation
+from answerable.web.pages import findings, inventory_list_definitions
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
 from tests.web.api.conftest import told
@@ -253,3 +254,24 @@ def test_rules_are_those_of_the_file_as_the_command_line_has_them(
     main([*command, "--config", str(path)])
     assert list(answer.items) == json.loads(capsys.readouterr().out)["items"]
     assert answer.items
+
+
+@pytest.mark.parametrize(
+    ("kind", "build_list"),
+    [
+        ("agents", inventory_list_definitions.agents),
+        ("identities", inventory_list_definitions.identities),
+        ("credentials", inventory_list_definitions.credentials),
+        ("tools", inventory_list_definitions.tools),
+        ("people", inventory_list_definitions.people),
+        ("findings", findings.findings),
+    ],
+)
+def test_a_parameter_with_closed_values_names_them(
+    desk: StoreCache, kind: str, build_list: Any
+) -> None:
+    (operation,) = (each for each in READS if each.path == f"/{kind}")
+    choices = {each.name: each.choices for each in operation.parameters}
+    for facet in build_list(desk).shape.facets:
+        if facet.name in choices and facet.values:
+            assert choices[facet.name] == facet.values, facet.name

@@ -12,6 +12,7 @@ from answerable.model.documents.shared_shapes import (
     SnapshotItem,
 )
 from answerable.model.documents.show import ShowItem
+from answerable.posture.rule_catalogue import RULES_BY_ID
 from answerable.presentation import answer_coverage
 from answerable.presentation.inventory_items import format_time
 from answerable.server.pins.pin_files import PinFiles
@@ -219,7 +220,11 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         (
             _STATE,
             _KIND,
-            ApiParameter("lifetime", "Only credentials with this lifetime."),
+            ApiParameter(
+                "lifetime",
+                "Only credentials with this lifetime.",
+                inventory_list_definitions.LIFETIMES,
+            ),
         ),
     ),
     _build_list_operation(
@@ -247,9 +252,11 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         "Defects, most severe first, and rules that could not be evaluated.",
         findings.findings,
         (
-            ApiParameter("severity", "Only findings of this severity."),
-            ApiParameter("state", "Only findings in this state."),
-            ApiParameter("rule", "Only findings of this rule."),
+            ApiParameter(
+                "severity", "Only findings of this severity.", findings.SEVERITIES
+            ),
+            ApiParameter("state", "Only findings in this state.", findings.STATES),
+            ApiParameter("rule", "Only findings of this rule.", tuple(RULES_BY_ID)),
             ApiParameter("platform", "Only findings of this platform."),
             _STATE,
         ),

@@ -11,7 +11,7 @@ from answerable.web.auth.visitor_factory import ANONYMOUS, VisitorFactory
 from answerable.web.http.cookies import cookie_name, read_cookie
 from answerable.web.http.errors import RequestRejected
 from answerable.web.http.incoming_request import IncomingRequest
-from answerable.web.http.responses import API_PREFIX
+from answerable.web.routing import API_PREFIX
 from answerable.web.visitor import Visitor
 
 

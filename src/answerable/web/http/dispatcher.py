@@ -22,6 +22,7 @@ from answerable.web.http.authentication import AuthenticatedSender, RequestAuthe
 from answerable.web.http.errors import (
     RequestRejected,
     build_not_found_error,
+    build_session_error,
     convert_use_case_error,
 )
 from answerable.web.http.event_streams import EVENT_STREAM_TYPE, EventStreams
@@ -31,6 +32,7 @@ from answerable.web.http.incoming_request import (
     IncomingRequest,
     read_form_body,
 )
+from answerable.web.http.refused_form import find_refused_form
 from answerable.web.http.request_metrics import RequestMetrics
 from answerable.web.http.request_parsing import (
     MAX_TARGET,
@@ -39,7 +41,6 @@ from answerable.web.http.request_parsing import (
     parse_fields,
 )
 from answerable.web.http.responses import (
-    API_PREFIX,
     build_response,
     error_response,
     redirect_response,
@@ -48,6 +49,7 @@ from answerable.web.http.worker_pool import WorkerPool
 from answerable.web.navigation import count_entries
 from answerable.web.pages.revocations import read_killed_subjects
 from answerable.web.routing import (
+    API_PREFIX,
     Forbidden,
     PageAnswer,
     Redirect,
@@ -135,6 +137,9 @@ class WebDispatcher:
             route, refusal = self._find_route(incoming)
             sender = await self._authenticator.authenticate(incoming)
             if sender is None:
+                if isinstance(route, WebRoute) and route.labels:
+                    await read_form_body(incoming)
+                    raise build_session_error()
                 return self._redirect_to_sign_in(incoming, refusal)
             request.scope["state"]["caller"] = sender.key.hex()
             visitor = await self.pool.run(
@@ -278,16 +283,15 @@ class WebDispatcher:
             raise RequestRejected(
                 400, "query", "a form must send its fields in the body"
             )
-        form = parse_fields(
-            await read_form_body(incoming), (*route.parameters, CSRF_FIELD)
-        )
+        body = await read_form_body(incoming)
+        form = parse_fields(body, (*route.parameters, CSRF_FIELD))
         token = form.pop(CSRF_FIELD, "") or incoming.fields.get("x-csrf-token", "")
         if sender.session is not None and not sender.session.accepts_csrf(token):
             raise RequestRejected(
                 403,
                 "csrf",
                 "the form does not belong to this session",
-                "open the page again, and send it from there",
+                "open the page again, or check the values below and send them again",
             )
         return RouteRequest({}, form, incoming.path, is_part, origin=incoming.origin)
 
@@ -342,8 +346,9 @@ class WebDispatcher:
         self.counted.count_refusal(refusal.why)
         try:
             part = request.headers.get("hx-request") == "true"
+            form = find_refused_form(self._routes, request, refusal.status)
             answer = error_response(
-                refusal, visitor, RouteRequest(url=path, part=part), path
+                refusal, visitor, RouteRequest(url=path, part=part), path, form
             )
             if refusal.status == 405:  # RFC 9110 15.5.6
                 answer.headers["allow"] = ", ".join(self._allowed_methods(path))

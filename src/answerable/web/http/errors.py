@@ -32,6 +32,17 @@ def build_not_found_error() -> RequestRejected:
     return RequestRejected(404, "nothing-here", says)
 
 
+def build_session_error() -> RequestRejected:
+    """Return the error for a form that was sent after the end of its session."""
+    return RequestRejected(
+        401,
+        "session-ended",
+        "you are not signed in (any more), so nothing was recorded",
+        "sign in, then send the values below again",
+        "/sign-in",
+    )
+
+
 def convert_use_case_error(error: AnswerableError) -> RequestRejected:
     """Convert an error of a use case to an HTTP error with a status."""
     if isinstance(error, UsageError):

@@ -14,6 +14,7 @@ from answerable.web.http.errors import RequestRejected
 from answerable.web.http.request_parsing import MAX_FORM
 
 CSRF_FIELD = "csrf"  # form field of the CSRF token
+SENT_FORM = "form"  # key of the form in the state of a request
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -62,7 +63,7 @@ Endpoint: TypeAlias = Callable[[IncomingRequest], Awaitable[Response]]
 
 
 async def read_form_body(incoming: IncomingRequest) -> bytes:
-    """Read a form body of at most 1 MiB.
+    """Read a form body of at most 1 MiB, and keep it for the page of a refusal.
 
     Raises:
         RequestRejected: It is not a form, or too large.
@@ -81,4 +82,6 @@ async def read_form_body(incoming: IncomingRequest) -> bytes:
             raise RequestRejected(
                 413, "too-large", f"more than {MAX_FORM} bytes were sent"
             )
-    return bytes(body)
+    sent = bytes(body)
+    incoming.request.scope["state"][SENT_FORM] = sent
+    return sent

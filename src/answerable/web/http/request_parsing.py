@@ -56,6 +56,11 @@ def parse_fields(
     return {name: value for name, value in fields.items() if value or keep_empty}
 
 
+def strip_controls(value: str) -> str:
+    """Return a value without the control characters that a field must not contain."""
+    return "".join(each for each in value if each not in _CONTROLS)
+
+
 def _list_fields(accepted: Collection[str]) -> str:
     """List field names; of a numbered series such as `id0` to `id49` only the first."""
     names = []

@@ -7,8 +7,10 @@ import msgspec
 from starlette.responses import Response
 
 from answerable.web.http.errors import RequestRejected
+from answerable.web.http.refused_form import RefusedForm
 from answerable.web.http.request_parsing import sanitize_redirect_path
 from answerable.web.routing import (
+    API_PREFIX,
     DocumentAnswer,
     FileDownload,
     JsonAnswer,
@@ -24,7 +26,6 @@ from answerable.web.visitor import Visitor
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"
 HTML_TYPE = "text/html; charset=utf-8"
-API_PREFIX = "/api/"
 
 _TOKEN = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&+.^_`|~-"
@@ -125,9 +126,17 @@ def redirect_response(
 
 
 def error_response(
-    refusal: RequestRejected, visitor: Visitor, request: RouteRequest, path: str
+    refusal: RequestRejected,
+    visitor: Visitor,
+    request: RouteRequest,
+    path: str,
+    form: RefusedForm | None = None,
 ) -> Response:
-    """Build an error page, or a problem document for `/api` (RFC 9457)."""
+    """Build an error page, or a problem document for `/api` (RFC 9457).
+
+    Args:
+        form: The refused form with its values, for a page.
+    """
     title = _TITLES.get(refusal.status, "This went wrong")
     if path.startswith(API_PREFIX):
         problem = {
@@ -146,5 +155,7 @@ def error_response(
         return Response(
             msgspec.json.encode(problem), refusal.status, fields, PROBLEM_TYPE
         )
-    page = PageAnswer("refused.html", title, {"refusal": refusal}, refusal.status)
+    page = PageAnswer(
+        "refused.html", title, {"refusal": refusal, "form": form}, refusal.status
+    )
     return build_response(page, visitor, request)

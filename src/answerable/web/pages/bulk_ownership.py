@@ -288,5 +288,6 @@ ROUTES: tuple[WebRoute, ...] = (
         REQUEST_PERMISSIONS,
         ("ids", "person", "note"),
         "POST",
+        labels={"person": "person", "note": "note"},
     ),
 )

@@ -1,6 +1,6 @@
 """Pages and forms of investigation cases: open, extend, assign, close, download."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from answerable.lineage.search_query import SearchQuery
@@ -19,6 +19,7 @@ from answerable.web.routing import (
     PageAnswer,
     Redirect,
     RouteAnswer,
+    RouteHandler,
     RouteRequest,
     WebRoute,
 )
@@ -236,16 +237,25 @@ def _case_url(key: str) -> str:
     return build_url("/case", id=key)
 
 
+_FORMS: tuple[tuple[str, RouteHandler, tuple[str, ...], Mapping[str, str]], ...] = (
+    ("/cases", open_case, ("title", "ids"), {"title": "title", "ids": "items"}),
+    (
+        "/case/add",
+        add_items,
+        ("case", "title", "ids"),
+        {"case": "case", "title": "title of a new case", "ids": "items"},
+    ),
+    ("/case/note", add_note, ("case", "text"), {"text": "note"}),
+    ("/case/assign", assign, ("case", "person"), {"person": "person"}),
+    ("/case/close", close, ("case", "reason"), {"reason": "reason"}),
+)
 ROUTES: tuple[WebRoute, ...] = (
     WebRoute("/cases", list_cases, CASE_PERMISSIONS),
     WebRoute("/case", show_case, CASE_PERMISSIONS, ("id",)),
     WebRoute("/case/bundle", download_bundle, CASE_PERMISSIONS, ("id",)),
     WebRoute("/case/page", download_page, CASE_PERMISSIONS, ("id",)),
-    WebRoute("/cases", open_case, CASE_PERMISSIONS, ("title", "ids"), "POST"),
-    WebRoute(
-        "/case/add", add_items, CASE_PERMISSIONS, ("case", "title", "ids"), "POST"
+    *(
+        WebRoute(path, handler, CASE_PERMISSIONS, fields, "POST", labels=labels)
+        for path, handler, fields, labels in _FORMS
     ),
-    WebRoute("/case/note", add_note, CASE_PERMISSIONS, ("case", "text"), "POST"),
-    WebRoute("/case/assign", assign, CASE_PERMISSIONS, ("case", "person"), "POST"),
-    WebRoute("/case/close", close, CASE_PERMISSIONS, ("case", "reason"), "POST"),
 )

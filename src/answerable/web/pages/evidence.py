@@ -195,6 +195,7 @@ ROUTES: tuple[WebRoute, ...] = (
         ACTIVITY_PERMISSIONS,
         ("bundle", "key"),
         "POST",
+        labels={"bundle": "bundle", "key": "public key of its log"},
     ),
     WebRoute("/evidence/checkpoint", download_checkpoint, ACTIVITY_PERMISSIONS),
     WebRoute("/evidence/key", download_key, ACTIVITY_PERMISSIONS),

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import NamedTuple, cast
 
 from answerable.model.documents.finding import FindingItem
+from answerable.posture.rule_catalogue import RULES_BY_ID
 from answerable.usecases.posture.list_findings import list_findings
 from answerable.web.http.errors import build_not_found_error
 from answerable.web.paged_list import ListDefinition, ListFacet, ListQuery, PagedList
@@ -23,8 +24,8 @@ from answerable.web.visitor import Visitor, WebPermission
 
 FINDING_PERMISSIONS = frozenset({WebPermission.INVESTIGATE})
 REVIEW_SPANS = ("7d", "30d", "90d")  # for which a finding can be accepted here
-_SEVERITIES = ("critical", "high", "medium", "low", "not-known")
-_STATES = ("open", "suppressed", "not-evaluated")
+SEVERITIES = ("critical", "high", "medium", "low", "not-known")
+STATES = ("open", "suppressed", "not-evaluated")
 _MAX_SHARED = 50
 _MAX_WORST = 3
 _INLINE_IDENTITIES = 2_000  # identities up to which a page waits for the findings
@@ -54,9 +55,9 @@ class FindingRowActions:
 FINDING_LIST: ListDefinition[FindingItem] = ListDefinition(
     key=lambda item: item["id"],
     facets=(
-        ListFacet("severity", "severity", lambda item: item["severity"], _SEVERITIES),
-        ListFacet("state", "state", lambda item: item["state"], _STATES),
-        ListFacet("rule", "rule", lambda item: item["rule"]),
+        ListFacet("severity", "severity", lambda item: item["severity"], SEVERITIES),
+        ListFacet("state", "state", lambda item: item["state"], STATES),
+        ListFacet("rule", "rule", lambda item: item["rule"], tuple(RULES_BY_ID)),
         ListFacet("platform", "platform", lambda item: item["platform"]),
         ListFacet(
             "owner-state",

@@ -33,6 +33,7 @@ from answerable.web.store_view import StoreView
 
 OLD_AFTER = timedelta(days=90)
 OWNER_STATES = tuple(state.value for state in OwnerState)
+LIFETIMES = tuple(each.value for each in CredentialLifetime)
 RUN_MODES = ("attended", "unattended")
 _SOME_OR_NONE = ("some", "none")
 
@@ -131,7 +132,7 @@ def define_credential_list(now: datetime) -> ListDefinition[CredentialItem]:
                 "lifetime",
                 "lives",
                 lambda item: item["lifetime"],
-                tuple(each.value for each in CredentialLifetime),
+                LIFETIMES,
             ),
             ListFacet("held", "held as", lambda item: item["class"]),
             ListFacet(

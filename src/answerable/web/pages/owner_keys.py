@@ -271,6 +271,7 @@ ROUTES: tuple[WebRoute, ...] = (
         frozenset({WebPermission.ADMINISTER}),
         ("person", "public"),
         "POST",
+        labels={"person": "person", "public": "public key"},
     ),
     WebRoute("/keys/revoke", revoke_key, _OWN, ("key",), "POST"),
 )

@@ -52,6 +52,13 @@ def _record(
 
 _FIELDS = ("person", "other")
 ROUTES: tuple[WebRoute, ...] = (
-    WebRoute("/person/merge", merge_persons, REQUEST_PERMISSIONS, _FIELDS, "POST"),
+    WebRoute(
+        "/person/merge",
+        merge_persons,
+        REQUEST_PERMISSIONS,
+        _FIELDS,
+        "POST",
+        labels={"other": "other name"},
+    ),
     WebRoute("/person/split", split_persons, REQUEST_PERMISSIONS, _FIELDS, "POST"),
 )

@@ -264,6 +264,7 @@ ROUTES: tuple[WebRoute, ...] = (
         frozenset({WebPermission.ADMINISTER, WebPermission.OWN}),
         ("subject", "reason"),
         "POST",
+        labels={"subject": "subject", "reason": "reason"},
     ),
     WebRoute(
         "/revive", revive, frozenset({WebPermission.ADMINISTER}), ("subject",), "POST"

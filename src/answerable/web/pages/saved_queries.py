@@ -52,6 +52,13 @@ def delete(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteA
 
 ROUTES: tuple[WebRoute, ...] = (
     WebRoute("/trace/saved", list_saved, _PERMISSIONS, ("q",)),
-    WebRoute("/trace/saved", save, _PERMISSIONS, ("name", "q"), "POST"),
+    WebRoute(
+        "/trace/saved",
+        save,
+        _PERMISSIONS,
+        ("name", "q"),
+        "POST",
+        labels={"q": "query", "name": "name"},
+    ),
     WebRoute("/trace/saved/delete", delete, _PERMISSIONS, ("name",), "POST"),
 )
