@@ -86,6 +86,20 @@ def test_the_printable_page_has_six_columns_and_no_script(work, admin, case) -> 
         assert f"<th>{name}</th>" in text or f">{name}</th>" in text
 
 
+def test_an_assignee_that_no_scan_contains_is_a_warning(work, admin, case) -> None:
+    for person, warning in (
+        ("ana@corp.example", "The case is assigned."),
+        (
+            "ana@corp.exmaple",
+            "The case is assigned, but no scan contains person:ana@corp.exmaple: check "
+            "the spelling; did you mean ana@corp.example?",
+        ),
+    ):
+        done = answer(work, admin, "/case/assign", "POST", case=case, person=person)
+        assert isinstance(done, Redirect)
+        assert done.confirmation == warning
+
+
 def test_a_case_takes_notes_an_assignee_and_an_end(work, admin, case) -> None:
     post(work, admin, "/case/note", case=case, text="Ana did <b>not</b> start it")
     post(work, admin, "/case/assign", case=case, person="ana@corp.example")

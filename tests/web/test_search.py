@@ -125,3 +125,29 @@ def test_a_resource_that_only_logs_name_leads_to_its_events(
     assert isinstance(trace, DocumentAnswer)
     assert trace.document.items
     assert "with this resource" not in shown(desk, viewer, "/search", q=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["customers/", "s3://example-customer-data/customers/", "0038.PARQUET"]
+)
+def test_a_resource_that_only_logs_name_is_found(
+    desk: StoreCache, viewer: Visitor, text: str
+) -> None:
+    scanned = desk.current_view().inventory.facts.resources_by_id()
+    found = answer(desk, INVESTIGATOR, "/api/v1/search", q=text)
+    assert isinstance(found, DocumentAnswer)
+    logged = [
+        each
+        for each in found.document.items
+        if each["kind"] == "resource" and each["id"] not in scanned
+    ]
+    assert logged
+    page = shown(desk, INVESTIGATOR, "/search", q=text)
+    assert "No collected name" not in page
+    for each in logged:
+        query = unquote_plus(each["page"].removeprefix("/trace?q="))
+        trace = answer(desk, INVESTIGATOR, "/api/v1/trace", q=query)
+        assert isinstance(trace, DocumentAnswer)
+        assert trace.document.items
+    for other in (viewer, visitor(WebRole.OWNER)):
+        assert find(desk, text, other) == {}

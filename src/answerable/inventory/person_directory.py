@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import lru_cache
 
 from answerable.model.errors import UsageError
@@ -186,6 +187,20 @@ def require_known_person(inventory: Inventory, text: str) -> PersonId:
     if known is None or known.team or is_team_handle(person) or is_machine_user(person):
         raise UsageError(f"no known person (got {text.strip()[:200]!r})", PEOPLE_HINT)
     return person
+
+
+def describe_unknown_person(inventory: Inventory, text: str) -> str:
+    """Return a warning about a name that no scan contains; empty for a known one.
+
+    The name may be right: scans do not contain everyone.
+    """
+    person = PersonDirectory(inventory.facts.persons)(build_person_id(text))
+    if person in inventory.persons:
+        return ""
+    handles = [get_person_handle(each) for each in inventory.persons]
+    close = get_close_matches(get_person_handle(person)[:200], handles, 1, 0.8)
+    suggestion = f"; did you mean {close[0]}?" if close else ""
+    return f"no scan contains {person}: check the spelling{suggestion}"
 
 
 def group_listed_persons(

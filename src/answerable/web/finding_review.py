@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from answerable.evidence.finding_reviews import is_finding_id
+from answerable.inventory.person_directory import describe_unknown_person
 from answerable.model.errors import UsageError
 from answerable.model.finding_review import FindingReview, ReviewAction
 from answerable.model.time_units import DAY_NS
@@ -83,6 +84,11 @@ def build_finding_assignment(
             f"not a person (got {person[:80]!r}, expected one address or handle)",
             "known people are listed at /people",
         )
+    unknown = (
+        describe_unknown_person(cache.current_view().inventory, person)
+        if person
+        else ""
+    )
     return _build_action(
         cache,
         FindingReview(key, ReviewAction.ASSIGN, "", assignee=person),
@@ -91,6 +97,7 @@ def build_finding_assignment(
         else f"You end the assignment of: {title}",
         follows=(
             "The list of findings shows the assignment. It gives no permissions.",
+            *((f"Warning: {unknown}",) if unknown else ()),
         ),
         command=("assign", key, *((person,) if person else ())),
         confirmation=f"Signed: assigned to {person}."

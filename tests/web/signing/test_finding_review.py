@@ -52,6 +52,17 @@ def test_a_finding_is_assigned_to_a_person_and_to_nobody(
     assert "<dt>assigned to" not in shown(desk, REVIEWER, "/finding", id=finding)
 
 
+def test_an_assignee_that_no_scan_contains_is_a_warning(
+    desk: StoreCache, finding: str
+) -> None:
+    warning = "Warning: no scan contains person:nobody@corp.example: check the spelling"
+    for person, warned in (("nobody@corp.example", True), (BEN, False)):
+        page = shown(
+            desk, REVIEWER, "/sign", act="assign-finding", id=finding, assignee=person
+        )
+        assert (warning in page) == warned
+
+
 @pytest.mark.parametrize("visit", [OWNER, INVESTIGATOR])
 def test_only_who_sees_findings_and_signs_may_review(
     desk: StoreCache, finding: str, visit: Visitor

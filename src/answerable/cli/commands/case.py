@@ -80,6 +80,8 @@ def add_note(settings: Settings, name: str, text: str) -> None:
 def assign(settings: Settings, name: str, person: str) -> None:
     """Assign CASE to PERSON. An agent may not do this."""
     from answerable.cli.signing import require_human
+    from answerable.inventory.person_directory import describe_unknown_person
+    from answerable.presentation.text import sanitize
     from answerable.usecases.lineage import manage_cases as flow
 
     require_human(settings)
@@ -87,6 +89,9 @@ def assign(settings: Settings, name: str, person: str) -> None:
         document = flow.assign_case(
             session.store, name, person, get_login_name(), now=session.now
         )
+        unknown = describe_unknown_person(session.load_inventory(), person)
+        if unknown and not settings.quiet:
+            click.echo(f"warning: {sanitize(unknown)}", err=True)
     print_and_exit(document, settings)
 
 

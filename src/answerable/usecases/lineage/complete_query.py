@@ -111,6 +111,22 @@ def suggest_alternatives(
     )
 
 
+def find_logged_values(
+    store: EvidenceStore, scope: SearchScope, field: str, word: str, limit: int = MOST
+) -> list[str]:
+    """Find values of a column of visible events that contain a word, most frequent first.
+
+    Args:
+        field: `action`, `resource`, `source` or `run`.
+    """
+    only = scope.visible_agents
+    tests = [] if only is None else [lambda chain: is_chain_visible(chain, only)]
+    wanted = InvestigationFilter(
+        EventFilter(), split_filter_by_words(scope.chains, tests, ())
+    )
+    return suggest_column_values(store, field, word, wanted, limit)
+
+
 def _split_last_word(text: str) -> tuple[str, str]:
     """Split off the last term of a query; an open quote continues it."""
     quoted, start = False, 0
@@ -141,12 +157,7 @@ def _complete_field_value(
     if field in ("since", "until"):
         return [each for each in _SPANS if each.startswith(folded)]
     if field in _IN_EVENTS:
-        only = scope.visible_agents
-        tests = [] if only is None else [lambda chain: is_chain_visible(chain, only)]
-        wanted = InvestigationFilter(
-            EventFilter(), split_filter_by_words(scope.chains, tests, ())
-        )
-        return suggest_column_values(store, field, word, wanted, MOST)
+        return find_logged_values(store, scope, field, word)
     counts = Counter(
         value
         for chain in _iter_all_chains(scope.chains)

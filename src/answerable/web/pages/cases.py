@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from answerable.inventory.person_directory import describe_unknown_person
 from answerable.lineage.search_query import SearchQuery
 from answerable.model.documents.cases import CaseItem, CaseRecordItem
 from answerable.model.documents.trace import TraceItem
@@ -158,17 +159,15 @@ def add_note(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> Rout
 
 
 def assign(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteAnswer:
-    """Assign a case to a person."""
-    key = request.form.get("case", "")
+    """Assign a case to a person; a name that no scan contains is a warning."""
+    key, person = request.form.get("case", ""), request.form.get("person", "")
     with cache.open_store() as store:
-        manage_cases.assign_case(
-            store,
-            key,
-            request.form.get("person", ""),
-            get_author(visitor),
-            now=cache.now,
-        )
-    return Redirect(_case_url(key), "The case is assigned.")
+        manage_cases.assign_case(store, key, person, get_author(visitor), now=cache.now)
+    unknown = describe_unknown_person(cache.current_view().inventory, person)
+    return Redirect(
+        _case_url(key),
+        f"The case is assigned, but {unknown}" if unknown else "The case is assigned.",
+    )
 
 
 def close(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteAnswer:

@@ -5,7 +5,7 @@ Text with a field of the query grammar (`agent:*bot since:7d`) leads to `/trace`
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple, cast
 
 from answerable.inventory.name_resolution import (
@@ -13,7 +13,7 @@ from answerable.inventory.name_resolution import (
     select_similar_names,
 )
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.search_query import parse_search_query
+from answerable.lineage.search_query import format_query_value, parse_search_query
 from answerable.model.documents.trace import SavedQueryItem
 from answerable.model.documents.web import SearchItem
 from answerable.model.errors import AmbiguousError, UsageError
@@ -23,7 +23,11 @@ from answerable.services.authorization import decision_records
 from answerable.services.lineage import event_links
 from answerable.services.lineage.lineage_search import hide_invisible_chains
 from answerable.services.lineage.resource_filter import parse_event_id
-from answerable.usecases.lineage.complete_query import QueryCompletion, complete_query
+from answerable.usecases.lineage.complete_query import (
+    QueryCompletion,
+    complete_query,
+    find_logged_values,
+)
 from answerable.usecases.lineage.list_saved_queries import show_saved_queries
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
 from answerable.web.paged_list import ListQuery, PagedList
@@ -63,8 +67,14 @@ class SearchResult(NamedTuple):
     lists: list[tuple[str, int, str]]
 
 
-def search_names(cache: StoreCache, visitor: Visitor, text: str) -> SearchResult:
-    """Search names and ids that contain a text; similar ones if there are none."""
+def search_names(
+    cache: StoreCache, visitor: Visitor, text: str, *, searches_events: bool = True
+) -> SearchResult:
+    """Search names and ids that contain a text; similar ones if there are none.
+
+    Args:
+        searches_events: Also search the resources of events, which reads all of them.
+    """
     text = text.strip()[:_MAX_TEXT]
     if not text:
         return SearchResult([], [])
@@ -84,7 +94,8 @@ def search_names(cache: StoreCache, visitor: Visitor, text: str) -> SearchResult
             found.setdefault((kind, row["id"]), item)
         if page.total > len(page.rows):
             lists.append((name, page.total, build_url(f"/{name}", q=text)))
-    for item in _iter_logged_and_resources(cache, visitor, text):
+    logged = _iter_logged_resources(cache, visitor, text) if searches_events else ()
+    for item in chain(_iter_logged_and_resources(cache, visitor, text), logged):
         found.setdefault((item["kind"], item["id"]), item)
     if not found:
         return SearchResult(list(_iter_similar_names(cache, text)), [])
@@ -160,6 +171,21 @@ def _iter_logged_and_resources(
             )
 
 
+def _iter_logged_resources(
+    cache: StoreCache, visitor: Visitor, text: str
+) -> Iterator[SearchItem]:
+    """Yield resources of visible events; the link leads to the events of each."""
+    if not ACTIVITY_PERMISSIONS & visitor.may:
+        return
+    word = convert_s3_uri(text).rstrip("*")
+    with cache.open_store() as store:
+        scope = build_search_scope(cache, visitor)
+        keys = find_logged_values(store, scope, "resource", word, MAX_PER_KIND)
+    for key in keys:
+        page = build_url("/trace", q=f"resource:{format_query_value(key)}")
+        yield _build_item("resource", key, "contains", page=page)
+
+
 def _iter_similar_names(cache: StoreCache, text: str) -> Iterator[SearchItem]:
     """Yield the entities whose names are similar to a text."""
     entries = _get_name_table(cache).entries
@@ -231,7 +257,7 @@ def suggest_names(
     text = request.query.get("q", "")
     proposed = [
         QueryCompletion(item["id"], item["title"] or item["kind"])
-        for item in search_names(cache, visitor, text).items
+        for item in search_names(cache, visitor, text, searches_events=False).items
     ][:_MAX_COMPLETIONS]
     if ACTIVITY_PERMISSIONS & visitor.may and text:
         with cache.open_store() as store:
