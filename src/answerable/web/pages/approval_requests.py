@@ -25,13 +25,16 @@ from answerable.web.visitor import Visitor
 ROWS = 50
 _SINCE = 7 * 86_400 * 10**9
 _FILTERS = ("state", "agent")
-_ORDER = {"open": 0}
+_OPEN = "open"
 
 
 def list_requests(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """List the approval requests of seven days, open first, and signed exceptions."""
+    """List the approval requests of seven days, and signed exceptions.
+
+    Open requests come first, and of these the ones that the visitor may answer.
+    """
     now, query = cache.now, request.query
     require_declared_value("state", query.get("state", ""), STATES)
     with cache.open_store() as store:
@@ -49,7 +52,8 @@ def list_requests(
         for item in document.items
         if visitor.can_see_activity_of(str(item["agent"]))
     ]
-    items.sort(key=lambda item: _ORDER.get(str(item["state"]), 1))
+    own = {item["agent"] for item in items if visitor.answers_for(str(item["agent"]))}
+    items.sort(key=lambda item: (item["state"] != _OPEN, item["agent"] not in own))
     start = _parse_offset(query.get("from", ""))
     amendments = [
         item
