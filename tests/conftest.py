@@ -117,6 +117,8 @@ def _frozen_tests() -> Iterator[None]:
         enable=gc.enable,
         disable=gc.disable,
         collect=gc.collect,
+        get_threshold=gc.get_threshold,
+        set_threshold=gc.set_threshold,
         freeze=lambda: None,
         unfreeze=lambda: None,
     )

@@ -43,7 +43,7 @@ from tests.reach.test_incremental_update import accounts
 CALLS = (("s3:GetObject", "arn:aws:s3:::red/key"), ("sts:AssumeRole", role("one")))
 # Steps may depend on some stated keys; others are of the call alone.
 CONTEXTS = (None, {"aws:SourceIp": ("10.0.0.1",)}, {"s3:prefix": ("a",)})
-FILES = ("inventory", "estate", "steps", "platform_identities")
+FILES = ("inventory", "input", "uses", "estate", "steps", "platform_identities")
 
 
 def said(ask: Callable[[], Document]) -> object:

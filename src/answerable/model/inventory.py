@@ -100,6 +100,10 @@ class DerivedState(Protocol):
     """Cached tables derived from one inventory, valid until its input changes."""
 
     @property
+    def generation(self) -> str:
+        """Return the identifier of the input of the inventory."""
+
+    @property
     def progress(self) -> ProgressCallback:
         """Return the callback for progress: done, total, next stage."""
 

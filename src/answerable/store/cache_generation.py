@@ -48,8 +48,27 @@ def compute_snapshot_generation(store: "EvidenceStore", digest: str) -> str:
     return _compute_generation(store, [digest])
 
 
+def compute_scan_generation(store: "EvidenceStore", digest: str) -> str:
+    """Compute a cache generation that changes with statements, but not with events.
+
+    Args:
+        digest: Digest of the snapshot; empty for none.
+    """
+    return _hash_with_statements(store, [str(DERIVATION_VERSION), digest])
+
+
+def compute_history_generation(store: "EvidenceStore") -> str:
+    """Compute a cache generation that changes with snapshots or statements."""
+    snapshots = [o.digest for o in store.list_objects("snapshot")]
+    return _hash_with_statements(store, [str(DERIVATION_VERSION), *snapshots])
+
+
 def _compute_generation(store: "EvidenceStore", snapshots: list[str]) -> str:
     """Compute the generation of some snapshots, all events and all statements."""
+    return _hash_with_statements(store, [compute_events_generation(store), *snapshots])
+
+
+def _hash_with_statements(store: "EvidenceStore", inputs: list[str]) -> str:
+    """Hash some inputs and the digests of all statements."""
     said = [o.digest for kind in _STATEMENT_KINDS for o in store.list_objects(kind)]
-    named = "\n".join([compute_events_generation(store), *snapshots, *said])
-    return hashlib.sha256(named.encode()).hexdigest()
+    return hashlib.sha256("\n".join([*inputs, *said]).encode()).hexdigest()

@@ -242,7 +242,7 @@ class DerivedFiles:
         slot: str = "",
     ) -> None:
         """Keep the store, the generation of the input, and a progress callback."""
-        self._store, self._generation, self._slot = store, generation, slot
+        self._store, self.generation, self._slot = store, generation, slot
         self.progress = progress
 
     def load(self, name: str) -> BlockFile | None:
@@ -252,7 +252,7 @@ class DerivedFiles:
             _derive_mac_key(self._store),
         )
         try:
-            return BlockFile(path, _build_generation_tag(self._generation, name), key)
+            return BlockFile(path, _build_generation_tag(self.generation, name), key)
         except BlockFileError:
             return None
 
@@ -261,7 +261,7 @@ class DerivedFiles:
     ) -> None:
         """Cache tables under a name on disk; a disk error is ignored."""
         data = encode_block_file(
-            _build_generation_tag(self._generation, name),
+            _build_generation_tag(self.generation, name),
             tables,
             _derive_mac_key(self._store),
         )

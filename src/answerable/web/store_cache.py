@@ -275,11 +275,7 @@ class StoreCache:
         """Build the view and its derived data, and replace the current one."""
         before = self._view
         slow = before is None or before.build_seconds > _INLINE_SECONDS
-        with (
-            pause_garbage_collection(collect_previous=before is not None)
-            if slow
-            else nullcontext()
-        ):
+        with pause_garbage_collection() if slow else nullcontext():
             view = build_view(store, self.now, before)
             if before is not None:
                 self._local.making = view

@@ -116,14 +116,15 @@ def build_view(
     started = time.thread_time()
     generation = cache_generation.compute_chains_generation(store)
     if previous is not None and previous.generation == generation:
-        inventory = replace(
-            assess_owners_at_time(previous.inventory, now),
-            scheduled=read_source_states(store.layout),
-            merges=snapshots.read_merges_in_force(store, now),
-        )
+        inventory = _evaluate_again(previous.inventory, store, now)
         chains = previous.chains
     else:
         inventory = snapshots.load_inventory(store, now=now)
+        if previous is not None and _is_same_input(previous.inventory, inventory):
+            inventory = replace(
+                _evaluate_again(previous.inventory, store, now),
+                read_event_gaps=inventory.read_event_gaps,
+            )
         chains = load_or_compute_chains(store, inventory)
     compile_snapshot(inventory, previous.inventory if previous is not None else None)
     return StoreView(
@@ -134,6 +135,22 @@ def build_view(
         build_seconds=time.thread_time() - started,
         inventory=inventory,
         chains=chains,
+    )
+
+
+def _is_same_input(one: Inventory, other: Inventory) -> bool:
+    """Tell whether two inventories have the same scans, statements and log facts."""
+    if one.derived is None or other.derived is None:
+        return False
+    return one.derived.generation == other.derived.generation
+
+
+def _evaluate_again(inventory: Inventory, store: EvidenceStore, now: int) -> Inventory:
+    """Evaluate the owners of an inventory at another time; its facts are shared."""
+    return replace(
+        assess_owners_at_time(inventory, now),
+        scheduled=read_source_states(store.layout),
+        merges=snapshots.read_merges_in_force(store, now),
     )
 
 

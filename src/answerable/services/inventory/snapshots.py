@@ -13,9 +13,13 @@ from answerable.model.errors import UsageError, VerificationError
 from answerable.model.inventory import DERIVATION_STAGES, EventGaps, Inventory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, PersonMerge
 from answerable.model.progress import ProgressCallback, ignore_progress_report
-from answerable.model.sighting import Snapshot, Sync
+from answerable.model.sighting import SightedFacts, Snapshot, Sync
+from answerable.services.inventory import inventory_input
 from answerable.store import inventory_cache
-from answerable.store.cache_generation import compute_snapshot_generation
+from answerable.store.cache_generation import (
+    compute_history_generation,
+    compute_snapshot_generation,
+)
 from answerable.store.collection_state import read_source_states, read_unread_logs
 from answerable.store.store import EvidenceStore
 
@@ -28,8 +32,8 @@ if TYPE_CHECKING:
 LATEST = "latest"
 _MERGE_KINDS = ("person-merge", "signed-person-merge")
 FOREVER = (1 << 63) - 1
+_DECLARED_USES = "uses"  # derived file
 _MAX_SUGGESTED = 3  # newest snapshots, listed when a name matches none
-_LONG_LIVED_PREFIX = "cred:aws/AKIA"
 _RESTORE = "restore the file objects/... from a copy; see `answerable evidence verify`"
 _OBJECT_NAMES = {
     Sync: "sync",
@@ -87,11 +91,22 @@ def load_inventory(
     digest = chosen.digest if chosen is not None else ""
     generation = compute_snapshot_generation(store, digest)
     kept = inventory_cache.load_cached_inventory(store, generation, now, slot)
+    if kept is None and is_newest:
+        same = inventory_input.find_same_input(store, digest, generation)
+        if same is not None:
+            kept = inventory_cache.load_cached_inventory(store, same, now)
+            generation = same if kept is not None else generation
     if kept is None:
         progress(0, DERIVATION_STAGES, "joining scanned sources")
         joined = _join_snapshot_with_audit_logs(store, chosen)
-        inventory_cache.save_inventory_to_cache(store, generation, joined, slot)
-        kept = _assess_owners(joined, now)
+        inventory_cache.save_inventory_to_cache(
+            store, generation, joined.inventory, slot
+        )
+        if is_newest:
+            inventory_input.save_input(
+                store, digest, generation, joined.found, joined.log_facts
+            )
+        kept = _assess_owners(joined.inventory, now)
     derived = inventory_cache.DerivedFiles(store, generation, progress, slot)
     if not is_newest:
         return replace(kept, derived=derived)
@@ -133,9 +148,23 @@ def _assess_owners(joined: Inventory, now: int) -> Inventory:
     return assess_owners_at_time(joined, now or joined.judged_at)
 
 
+@dataclass(frozen=True, slots=True)
+class _JoinedSnapshot:
+    """Inventory of a snapshot and the audit logs.
+
+    Attributes:
+        found: Credentials that a source found in a place.
+        log_facts: Facts from audit logs.
+    """
+
+    inventory: Inventory
+    found: frozenset[str]
+    log_facts: SightedFacts
+
+
 def _join_snapshot_with_audit_logs(
     store: EvidenceStore, selected: NamedSnapshot | None
-) -> Inventory:
+) -> _JoinedSnapshot:
     """Build the inventory of a snapshot and the audit logs, as of its time."""
     from answerable.inventory.sync_join import join_syncs_into_inventory
 
@@ -143,7 +172,10 @@ def _join_snapshot_with_audit_logs(
     if selected is not None:
         snapshot = read_stored_object(store, selected.digest, Snapshot)
     syncs = [read_stored_object(store, digest, Sync) for _, digest in snapshot.syncs]
-    trail = _build_audit_log_sync(store, syncs)
+    found = frozenset(
+        credential.id for sync in syncs for credential in sync.facts.credentials
+    )
+    trail = _build_audit_log_sync(store, found)
     joined = join_syncs_into_inventory(
         [(sync.source, sync) for sync in (*syncs, trail)],
         now=snapshot.taken_at or trail.started_at,
@@ -153,26 +185,21 @@ def _join_snapshot_with_audit_logs(
     )
     # An audit log is no scanned source: its age does not affect the others.
     scanned = tuple(c for c in joined.coverage if c.source != trail.source)
-    return replace(joined, coverage=scanned)
+    return _JoinedSnapshot(replace(joined, coverage=scanned), found, trail.facts)
 
 
-def _build_audit_log_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
+def _build_audit_log_sync(store: EvidenceStore, found: frozenset[str]) -> Sync:
     """Build a sync from the audit logs: their identities and credentials.
 
-    An audit log has a new session key every hour. The inventory lists only long-lived
-    keys, and keys that a source found in a place.
+    Args:
+        found: Credentials that a source found in a place.
     """
     from answerable.services.inventory.owners_from_audit_logs import (
         collect_audit_log_facts,
     )
 
     facts = collect_audit_log_facts(store)
-    lying = {credential.id for sync in syncs for credential in sync.facts.credentials}
-    links = tuple(
-        link
-        for link in facts.links
-        if link.credential in lying or link.credential.startswith(_LONG_LIVED_PREFIX)
-    )
+    links = inventory_input.select_inventory_links(facts, found)
     times = [link.seen.at for link in links] + [e.seen.at for e in facts.evidence]
     last = max(times, default=0)
     return Sync("trail:", "trail", last, replace(facts, links=links))
@@ -296,9 +323,18 @@ def load_declared_uses(store: EvidenceStore) -> "tuple[DeclaredUse, ...]":
     Returns:
         Uses sorted by subject and time; intervals of one subject do not overlap.
     """
+    from answerable.model.lineage import DeclaredUse
     from answerable.services.inventory import ownership_history
 
-    return ownership_history.list_declared_uses(iterate_snapshot_history(store))
+    files = inventory_cache.DerivedFiles(store, compute_history_generation(store))
+    kept = files.load(_DECLARED_USES)
+    if kept is not None:
+        rows = kept.section(_DECLARED_USES, DeclaredUse)
+        return tuple(use for _, use in rows.iter_rows())
+    found = ownership_history.list_declared_uses(iterate_snapshot_history(store))
+    numbered = ((f"{number:09}", use) for number, use in enumerate(found))
+    files.save(_DECLARED_USES, {_DECLARED_USES: numbered})
+    return found
 
 
 def _select_snapshot(

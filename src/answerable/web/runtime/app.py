@@ -10,6 +10,7 @@ from answerable.server.listening_sockets import BoundListener, bind_listener
 from answerable.server.operator_log import OperatorLog
 from answerable.server.runtime import SIGN_IN_LINK, SIGN_IN_LINK_FILE
 from answerable.server.server_process import App
+from answerable.services.python_gc_pause import keep_requests_running
 from answerable.store.durable_files import write_file
 from answerable.web.auth.local_token import LocalToken
 from answerable.web.auth.sessions import LOCAL_METHODS, SessionStore, WebSession
@@ -47,6 +48,7 @@ class WebApp(App[WebSettings]):
     def __init__(self, settings: WebSettings, log: OperatorLog) -> None:
         super().__init__(settings, log)
         sys.setswitchinterval(SWITCH_INTERVAL)
+        keep_requests_running()
         loop = self._loop
         self._cache = StoreCache(
             settings.store,

@@ -8,6 +8,7 @@ conditions could exclude each other, the exact evaluation decides.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from answerable.model.ids import IdentityId, PolicyId
 from answerable.reach.aws.bulk.bitset import (
@@ -25,6 +26,7 @@ from answerable.reach.aws.bulk.resource_space import (
     without_resource_policies,
 )
 from answerable.reach.aws.bulk.statement_index import StatementIndex
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import (
     CompiledPrincipal,
     is_customer_managed_policy,
@@ -365,7 +367,7 @@ class AssumeRolePermissions:
             realm.naming,
             realm.trusting,
             call,
-            self._evaluate_role,
+            partial(_evaluate_role, realm.graph.accounts),  # no cycle with `self`
             besides=realm.index.scope,
         )
 
@@ -379,12 +381,14 @@ class AssumeRolePermissions:
         """Return the roles a principal may assume if their trust policies name it."""
         return self.hearing.evaluate_if_trusted(actor, self._evaluate_after_edit)
 
-    def _evaluate_role(self, principal: CompiledPrincipal, role: str) -> Formula:
-        """Return the exact formula for one principal and role."""
-        accounts = self.realm.graph.accounts
-        return evaluate_assume_role(accounts, principal, IdentityId(role)).formula
-
     def _evaluate_after_edit(self, principal: CompiledPrincipal, role: str) -> Formula:
         """Return the exact formula once the role trusts the principal."""
         accounts = self.realm.graph.accounts
         return evaluate_after_trust_edit(accounts, principal, IdentityId(role)).formula
+
+
+def _evaluate_role(
+    accounts: CompiledAccounts, principal: CompiledPrincipal, role: str
+) -> Formula:
+    """Return the exact formula for one principal and role."""
+    return evaluate_assume_role(accounts, principal, IdentityId(role)).formula
