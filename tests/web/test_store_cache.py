@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from answerable.services.statements import attested_owners
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
 from answerable.web import store_cache
@@ -47,6 +48,28 @@ def an_agent(desk: StoreCache) -> str:
 def test_what_stands_is_read_once(own: StoreCache) -> None:
     assert own.current_view() is own.current_view()
     assert own.version() == own.version()
+
+
+def test_the_threads_of_a_server_decode_the_persons_of_a_scan_once(
+    own: StoreCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+    decode = attested_owners._decode_persons
+    monkeypatch.setattr(
+        attested_owners,
+        "_decode_persons",
+        lambda store, digest: decoded.append(digest) or decode(store, digest),
+    )
+
+    def read_owners() -> None:
+        with own.open_store() as store:
+            attested_owners.read_attested_owners(store, own.now)
+
+    threads = [threading.Thread(target=read_owners) for _ in range(3)]
+    for each in threads:
+        each.start()
+        each.join()
+    assert len(decoded) == 1
 
 
 def test_what_was_just_said_is_seen_at_once_where_reading_is_quick(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what reads or writes events is imported where it runs
     from answerable.store.sealing_process import SealingProcess
     from answerable.store.search_index import EventPlace, SearchIndex
     from answerable.store.segment_scope import SegmentScope
+    from answerable.store.shared_values import SharedValues
 
 AttachmentT = TypeVar("AttachmentT")
 EntryT = TypeVar("EntryT", SegmentManifest, JournalSealed)
@@ -70,6 +71,7 @@ class EvidenceStore:
         self._mine: set[str] = set()
         self._sealed = 0
         self._attached: dict[str, object] = {}
+        self.shared_values: SharedValues | None = None  # with other threads
         self.derived = layout.root / "derived"
 
     @cached_property

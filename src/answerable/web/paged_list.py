@@ -8,7 +8,7 @@ import base64
 import json
 from bisect import bisect_left, bisect_right
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Generic, TypeVar
@@ -135,6 +135,11 @@ class PagedList(Generic[ItemT]):
         """Return all matching rows, sorted."""
         matching = [self.items[at] for _, _, at in self._matching_entries(query)]
         return matching[::-1] if query.order.startswith("-") else matching
+
+    def iterate_rows(self, only: Mapping[str, str], order: str) -> Iterator[ItemT]:
+        """Yield the rows with some facet values, sorted."""
+        entries = self._matching_entries(ListQuery(only=only, order=order))
+        return (self.items[at] for _, _, at in entries)
 
     def get_page(self, query: ListQuery, page_size: int = PAGE_SIZE) -> ListPage[ItemT]:
         """Return the page of matching rows before or after a cursor.

@@ -18,6 +18,7 @@ from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.store.search_index import SearchIndex
+from answerable.store.shared_values import SharedValues
 from answerable.store.store import EvidenceStore
 from answerable.web.auth.signature_counters import SignatureCounters
 from answerable.web.background_answers import BackgroundAnswers
@@ -68,6 +69,7 @@ class StoreCache:
     ) -> None:
         self.root, self.config, self.spools = root, config, spools
         self._search_index = SearchIndex()
+        self._shared_values = SharedValues()
         self._local = threading.local()
         self._open: list[EvidenceStore] = []
         self._lock = threading.Lock()
@@ -98,6 +100,7 @@ class StoreCache:
             store = self._local.store = EvidenceStore.open(
                 self.root, now=self.now, create=False, index=self._search_index
             )
+            store.shared_values = self._shared_values
             self._open.append(store)
         yield store
 

@@ -138,9 +138,14 @@ def build_approval_request_item(
         shown["until"] = format_time(allowed.until * 10**9) if allowed.until else None
     elif (refused := _find_owner_refusal(exceptions, wanted)) is not None:
         shown["state"], shown["by"] = "refused", [refused.get_statement_claim("person")]
-    elif now - request.newest.at > ASK_LIFE:
+    elif not may_be_open(request, now):
         shown["state"] = "expired"
     return shown
+
+
+def may_be_open(request: ApprovalRequest, now: int) -> bool:
+    """Return whether a request has not expired; it may be answered already."""
+    return now - request.newest.at <= ASK_LIFE
 
 
 def _find_owner_refusal(

@@ -14,7 +14,6 @@ from answerable.model.inventory import DERIVATION_STAGES, EventGaps, Inventory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, PersonMerge
 from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.model.sighting import SightedFacts, Snapshot, Sync
-from answerable.services.inventory import inventory_input
 from answerable.store import inventory_cache
 from answerable.store.cache_generation import (
     compute_history_generation,
@@ -91,8 +90,12 @@ def load_inventory(
     digest = chosen.digest if chosen is not None else ""
     generation = compute_snapshot_generation(store, digest)
     kept = inventory_cache.load_cached_inventory(store, generation, now, slot)
-    if kept is None and is_newest:
-        same = inventory_input.find_same_input(store, digest, generation)
+    if kept is None:
+        from answerable.services.inventory import inventory_input
+
+        same = None
+        if is_newest:
+            same = inventory_input.find_same_input(store, digest, generation)
         if same is not None:
             kept = inventory_cache.load_cached_inventory(store, same, now)
             generation = same if kept is not None else generation
@@ -194,6 +197,7 @@ def _build_audit_log_sync(store: EvidenceStore, found: frozenset[str]) -> Sync:
     Args:
         found: Credentials that a source found in a place.
     """
+    from answerable.services.inventory import inventory_input
     from answerable.services.inventory.owners_from_audit_logs import (
         collect_audit_log_facts,
     )

@@ -228,11 +228,25 @@ def open_owner_reader(store: EvidenceStore) -> AttestedOwnerReader:
 
 
 def _read_latest_persons(store: EvidenceStore) -> tuple[Person, ...]:
-    """Decode only the persons of the newest snapshot."""
+    """Decode only the persons of the newest snapshot.
+
+    The scans of a large organization have hundreds of megabytes, so that the threads of a
+    server share the result.
+    """
     logged = store.list_objects("snapshot")
     if not logged:
         return ()
-    snapshot = msgspec.json.decode(store.get_object(logged[-1].digest), type=Snapshot)
+    digest = logged[-1].digest
+    if store.shared_values is None:
+        return _decode_persons(store, digest)
+    return store.shared_values.get(
+        "persons", digest, lambda: _decode_persons(store, digest)
+    )
+
+
+def _decode_persons(store: EvidenceStore, digest: str) -> tuple[Person, ...]:
+    """Decode only the persons of a snapshot."""
+    snapshot = msgspec.json.decode(store.get_object(digest), type=Snapshot)
     syncs = []
     for source, digest in snapshot.syncs:
         part = msgspec.json.decode(store.get_object(digest), type=_SyncPersons)

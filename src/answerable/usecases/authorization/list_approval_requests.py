@@ -9,6 +9,7 @@ from answerable.services.authorization.approval_requests import (
     build_exception_item,
     find_approval_request,
     group_blocked_calls,
+    may_be_open,
 )
 from answerable.services.authorization.decision_output import build_decision_coverage
 from answerable.services.authorization.decision_records import SpooledDecisions
@@ -37,16 +38,18 @@ def list_approval_requests(
     """
     waiting = decision_records.read_spool(spool)
     said = read_policy_exceptions(store, now)
+    requests = group_blocked_calls(store, waiting, since, agent)
     items = [
         build_approval_request_item(each, said, now)
-        for each in group_blocked_calls(store, waiting, since, agent)
+        for each in requests
+        if state != "open" or may_be_open(each, now)
     ]
     kept = [each for each in items if state in ("", each["state"])]
     first = next((each for each in kept if each["state"] == "open"), None)
     following = format_command("asks", "show", first["id"]) if first else ""
     searched = ""
     if not kept:
-        every = group_blocked_calls(store, waiting, since) if agent else items
+        every = group_blocked_calls(store, waiting, since) if agent else requests
         count = f"0 of {len(every)} match" if every else "none"
         searched = f"{count} since {format_time(since)}"
     covered = build_decision_coverage(store, waiting)

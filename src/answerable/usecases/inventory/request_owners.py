@@ -82,7 +82,9 @@ def list_owner_requests(
         person: Only requests to or by this person; empty for all.
         received: Only requests to this person.
     """
-    people = PersonDirectory(inventory.facts.persons)
+    requests = read_owner_requests(store)
+    # A large inventory has thousands of persons, and most stores have no request.
+    people = PersonDirectory(inventory.facts.persons if requests else ())
     own = people(person) if person else ""
     items: list[OwnerRequestItem] = [
         {
@@ -93,7 +95,7 @@ def list_owner_requests(
             "at": format_time(each.at),
             "note": each.note,
         }
-        for each in read_owner_requests(store)
+        for each in requests
         if not own
         or own == people(each.person)
         or (not received and own == people(each.author))

@@ -13,7 +13,7 @@ from answerable.model.documents.finding import FindingItem
 from answerable.posture.rule_catalogue import RULES_BY_ID
 from answerable.usecases.posture.list_findings import list_findings
 from answerable.web.http.errors import build_not_found_error
-from answerable.web.paged_list import ListDefinition, ListFacet, ListQuery, PagedList
+from answerable.web.paged_list import ListDefinition, ListFacet, PagedList
 from answerable.web.pages import inventory_list_definitions
 from answerable.web.pages.cases import list_open_cases
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
@@ -105,8 +105,14 @@ def get_findings_or_start(cache: StoreCache) -> PagedList[FindingItem] | None:
     listed = cache.get_newest(FINDINGS, PagedList)
     if listed is None and is_small:
         return findings(cache)
-    cache.start_in_background("findings", findings)
+    cache.start_in_background("findings", _compute_for_pages)
     return listed
+
+
+def _compute_for_pages(cache: StoreCache) -> None:
+    """Compute the findings, their order and counts, so that no page waits for these."""
+    findings(cache)
+    select_worst_findings(cache)
 
 
 def get_shown_findings(cache: StoreCache) -> PagedList[FindingItem]:
@@ -153,13 +159,13 @@ def select_worst_findings(cache: StoreCache) -> WorstFindings:
     if listing is None:
         return WorstFindings((), False, 0, 0)
     by_rule: dict[str, FindingItem] = {}
-    for item in listing.all_rows(ListQuery(only={"state": "open"}, order="severity")):
+    for item in listing.iterate_rows({"state": "open"}, "severity"):
         by_rule.setdefault(item["rule"], item)
+        if len(by_rule) == _MAX_WORST:
+            break
     worst = [
-        WorstFinding(
-            item, listing.count_matching({"state": "open", "rule": item["rule"]}) - 1
-        )
-        for item in list(by_rule.values())[:_MAX_WORST]
+        WorstFinding(item, listing.count_matching({"state": "open", "rule": rule}) - 1)
+        for rule, item in by_rule.items()
     ]
     states = listing.counts["state"]
     return WorstFindings(worst, True, states["open"], states["not-evaluated"])
