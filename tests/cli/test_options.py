@@ -191,6 +191,15 @@ def test_an_empty_answer_says_what_was_searched(flows, run):
     )
     out = run("trace").out
     assert out == "no event matches: events searched: 18\n\ncoverage: CloudTrail\n"
+    source = {"source": "store", "at": "2026-01-01T00:00:00Z", "age_s": 0}
+    lost = {**source, "problems": ["unreadable: events of 2025-12-31: a is damaged"]}
+    partial = {**trail, "partial": True, "sources": [lost], "not_collected": []}
+    flows.answers["trace"] = Document("trace", [], partial, searched="events: 18")
+    said = "not known: unreadable: events of 2025-12-31: a is damaged\n"
+    assert run("trace").out.startswith(said)
+    flows.answers["trace"] = Document(
+        "trace", [], {**trail, "not_collected": []}, searched="events searched: 18"
+    )
     ran = run("trace", "-o", "json")
     assert ran.err == "hint: events searched: 18\n"
     assert run("trace", "-o", "json", "--quiet").err == ""

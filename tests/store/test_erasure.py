@@ -237,7 +237,7 @@ def test_copies_that_a_repair_set_aside_are_deleted_unless_there_is_a_hold(
         assert str(stray.relative_to(root)) in open_items
         release_hold(store, hold, "closed", NOW)
         stray.unlink()
-        planned = erase_person(store, [ADA], "asked", now=NOW, dry_run=True)
+        planned = erase_person(store, [ADA], "", now=NOW, dry_run=True)
         assert len(planned.items) == len(tables) == len(list(aside.iterdir()))
         answer = erase_person(store, [ADA], "asked", now=NOW)
         assert not answer.failed, answer.items

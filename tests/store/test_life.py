@@ -23,6 +23,7 @@ from answerable.store.legal_holds import LegalHold, place_hold, release_hold
 from answerable.store.retention import apply_retention
 from answerable.store.store import EvidenceStore
 from answerable.store.store_repair import repair_store
+from answerable.store.store_statistics import read_day_statistics
 from tests.store.conftest import NOW
 from tests.store.conftest import _make as event
 
@@ -186,6 +187,12 @@ def test_every_other_segment_answers(tmp_path: Path, damage: str) -> None:
         (line,) = read_event_gaps(store).unreadable
         assert file.stem in line
         assert "7 events" in line
+        days = read_day_statistics(store)
+        assert [each.unreadable for each in days] == [7, *[0] * (len(days) - 1)]
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        days = read_day_statistics(store)
+        # It reads no file as a whole.
+        assert days[0].unreadable == (0 if damage == "changed" else 7)
         store.append([event(9_999)], NOW)  # and ingest goes on
         store.seal(NOW)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.retention import apply_retention
 from answerable.store.store import EvidenceStore
 from answerable.store.verification_record import load_verified_states
@@ -112,3 +113,19 @@ def test_a_sample_and_doctor_say_what_was_done(tmp_path: Path) -> None:
     assert not verify(tmp_path, "sample", 1)["segments"][0]
     with EvidenceStore.open(tmp_path, now=NOW) as store:
         assert set(load_verified_states(store)) == {"full", "sample"}
+
+
+def test_a_sample_has_as_many_segments_as_asked_for_after_compaction(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, 4, 3, 2)
+    for first in range(10, 60, 10):
+        with EvidenceStore.open(tmp_path, now=NOW) as store:
+            added = range(first, first + 3)
+            store.append([event(n, event_time=NOW - DAY + n) for n in added], NOW)
+            store.seal(NOW)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        (group,) = plan_compaction(store, "")
+        assert compact_segments(store, group, NOW)
+    for _ in range(5):
+        assert verify(tmp_path, "sample", 3)["segments"][1].endswith("in 3 segments")

@@ -28,7 +28,7 @@ def find_damaged_files(
     there = [
         (each, path) for each in segments if (path := _get_path(layout, each)).is_file()
     ]
-    found = [(each, path) for each, path in there if not _has_parquet_ends(path)]
+    found = [(each, path) for each, path in there if not has_parquet_ends(path)]
     if not found:
         found = [
             (each, path)
@@ -101,7 +101,7 @@ def _get_signature(path: Path) -> tuple[int, int] | None:
     return facts.st_size, facts.st_mtime_ns
 
 
-def _has_parquet_ends(path: Path) -> bool:
+def has_parquet_ends(path: Path) -> bool:
     """Return whether a file begins and ends as a Parquet file does."""
     try:
         size = path.stat().st_size

@@ -17,6 +17,7 @@ from answerable.evidence.log_entries import (
     SegmentManifest,
     SegmentState,
     decode_entry,
+    read_segment_states,
 )
 from answerable.evidence.log_tiles import (
     TILE_WIDTH,
@@ -215,16 +216,21 @@ def _check_verified_prefix(
 def _build_selection(
     scope: VerificationScope, entries: Sequence[LogEntry]
 ) -> Callable[[SegmentState], bool]:
-    """Build the predicate of the segments to verify."""
+    """Build the predicate of the segments to verify; a sample has no compacted ones."""
     start = scope.since.size if scope.since else 0
     changed = {
         entry.segment
         for entry in entries[start:]
         if isinstance(entry, SegmentManifest | RowsRemoved)
     }
-    if scope.sample and len(changed) > scope.sample:
-        chosen = secrets.SystemRandom().sample(sorted(changed), scope.sample)
-        changed = set(chosen)
+    if scope.sample:
+        there = [
+            each.manifest.segment
+            for each in read_segment_states(entries)
+            if not each.compacted and each.manifest.segment in changed
+        ]
+        count = min(scope.sample, len(there))
+        changed = set(secrets.SystemRandom().sample(there, count))
     return lambda state: state.manifest.segment in changed
 
 

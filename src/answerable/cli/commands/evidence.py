@@ -265,9 +265,9 @@ def restored(settings: Settings, checkpoint: str, reason: str) -> None:
 )
 @click.option(
     "--reason",
-    required=True,
+    default="",
     metavar="TEXT",
-    help="Reason without the name; kept in the log.",
+    help="Reason without the name; kept in the log. Not needed with --dry-run.",
 )
 @click.option("--dry-run", is_flag=True, help="List the changes without making them.")
 @pass_settings

@@ -204,6 +204,12 @@ def _describe_missing_log(document: Document) -> str:
     return said if source in document.coverage["not_collected"] else ""
 
 
+def _find_problem(document: Document) -> str:
+    """Return the first problem of what was read; empty if all was read."""
+    problems = [each["problems"] for each in document.coverage["sources"]]
+    return next((line for lines in problems for line in lines), "")
+
+
 def _render_empty_answer(document: Document) -> Iterator[str]:
     """Render an empty answer, with the command that would fill it."""
     scanned = bool(document.coverage["sources"])
@@ -218,6 +224,8 @@ def _render_empty_answer(document: Document) -> Iterator[str]:
             f"{document.kind} not known",
             f"{describe_missing_data(document.coverage)} missing",
         )
+    elif document.kind in _REQUIRED_LOGS and (unread := _find_problem(document)):
+        what, fill = "not known", sanitize(unread)
     elif absent := _describe_missing_log(document):
         what, fill = "not known", absent
     elif document.searched:

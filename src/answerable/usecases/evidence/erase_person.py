@@ -28,7 +28,7 @@ def erase_person(
     Args:
         store: The store.
         names: Names of the person, with or without `person:`.
-        reason: Reason, which must not contain a name.
+        reason: Reason, which must not contain a name; unused for a dry run.
         now: UTC nanoseconds.
         dry_run: List without erasing.
 
@@ -38,7 +38,8 @@ def erase_person(
     Raises:
         UsageError: A name is too short, or the reason is missing or names the person.
     """
-    require_reason(reason)
+    if not dry_run:
+        require_reason(reason)
     for name in names:
         if len(name.removeprefix("person:").strip()) < _MIN_NAME_LENGTH:
             raise UsageError(
