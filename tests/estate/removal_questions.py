@@ -180,15 +180,15 @@ PAGES = {
     *("/trace", "/trace/hops", "/trace/chains", "/trace/compare", "/event"),
     *("/evidence", "/baselines", "/decisions", "/asks", "/kill", "/kills"),
     *("/tools/diff", "/cases", "/keys", "/trace/saved", "/owners"),
+    *("/baseline", "/baseline/replay", "/decision", "/ask", "/sign"),
+    *("/case", "/case/page", "/proof"),
 }
+# A part of a page, or a file.
 PAGES_APART = {
     **dict.fromkeys(("/trace/export", "/trace/complete"), "as `trace`"),
     **dict.fromkeys(("/trace/times", "/trace/span"), "as `trace`, in parts"),
-    **dict.fromkeys(("/evidence/checkpoint", "/evidence/key", "/proof"), _LOG),
-    "/proof/bundle": _LOG,
-    **dict.fromkeys(("/baseline", "/baseline/replay", "/decision"), _GATEWAY),
-    **dict.fromkeys(("/ask", "/sign"), _SIGNED),
+    **dict.fromkeys(("/evidence/checkpoint", "/evidence/key"), _LOG),
+    **dict.fromkeys(("/proof/bundle", "/case/bundle"), _LOG),
     **dict.fromkeys(("/reach/graph", "/reach/complete"), "as `reach`"),
-    **dict.fromkeys(("/case", "/case/bundle", "/case/page"), _LOG),
     "/search/complete": "as `search`",
 }

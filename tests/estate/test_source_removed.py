@@ -6,9 +6,11 @@ or in `APART`, with why no scanned source or trail bears on it.
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,10 +24,10 @@ from answerable.cli.sample.platform_account import (
     PREVIEW_ROLE,
 )
 from answerable.model.documents.registry import ITEM_TYPES
-from answerable.model.errors import UsageError
+from answerable.model.errors import AnswerableError, UsageError
+from answerable.server.revocation_list import RevocationFile
 from answerable.web.api.operation_table import OPERATIONS
 from answerable.web.http.errors import RequestRejected
-from answerable.web.pages.reach.question import REMOVED_FIELDS
 from answerable.web.route_table import ROUTES
 from answerable.web.routing import (
     DocumentAnswer,
@@ -36,7 +38,13 @@ from answerable.web.routing import (
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import WebRole
 from tests.cli.conftest import ITEMS
+from tests.estate.gateway_activity import record_activity, write_gateway_spool
 from tests.estate.page_numbers import zeros
+from tests.estate.page_questions import (
+    GATEWAY,
+    list_new_denials,
+    list_page_questions,
+)
 from tests.estate.removal_questions import (
     APART,
     APP,
@@ -57,7 +65,6 @@ from tests.estate.removal_questions import (
     READER,
     REPORTER,
     SECRETS,
-    SHOWN,
     STATEMENT,
     SUPPORT,
     USER,
@@ -75,7 +82,7 @@ from tests.estate.sample_stores import (
 )
 from tests.estate.seven import Answer, Ask
 from tests.laws.removal import faults
-from tests.web.conftest import shown, visitor
+from tests.web.conftest import ANA, shown, visitor
 
 
 def test_every_kind_of_document_and_every_page_joins_the_law() -> None:
@@ -130,9 +137,21 @@ class Desks:
     def __init__(self, stores: Stores) -> None:
         self.full = StoreCache(stores.of(*SOURCES))
         self.less = {name: StoreCache(stores.without(name)) for name in SOURCES}
-
-        for desk in (self.full, *self.less.values()):
+        bare = stores.root / "store-without-gateway"
+        shutil.copytree(self.full.root, bare)
+        self.less[GATEWAY] = StoreCache(bare)
+        self.held = write_gateway_spool(stores.root / "spool")
+        self.events = self.list_some("/trace", "event_id")
+        inventory = self.full.current_view().inventory
+        for name, desk in (("", self.full), *self.less.items()):
             ask_for_owner(desk.root, REPORTER)
+            spool = None if name == GATEWAY else stores.root / "spool"
+            self.draft = record_activity(desk.root, spool, self.events, inventory)
+
+    def list_page_questions(self) -> list[tuple[str, dict[str, str]]]:
+        """List each page of the law with what it is asked, at least once."""
+        found = self.list_some("/findings", "id")
+        return list_page_questions(self.held, self.draft, self.events, found)
 
     def list_some(self, path: str, field: str) -> list[str]:
         """List ids of two items of a list of the whole store."""
@@ -172,7 +191,9 @@ STATEMENTS = (
     *(MEMBER, BINDING, READER),
 )
 _DIRECT = ("/can", "/who-can", "/reach")
-INVESTIGATOR = visitor(WebRole.ADMIN, WebRole.OWNER, WebRole.INVESTIGATOR)
+INVESTIGATOR = visitor(
+    *(WebRole.ADMIN, WebRole.OWNER, WebRole.INVESTIGATOR), person=ANA, owns=(DEVELOPER,)
+)
 
 
 def over_http(
@@ -293,7 +314,7 @@ def figures(page: str) -> dict[str, str]:
     return {one or other: said or told for one, said, other, told in found}
 
 
-@pytest.mark.parametrize("removed", SOURCES)
+@pytest.mark.parametrize("removed", [*SOURCES, GATEWAY])
 def test_no_figure_of_the_overview_becomes_0(desks: Desks, removed: str) -> None:
     before = figures(shown(desks.full, INVESTIGATOR, "/"))
     after = figures(shown(desks.less[removed], INVESTIGATOR, "/"))
@@ -302,76 +323,57 @@ def test_no_figure_of_the_overview_becomes_0(desks: Desks, removed: str) -> None
     assert {to for to in gone if before.get(to, "0") != "0"} == set()
 
 
-# Pages that need an id or a question.
-_ASKED_ABOUT = frozenset(
-    ("/agent", "/identity", "/credential", "/person", "/show", "/event", "/finding")
-) | {"/can", "/who-can", "/what-if", "/what-if/cuts", "/kill", "/search"}
-# Sentences of pages that are a no.
-READER_ROLE = f"{ROLE}/data-reader"
-_NO: tuple[str, ...] = (
-    "cannot",
-    "No collected identity can",
-    "No collected permission",
-)
-_NO += ("Nothing changes", "is removed</td>", "No collected source grants it")
-_NO += ("never</span>", "No path in the collected data", "No set of statements")
-_NO += ("No identity of the collected accounts", "No finding is open.", "No change")
-_NO += ("No event matches.", "of all 0 events", "No value is known to be")
-_NO += ("No owner request is open.", "answered request")
-
-
-@pytest.mark.parametrize("removed", SOURCES)
+@pytest.mark.parametrize("removed", [*SOURCES, GATEWAY])
 def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
-    call = {"action": "s3:GetObject", "resource": DATA}
-    drop = {"action": "DELETE", "resource": ORDERS}
-    questions: tuple[tuple[str, dict[str, str]], ...] = (
-        *(("/reach", {"subject": each}) for each in (REPORTER, USER, GONE, ELSEWHERE)),
-        *(("/can", {"subject": each, **call}) for each in (REPORTER, USER, GONE)),
-        ("/who-can", call),
-        *(("/reach", {"subject": each}) for each in (APP, DEVELOPER)),
-        *(("/can", {"subject": each, **drop}) for each in (APP, SUPPORT, USER)),
-        ("/who-can", drop),
-        ("/who-can", dict(zip(("action", "resource"), LEDGER_CALL, strict=True))),
-        *(
-            ("/what-if", {"subject": e, REMOVED_FIELDS[0]: STATEMENT})
-            for e in (REPORTER, "")
-        ),
-        ("/reach/all", {}),
-        *(
-            ("/reach", {"subject": each, "to": READER_ROLE})
-            for each in (REPORTER, USER)
-        ),
-        ("/what-if/cuts", {"subject": USER, "resource": DATA}),
-        *(("/findings", {}), ("/changes", {}), ("/search", {"q": "report"})),
-        ("/agent", {"id": REPORTER}),
-        ("/identity", {"id": USER}),
-        ("/credential", {"id": KEY}),
-        ("/person", {"id": "person:ana@corp.example"}),
-        *(("/show", {"id": each}) for each in SHOWN),
-        *((path, {}) for path in sorted(PAGES - _ASKED_ABOUT)),
-        ("/owners", {"id0": REPORTER, "id1": USER}),
-        ("/trace/compare", {"q": "since:1d"}),
-        ("/kill", {"subject": REPORTER}),
-        *(("/event", {"id": each}) for each in desks.list_some("/trace", "event_id")),
-        *(("/finding", {"id": each}) for each in desks.list_some("/findings", "id")),
-    )
+    questions = desks.list_page_questions()
     assert {path for path, _ in questions} >= PAGES
+    found = []
     for path, said in questions:
         before = shown(desks.full, INVESTIGATOR, path, **said)
         try:
             after = shown(desks.less[removed], INVESTIGATOR, path, **said)
-        except (Forbidden, RequestRejected):
+        except (Forbidden, RequestRejected, AnswerableError):
             continue  # not known any more: no answer
-        new = [no for no in _NO if no in after and no not in before]
-        assert new == [], (path, said)
+        new = list_new_denials(path, before, after)
         if path != "/trace/hops":  # there, what no source tells any more is `missing`
-            assert zeros(before, after) == set(), (path, said)
+            new += map(str, zeros(before, after))
+        found += [(path, said, each) for each in new]
+    assert found == []
     for kind in ("agents", "identities", "credentials", "tools", "people"):
         page = next(r for r in ROUTES if r.path == f"/{kind}").handler(
             desks.less[removed], INVESTIGATOR, RouteRequest()
         )
         assert isinstance(page, PageAnswer)
         assert page.values["all"] != 0, kind
+
+
+_KILLED = '<span class="badge bad">killed</span>'
+_NAMED = re.compile(
+    r'<a [^>]*href="/(?:agent|identity|credential)\?id=([^"&]*)"[^>]*>(?:(?!</a>).)*</a>'
+    rf"(?! {re.escape(_KILLED)})",
+    re.DOTALL,
+)
+_PICTURE = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
+
+
+def test_every_page_marks_what_is_killed(desks: Desks) -> None:
+    killed = {REPORTER, USER, KEY, DEVELOPER}
+    subjects = [*killed - {USER}, f"principal:{USER}"]
+    file = RevocationFile(desks.full.root)
+    for subject in subjects:
+        file.revoke(subject, "ana")
+    bare, marked = set(), 0
+    for path, said in desks.list_page_questions():
+        page = shown(desks.full, INVESTIGATOR, path, **said)
+        drawn = _PICTURE.sub("", page)
+        # A file of the time of its events; links without a name of what they lead to.
+        if path not in ("/case/page", "/kill", "/sign"):
+            bare |= {(path, unquote(each)) for each in _NAMED.findall(drawn)}
+            marked += page.count(_KILLED)
+    for subject in subjects:
+        file.reinstate(subject)
+    assert {each for each in bare if each[1] in killed} == set()
+    assert marked > 50
 
 
 def test_the_law_notices_a_stronger_no(stores: Stores, ask: Ask) -> None:

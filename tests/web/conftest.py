@@ -13,7 +13,7 @@ from answerable.model.ids import PersonId
 from answerable.web import store_cache
 from answerable.web.pages.revocations import read_killed_subjects
 from answerable.web.route_table import ROUTES
-from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest
+from answerable.web.routing import FileDownload, PageAnswer, RouteAnswer, RouteRequest
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_rendering import render_page
 from answerable.web.visitor import Visitor, WebRole
@@ -100,8 +100,10 @@ def answer(
 
 
 def shown(desk: StoreCache, visit: Visitor, path: str, **said: str) -> str:
-    """Give the HTML of a page."""
+    """Give the HTML of a page, or of a page that is a file."""
     page = answer(desk, visit, path, **said)
+    if isinstance(page, FileDownload):
+        return page.body.decode()
     assert isinstance(page, PageAnswer), page
     killed = read_killed_subjects(desk)
     return render_page(page, visit, RouteRequest(query=said, url=path, killed=killed))

@@ -28,8 +28,8 @@ def test_each_shared_mark_has_an_example() -> None:
     tree = template_environment().parse(text)
     made = {each.name for each in tree.find_all(nodes.Macro)}
     shown = set(re.findall(r"marks\.(\w+)\(", "".join(EXAMPLES)))
-    # A hidden field, a part of others, and a mark of what is killed now.
-    assert made - shown == {"csrf", "parts", "killed"}
+    # A hidden field, a part of others, and marks of what is killed now.
+    assert made - shown == {"csrf", "parts", "killed", "unknown_kills"}
 
 
 def test_each_class_of_an_example_has_a_style() -> None:

@@ -73,9 +73,9 @@ def describe_shared_user(inventory: "Inventory", subject: str) -> str:
     Returns:
         A line to show, empty if they are not known to share a user.
     """
-    from answerable.server.shared_user_check import uid_shared_with_agent
+    from answerable.server.shared_user_check import check_shared_user
 
-    uid = uid_shared_with_agent(inventory, subject)
+    uid = check_shared_user(inventory, subject).uid
     if uid is None:
         return ""
     return (

@@ -43,7 +43,7 @@ NAVIGATION: tuple[tuple[str, tuple[NavigationEntry, ...]], ...] = (
         "Know",
         (
             NavigationEntry("/", "Overview"),
-            NavigationEntry("/agents", "Agents", ("/agent",), counted="agents"),
+            NavigationEntry("/agents", "Agents", ("/agent", "/kill"), counted="agents"),
             NavigationEntry(
                 "/identities", "Identities", ("/identity",), counted="identities"
             ),

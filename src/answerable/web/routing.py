@@ -30,7 +30,7 @@ class RouteRequest:
         counts: Counts of the navigation as text, by path; a path without one is not known.
         origin: Web origin of the request, such as `https://answerable.example`.
         shown: Stamp of the data that pages show; empty if not known.
-        killed: Killed subjects, which every page marks.
+        killed: Killed subjects, which every page marks; None if they are not known.
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class RouteRequest:
     counts: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
     shown: str = ""
-    killed: frozenset[str] = frozenset()
+    killed: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

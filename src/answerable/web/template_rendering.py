@@ -14,7 +14,7 @@ from answerable.web.table_cards import name_cells
 from answerable.web.visitor import Visitor
 
 PART_BLOCK = "part"
-_KILLED: ContextVar[frozenset[str]] = ContextVar("killed", default=frozenset())
+_KILLED: ContextVar[frozenset[str] | None] = ContextVar("killed", default=frozenset())
 
 
 @cache
@@ -36,6 +36,7 @@ def template_environment() -> Environment:
         url=template_filters.build_url,
         permission_page=template_filters.permission_page,
         is_killed=_is_killed,
+        knows_kills=_knows_kills,
     )
     made.globals["navigation"] = NAVIGATION
     # A block is rendered without the imports above it, so `marks` is a global.
@@ -46,7 +47,12 @@ def template_environment() -> Environment:
 def _is_killed(key: str) -> bool:
     """Return whether the rendered page marks an agent, identity or credential as killed."""
     killed = _KILLED.get()
-    return bool(killed) and (key in killed or f"principal:{key}" in killed)
+    return killed is not None and (key in killed or f"principal:{key}" in killed)
+
+
+def _knows_kills() -> bool:
+    """Return whether it is known which subjects are killed."""
+    return _KILLED.get() is not None
 
 
 def compile_templates() -> None:
@@ -73,6 +79,6 @@ def _render(page: PageAnswer, visitor: Visitor, request: RouteRequest) -> str:
     if request.part and PART_BLOCK in template.blocks:
         context = template.new_context(values)
         marks: Any = made.get_template("marks.html").module
-        asked = marks.printed(request.query)
-        return name_cells("".join((asked, *template.blocks[PART_BLOCK](context))))
+        asked = (marks.printed(request.query), marks.unknown_kills())
+        return name_cells("".join((*asked, *template.blocks[PART_BLOCK](context))))
     return name_cells(template.render(values))

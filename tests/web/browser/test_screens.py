@@ -108,6 +108,7 @@ def there(demo: Demo) -> dict[str, tuple[str, str]]:
         "event": (at("/event", id=denied), "send_mail"),
         "ask": (at("/ask", id=asked), "exchange_rate"),
         "proof": (at("/proof", id=denied), "proof"),
+        "sign": (at("/sign", act="allow", id=asked), "exchange_rate"),
     }
     return PAGES | own
 
@@ -304,7 +305,6 @@ NO_PAGES = {
     "/reach/complete",
     "/reach/graph",
     "/baseline/replay",
-    "/sign",
     "/proof/bundle",
     "/case",  # opened by the test below
     "/case/bundle",

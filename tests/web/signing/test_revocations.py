@@ -11,7 +11,10 @@ from answerable.server.kills_in_force import group_kills
 from answerable.server.revocation_list import RevocationFile, RevocationNote
 from answerable.server.revocation_records import OBJECT_KIND
 from answerable.web.pages import inventory_list_definitions
-from answerable.web.pages.revocations import build_revocation_control
+from answerable.web.pages.revocations import (
+    build_revocation_control,
+    read_killed_subjects,
+)
 from answerable.web.routing import Forbidden, PageAnswer, Redirect, RouteRequest
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_rendering import render_page
@@ -90,6 +93,29 @@ def test_a_row_leads_to_a_kill_with_its_reason_and_effects(desk: StoreCache) -> 
     overview = shown(desk, INVESTIGATOR, "/")
     assert '<span class="big">1</span> kill in force' in overview
     answer(desk, ADMIN, "/revive", "POST", subject=AGENT)
+
+
+def test_unreadable_kills_are_said_to_be_not_known(desk: StoreCache) -> None:
+    answer(desk, OWNER, "/kill", "POST", subject=AGENT, reason="it mails strangers")
+    said = "which agents, identities and credentials are killed"
+    pages: tuple[tuple[str, dict[str, str]], ...] = (
+        *(("/agents", {}), ("/agent", {"id": AGENT}), ("/search", {"q": AGENT})),
+        *(("/decisions", {}), ("/kill", {"subject": AGENT}), ("/", {})),
+    )
+    for path, query in pages:
+        assert said not in shown(desk, OWNER, path, **query), path
+    (desk.root / "kills").write_bytes(b"\xff\xff")
+    for path, query in pages:
+        page = shown(desk, OWNER, path, **query)
+        assert said in page, path
+        assert 'badge bad">killed<' not in page
+        assert markup_faults(page) == []
+    asked = RouteRequest(part=True, killed=read_killed_subjects(desk))
+    listed = answer(desk, OWNER, "/agents")
+    assert isinstance(listed, PageAnswer)
+    assert said in render_page(listed, OWNER, asked)
+    control = build_revocation_control(desk, OWNER, AGENT)
+    assert (control.killed, control.kills) == (None, True)
 
 
 def test_an_owner_can_be_recorded_from_the_row_of_an_orphan(desk: StoreCache) -> None:

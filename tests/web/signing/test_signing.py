@@ -370,8 +370,18 @@ def test_what_runs_as_the_user_of_the_page_is_said_to_be_advice(
 ) -> None:
     decision = record_held_call(desk)
     said = {"act": "allow", "id": decision}
-    assert "advisory" not in shown(desk, OWNER, "/sign", **said)
+    unknown = "whether agent:declared/one runs as the user of this page"
+    page = shown(desk, OWNER, "/sign", **said)
+    assert "advisory" not in page
+    assert unknown in page
     uid = os.getuid()
+    declared = replace(
+        declared_agent("one"), callers=(UnixCallerRule(uid + 1, None, ""),)
+    )
+    desk.config = config(declared)
+    page = shown(desk, OWNER, "/sign", **said)
+    assert "advisory" not in page
+    assert unknown not in page
     declared = replace(declared_agent("one"), callers=(UnixCallerRule(uid, None, ""),))
     desk.config = config(declared)
     for path, asked in (

@@ -1,7 +1,7 @@
 """`/asks`: list approval requests of agents and show the decisions of owners."""
 
 from answerable.model.documents.approval_requests import PolicyExceptionItem
-from answerable.server.shared_user_check import uid_shared_with_agent
+from answerable.server.shared_user_check import check_shared_user
 from answerable.services.authorization import approval_requests as flow
 from answerable.services.authorization.approval_requests import STATES
 from answerable.services.authorization.decision_records import read_spool
@@ -110,7 +110,7 @@ def show_request(
         "amendments": matching,
         "owner": None if owner is None else owner.person,
         "own": visitor.answers_for(wanted.agent),
-        "advisory": uid_shared_with_agent(
+        "advisory": check_shared_user(
             cache.current_view().inventory, wanted.agent, cache.config
         ),
         "facts": facts.lines,

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from answerable.model.documents.baseline import BaselineItem, BaselineReplayItem
 from answerable.model.ids import AgentId
 from answerable.presentation.command_hints import format_command
-from answerable.server.shared_user_check import uid_shared_with_agent
+from answerable.server.shared_user_check import check_shared_user
 from answerable.store.monitored_call_queries import find_window_start
 from answerable.usecases.baseline import manage_profiles, replay_calls
 from answerable.usecases.baseline.list_profiles import list_baselines
@@ -87,7 +87,7 @@ def show_agent_baselines(
         "items": items,
         "chosen": chosen,
         "own": visitor.answers_for(agent),
-        "advisory": uid_shared_with_agent(
+        "advisory": check_shared_user(
             cache.current_view().inventory, agent, cache.config
         ),
         "command": format_command("baseline", "learn", agent),

@@ -5,6 +5,7 @@ may revive.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +49,14 @@ class RevocationControl:
     """State of the kill button of an agent.
 
     Attributes:
-        killed: Whether it is revoked.
+        killed: Whether it is revoked; None if that is not known.
         note: By whom and when, if known.
         kills: The visitor may revoke it.
         revives: The visitor may revive it.
     """
 
     subject: str
-    killed: bool
+    killed: bool | None
     note: RevocationNote
     kills: bool
     revives: bool
@@ -66,14 +67,12 @@ def build_revocation_control(
 ) -> RevocationControl:
     """Return the state of the kill button of an agent."""
     administers = WebPermission.ADMINISTER in visitor.may
-    try:
-        note = RevocationService(cache.root, cache.config).list_revoked().get(agent)
-    except AnswerableError:  # an unreadable note must not block a revocation
-        note = None
+    note, killed = RevocationNote(), None
+    with suppress(AnswerableError):  # an unreadable file must not block a revocation
+        revoked = RevocationService(cache.root, cache.config).list_revoked()
+        note, killed = revoked.get(agent, note), agent in revoked
     may = administers or visitor.answers_for(agent)
-    return RevocationControl(
-        agent, note is not None, note or RevocationNote(), may, administers
-    )
+    return RevocationControl(agent, killed, note, may, administers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +80,11 @@ class RowActions:
     """Killed state of list rows, and links to the actions of a visitor on each.
 
     Attributes:
-        killed: Ids of killed subjects.
+        killed: Ids of killed subjects; None if they are not known.
         visitor: The visitor.
     """
 
-    killed: frozenset[str]
+    killed: frozenset[str] | None
     visitor: Visitor
 
     @property
@@ -106,7 +105,7 @@ class RowActions:
         if WebPermission.OWN in visitor.may and visitor.person and state in _ORPHANED:
             links.append(("record owner", build_url("/sign", act="attest", id=key)))
         kills = WebPermission.ADMINISTER in visitor.may or visitor.answers_for(key)
-        if kills and key.startswith("agent:") and key not in self.killed:
+        if kills and key.startswith("agent:") and key not in (self.killed or ()):
             links.append(("kill", build_url("/kill", subject=key)))
         return links
 
@@ -116,12 +115,12 @@ def load_row_actions(cache: StoreCache, visitor: Visitor) -> RowActions:
     return RowActions(read_killed_subjects(cache), visitor)
 
 
-def read_killed_subjects(cache: StoreCache) -> frozenset[str]:
-    """Read the killed subjects; none are marked if their file is unreadable."""
+def read_killed_subjects(cache: StoreCache) -> frozenset[str] | None:
+    """Read the killed subjects; None if their file is unreadable."""
     try:
         return frozenset(RevocationService(cache.root, cache.config).list_revoked())
     except AnswerableError:
-        return frozenset()
+        return None
 
 
 def show_kill(

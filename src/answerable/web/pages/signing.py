@@ -8,7 +8,7 @@ from answerable.model.errors import VerificationError
 from answerable.model.owner_signing_key import OwnerKey, OwnerStatement
 from answerable.model.policy_exception import ANY_ARGUMENTS, NO_ARGUMENTS, NO_EXPIRY
 from answerable.presentation.answer_coverage import format_time
-from answerable.server.shared_user_check import uid_shared_with_agent
+from answerable.server.shared_user_check import check_shared_user
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.store.store import EvidenceStore
@@ -70,7 +70,7 @@ def show_statement(
         },
         "type": signed_statements.PAYLOAD_TYPE,
         "minutes": remote_signing.SIGNING_WINDOW // (60 * 10**9),
-        "advisory": uid_shared_with_agent(
+        "advisory": check_shared_user(
             cache.current_view().inventory, action.subject, cache.config
         ),
     }

@@ -1,0 +1,27 @@
+"""Owners of the agents and identities of a logged call."""
+
+from typing import TYPE_CHECKING
+
+from answerable.model.inventory import Inventory
+from answerable.model.person import OwnerState
+from answerable.presentation.inventory_items import (
+    build_identity_item,
+    build_owner_item,
+)
+
+if TYPE_CHECKING:
+    from answerable.model.documents.inventory import OwnerItem
+
+
+def build_chain_owner_item(inventory: Inventory, subject: str) -> "OwnerItem":
+    """Build the owner of a subject of a logged call; `not-known` without a scan of it."""
+    item = build_owner_item(inventory, subject)
+    identity = inventory.facts.identities_by_id().get(subject)
+    # An identity that only a log names has no tags, so nothing could name its owner.
+    scanned = subject in inventory.agents or (
+        identity is not None
+        and build_identity_item(inventory, identity)["permissions"] == "collected"
+    )
+    if item["state"] == OwnerState.NONE.value and not scanned:
+        return {"state": "not-known", "person": None, "score": 0.0}
+    return item
