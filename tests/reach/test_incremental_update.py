@@ -316,3 +316,59 @@ def test_who_comes_to_be_trusted_by_a_role_it_may_edit_widens_it() -> None:
     updates_agree(trusted())
     with apply_mutation(_what_hangs_on_a_step_stays), pytest.raises(AssertionError):
         updates_agree(trusted())
+
+
+OTHER_IDP = f"arn:aws:iam::{A}:saml-provider/other"
+
+
+def federated(before: str, after: str) -> list[SightedFacts]:
+    """A role trusts a SAML provider, then another; users may replace one, or edit it."""
+    build = AccountBuilder()
+    policies = {
+        "ana": statement("s", action="iam:UpdateSAMLProvider", resource=IDP),
+        "ben": statement("s", action="iam:Update*", resource="*"),
+        "eve": statement("p", action="iam:PutRolePolicy", resource="*"),
+        "kim": statement("o", action="iam:UpdateSAMLProvider", resource=OTHER_IDP),
+    }
+    for name, held in policies.items():
+        build.identity(user(name))
+        build.policy(user(name), "identity", held)
+    build.identity(role("one"))
+    build.policy(role("one"), "trust", TRUSTS[1])
+    facts = build.facts()
+    states = [
+        tuple(
+            replace(one, statements=(TRUSTS[1], *_federation(provider)))
+            if one.id.endswith("trust")
+            else one
+            for one in facts.policies
+        )
+        for provider in (before, after)
+    ]
+    return [replace(facts, policies=policies) for policies in states]
+
+
+def _federation(provider: str) -> tuple[Statement, ...]:
+    action, principal = "sts:AssumeRoleWithSAML", {"Federated": provider}
+    return (statement("f", action=action, principal=principal),) if provider else ()
+
+
+def _takeovers_stay(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        incremental_update, "list_trusted_saml_providers", lambda trust: frozenset()
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", IDP), (IDP, ""), (IDP, OTHER_IDP), (OTHER_IDP, IDP)],
+)
+def test_who_may_replace_a_saml_provider_gains_its_role_without_a_cold_run(
+    before: str, after: str
+) -> None:
+    states = federated(before, after)
+    whole = get_graph_closure(IdentityGraph(compiled(states[0])))
+    assert incremental_update.update_closure_incrementally(whole, *states) is not None
+    updates_agree(states)
+    with apply_mutation(_takeovers_stay), pytest.raises(AssertionError):
+        updates_agree(states)

@@ -9,7 +9,7 @@ cannot change a step touches no row.
 A full run is needed in these cases: the change is no edit of statements; a policy was or
 becomes partly unread, or had no statements and is one of several; a resource policy of a
 service that escalation rules use changed; a trust policy starts or stops to allow session
-tags, or names another SAML provider; a new node appears, by a group or a boundary.
+tags; a new node appears, by a group or a boundary.
 Answers always equal those of a full run; unreachable nodes may remain.
 """
 
@@ -20,6 +20,7 @@ from answerable.model.ids import IdentityId
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk.bitset import VerdictBits, build_bitset, list_positions
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
+from answerable.reach.aws.bulk.existing_resources import ExistingResources
 from answerable.reach.aws.bulk.graph_compiler import (
     CompiledGraph,
     find_service_trusting_roles,
@@ -45,6 +46,8 @@ from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
 from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE, RoleTrust
 from answerable.reach.aws.paths.administrator import is_administrator
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+
+_UPDATE_SAML_PROVIDER = "iam:updatesamlprovider"
 
 
 def update_closure_for_edit(
@@ -131,8 +134,6 @@ class _IncrementalUpdate:
         trusts = whole.graph.accounts.trusts
         if any(
             one.allows_session_tags != trusts[role].allows_session_tags
-            or list_trusted_saml_providers(one)
-            != list_trusted_saml_providers(trusts[role])
             for role, one in exchange.trusts.items()
         ) or any(self._had_removable_boundary(number) for number in turned):
             return None
@@ -145,7 +146,8 @@ class _IncrementalUpdate:
                 number
             )
         stale |= self._find_principals_affected_by_rcps(fences)
-        rows = whole.step_table
+        rows, more = self._update_saml_takeovers(whole.step_table)
+        stale |= more
         for role in exchange.trusts:
             rows, more = self._update_role_assumptions(rows, role)
             stale |= more
@@ -242,6 +244,30 @@ class _IncrementalUpdate:
                 held.sure & others | sure, held.some & others | some
             )
         return found
+
+    def _update_saml_takeovers(self, step_table: StepTable) -> tuple[StepTable, int]:
+        """Pair roles with the SAML providers that they trust now.
+
+        Returns the table and the principals to recompute: those that may replace the
+        metadata of a provider, unless they may edit the role itself.
+        """
+        trusts = self.exchange.whole.graph.accounts.trusts
+        changed = [
+            role
+            for role, one in self.exchange.trusts.items()
+            if list_trusted_saml_providers(one)
+            != list_trusted_saml_providers(trusts[role])
+        ]
+        if not changed:
+            return step_table, 0
+        number = self.old.identities.arn_index.number
+        able = self.new.index.find_holders_of_action_allow(_UPDATE_SAML_PROVIDER)
+        stale = 0
+        for role in changed:
+            stale |= _exclude_unconditional_holders(
+                step_table.written, number[role], able
+            )
+        return replace(step_table, there=ExistingResources(self.new)), stale
 
     def _update_role_assumptions(
         self, step_table: StepTable, role: IdentityId
