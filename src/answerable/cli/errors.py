@@ -8,7 +8,6 @@ import errno
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import click
 from click.exceptions import NoSuchCommand, NoSuchOption
@@ -146,6 +145,8 @@ def _suggest_command(error: NoSuchCommand, context: click.Context | None) -> str
     """Suggest the nearest command, or the group that holds it."""
     if context is None or not isinstance(context.command, click.Group):
         return ""
+    from difflib import get_close_matches
+
     commands = context.command.commands
     near = get_close_matches(error.command_name.lower(), commands, 1, 0.5)
     if near:
@@ -170,6 +171,8 @@ def _suggest_arguments(error: NoSuchOption, context: click.Context | None) -> st
 
 def _suggest_option(error: NoSuchOption, context: click.Context | None) -> str:
     """Return the option most similar to the unknown one; empty if none is."""
+    from difflib import get_close_matches
+
     names: list[str] = list(error.possibilities or ())
     if context is not None:
         for param in context.command.get_params(context):

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -171,6 +170,8 @@ class WordChoice(click.ParamType[str]):
             return word
         if not text and not isinstance(param, click.Argument):
             return ""
+        from difflib import get_close_matches
+
         near = get_close_matches(text.lower(), self.words, 1)
         raise UsageError(
             f"invalid value for {_get_option_name(param)} "

@@ -10,7 +10,7 @@ parts alone: it adds the records that it quarantines.
 """
 
 import hashlib
-import secrets
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,7 +127,7 @@ def forget_unread_locations(
     for path in sorted(layout.collection.parent.glob("unread-*.json")):
         log = _read_unread_log(path)
         if mentions(log.source):
-            name = f"unread-{secrets.token_hex(16)}.json"
+            name = f"unread-{os.urandom(16).hex()}.json"
             source = f"{log.source.partition(':')[0]}:{_ERASED_LOCATION}"
             kept = replace(log, source=source)
             write_file(path.with_name(name), msgspec.json.encode(kept) + b"\n")

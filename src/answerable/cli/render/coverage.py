@@ -1,12 +1,15 @@
 """Render the coverage of an answer: one line below it, or the full list."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from answerable.cli.render.screen import Screen
 from answerable.model.documents.shared_shapes import CoverageRecord
 
+if TYPE_CHECKING:
+    from answerable.cli.render.screen import Screen
 
-def format_coverage_line(coverage: CoverageRecord, screen: Screen) -> str:
+
+def format_coverage_line(coverage: CoverageRecord, screen: "Screen") -> str:
     """Format the coverage as one line."""
     from answerable.presentation.coverage_text import build_coverage_line_parts
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -350,6 +349,8 @@ def _select_snapshot(
     for each in snapshots:
         if each.name == name:
             return each
+    from difflib import get_close_matches
+
     names = [each.name for each in snapshots]
     close = get_close_matches(name, names, n=1, cutoff=0.3)
     if close:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
-import re2
-
 from answerable.inventory.name_resolution import EntityKind, resolve_entity_by_name
 from answerable.inventory.person_directory import PersonDirectory, get_person_handle
 from answerable.lineage.chain_index import ChainIndex, ShortNameIndex, list_short_names
@@ -152,6 +150,8 @@ def is_glob(text: str) -> bool:
 
 def build_pattern_predicate(pattern: str) -> IdTest:
     """Build a predicate that matches an id, whole or by a short name."""
+    import re2  # slow to import, and few names are patterns
+
     spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in pattern)
     compiled = re2.compile(f"(?s){spelled}")
 
