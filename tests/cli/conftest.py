@@ -245,6 +245,7 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> UseCaseStubs:
     # A command that is first imported now would keep the stand-in.
     for module in iter_modules(commands_package.__path__):
         import_module(f"{commands_package.__name__}.{module.name}")
+    import_module("answerable.services.lineage.trace_query")  # imported by `trace`
     flows = UseCaseStubs()
     stubs: dict[str, ModuleType] = {}
     for place, kind in FLOWS.items():
