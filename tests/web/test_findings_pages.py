@@ -103,6 +103,20 @@ def test_a_row_of_the_list_leads_to_its_decision(
     assert "#review" not in shown(desk, investigator, "/findings")  # cannot sign
 
 
+def test_a_rule_without_data_shows_its_subject_as_any_other_row(
+    desk: StoreCache, items: list[dict[str, Any]], admin: Visitor
+) -> None:
+    page = shown(desk, admin, "/findings", state="not-evaluated")
+    lacking = {i["subject"] for i in items if i["state"] == "not-evaluated"}
+    ids = {each for each in lacking if ":" in each}
+    assert ids  # shortened, and whole in their titles
+    assert {
+        each for each in ids if f'<span class="id" title="{each}"' not in page
+    } == set()
+    for each in lacking - ids:
+        assert f">{each}<" in page
+
+
 def test_a_finding_has_the_age_of_the_first_scan_with_it(
     desk: StoreCache, investigator: Visitor
 ) -> None:
