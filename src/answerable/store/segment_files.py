@@ -21,9 +21,9 @@ from answerable.store.durable_files import (
 )
 from answerable.store.store_layout import StoreLayout
 
-# DuckDB rounds row groups up to whole vectors of 2,048.
+# DuckDB reads a row group whole, even for one row; it holds whole vectors of 2,048.
 PARQUET_OPTIONS = (
-    "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 12288"
+    "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 4096"
 )
 
 
