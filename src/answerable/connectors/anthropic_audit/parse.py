@@ -5,9 +5,10 @@ compliance-activity-feed): `id`, `created_at`, `organization_id`, `type`, and `a
 one of eight types. Activities list what happened, and contain no inference.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,25 +23,27 @@ from answerable.connectors.formats.log_format import (
     LogOptions,
     RecordRefused,
 )
+from answerable.connectors.formats.parsed_parts import ParsedParts
 from answerable.model.event import EventOutcome
 
-# Members that name what an activity is about: member, kind in the resource's id.
+# Members that name what an activity is about, and the prefix of the resource's id.
 _RESOURCES = (
-    ("claude_chat_id", "chat"),
-    ("claude_project_id", "project"),
-    ("claude_file_id", "file"),
-    ("claude_artifact_id", "artifact"),
-    ("mcp_server_id", "mcp-server"),
-    ("resource_id", "resource"),
-    ("target_id", "member"),
-    ("deleted_user_id", "user"),
-    ("api_key_id", "api-key"),
-    ("workspace_id", "workspace"),
-    ("organization_id", "organization"),
+    ("claude_chat_id", "anthropic:chat/"),
+    ("claude_project_id", "anthropic:project/"),
+    ("claude_file_id", "anthropic:file/"),
+    ("claude_artifact_id", "anthropic:artifact/"),
+    ("mcp_server_id", "anthropic:mcp-server/"),
+    ("resource_id", "anthropic:resource/"),
+    ("target_id", "anthropic:member/"),
+    ("deleted_user_id", "anthropic:user/"),
+    ("api_key_id", "anthropic:api-key/"),
+    ("workspace_id", "anthropic:workspace/"),
+    ("organization_id", "anthropic:organization/"),
 )
-_KINDS = [kind for _, kind in _RESOURCES]
+_PREFIXES = [prefix for _, prefix in _RESOURCES]
 _get_resources = attrgetter(*(member for member, _ in _RESOURCES))
 _FAILED = ("failed", "failure")
+_NULL = msgspec.Raw(b"null")
 _DENIED = ("denied", "blocked", "rejected")
 
 
@@ -56,14 +59,28 @@ class _AnthropicActor(msgspec.Struct):
     user_agent: str | None = None
 
 
-class AnthropicActivity(msgspec.Struct):
+class _ActorMember(msgspec.Struct):
+    actor: _AnthropicActor | None = None
+
+
+class _ParsedActor(NamedTuple):
+    """Actor in the words of an audit event; most activities repeat one."""
+
+    identity: str
+    credential: str
+    person: str
+    source_ip: str
+    facts: Mapping[str, str | None]
+
+
+class AnthropicActivity(msgspec.Struct, gc=False):
     """Activity, with only the fields that are read."""
 
     id: str | None = None
     created_at: str | None = None
     organization_id: str | None = None
     type: str | None = None
-    actor: _AnthropicActor | None = None
+    actor: msgspec.Raw = _NULL
     claude_chat_id: Any = None
     claude_project_id: Any = None
     claude_file_id: Any = None
@@ -80,10 +97,9 @@ def _read_record(
     record: AnthropicActivity, options: LogOptions
 ) -> LogEntry | RecordRefused:
     """Map an activity to its entry, or refuse it."""
-    if not record.type or record.actor is None:
+    actor = _actors[bytes(record.actor)]
+    if not record.type or actor is None:
         return RecordRefused("not an Anthropic activity: it has no type or actor")
-    actor = record.actor
-    key = actor.api_key_id or actor.admin_api_key_id or ""
     is_created = "api_key_created" in record.type and isinstance(record.api_key_id, str)
     return LogEntry(
         time=record.created_at,
@@ -91,16 +107,35 @@ def _read_record(
         outcome=_get_outcome(record.type),
         native_id=record.id or "",
         scope=record.organization_id or "",
+        identity=actor.identity,
+        credential=actor.credential,
+        person=actor.person,
+        resources=[
+            prefix + value
+            for prefix, value in zip(_PREFIXES, _get_resources(record), strict=True)
+            if value and isinstance(value, str)
+        ],
+        source_ip=actor.source_ip,
+        issued=f"cred:anthropic-key/{record.api_key_id}" if is_created else "",
+        facts=actor.facts,
+    )
+
+
+def _parse_actor(raw: bytes) -> _ParsedActor | None:
+    """Parse the actor of an activity; None without one.
+
+    Raises:
+        msgspec.DecodeError: It is not an actor.
+    """
+    actor = _ACTOR_MEMBERS.decode(b'{"actor":%b}' % raw).actor
+    if actor is None:
+        return None
+    key = actor.api_key_id or actor.admin_api_key_id or ""
+    return _ParsedActor(
         identity=_build_identity(actor),
         credential=f"cred:anthropic-key/{key}" if key else "",
         person=build_person_of_address(actor.email_address),
-        resources=[
-            f"anthropic:{kind}/{value}"
-            for kind, value in zip(_KINDS, _get_resources(record), strict=True)
-            if value and isinstance(value, str)
-        ],
         source_ip=actor.ip_address or "",
-        issued=f"cred:anthropic-key/{record.api_key_id}" if is_created else "",
         facts={
             "actor_type": actor.type,
             "self:unauthenticated_email": actor.unauthenticated_email_address,
@@ -108,6 +143,10 @@ def _read_record(
             "user_id": actor.user_id,
         },
     )
+
+
+_ACTOR_MEMBERS = msgspec.json.Decoder(_ActorMember)
+_actors = ParsedParts(_parse_actor)
 
 
 def _build_identity(actor: _AnthropicActor) -> str:

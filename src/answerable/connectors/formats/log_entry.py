@@ -29,7 +29,7 @@ from answerable.model.delegated_credential import (
     encode_delegation,
 )
 from answerable.model.errors import IdError
-from answerable.model.event import EVENT_SCHEMA, EventOutcome
+from answerable.model.event import EventOutcome
 from answerable.model.ids import build_event_id, build_person_id
 from answerable.model.time_units import SECOND_NS
 
@@ -78,8 +78,6 @@ class LogEntry(msgspec.Struct, gc=False):
     issued_until: Time = None
     created: str = ""
     deleted: str = ""
-    agent: str = ""
-    tool: str = ""
     delegated_by: Sequence[str] = ()
     facts: Mapping[str, str | None] = msgspec.field(default_factory=dict)
 
@@ -198,23 +196,26 @@ def build_event(
         for k, v in entry.facts.items()
         if v
     ]
-    credential, named = entry.credential, [entry.identity, entry.action, entry.session]
+    identity, person, credential = entry.identity, entry.person, entry.credential
+    names = f"{entry.action}{identity}{entry.session}{credential}{person}"
+    named: Sequence[str] = ()
+    # The total is computed faster, and nearly always suffices.
+    if len(names) > MAX_ID_LENGTH:
+        named = (entry.action, identity, entry.session, credential, person)
     if entry.delegated_by:
-        path = (*entry.delegated_by, entry.identity)
+        path = (*entry.delegated_by, identity)
         credential = build_delegated_credential_id(path, entry.credential)
         delegation = encode_delegation(entry.delegated_by, entry.credential)
         facts += [pair for pair in delegation.items() if pair[1]]
-        named += delegation.values()
+        named = (*named, credential, *delegation.values())
+    if named and len(max(named, key=len)) > MAX_ID_LENGTH:
+        return RecordRefused(f"the caller's name is longer than {MAX_ID_LENGTH}")
     facts.sort()  # the names of a connector are in this order already
     touched = entry.resources
     if touched and (
         len(touched) > _MAX_RESOURCES or len("".join(touched)) > MAX_ID_LENGTH
     ):
         touched = [each[:MAX_ID_LENGTH] for each in touched[:_MAX_RESOURCES]]
-    named += (credential, entry.person)
-    # The total is computed faster, and nearly always suffices.
-    if len("".join(named)) > MAX_ID_LENGTH < max(map(len, named)):
-        return RecordRefused(f"the caller's name is longer than {MAX_ID_LENGTH}")
     first = touched[0] if touched else ""
     digest = digest_without_whitespace(raw)
     native = entry.native_id.encode() if entry.native_id else digest
@@ -228,10 +229,10 @@ def build_event(
         entry.action,
         entry.outcome,
         entry.native_id,
-        entry.identity,
+        identity,
         entry.session,
         credential,
-        entry.person,
+        person,
         first,
         first.rpartition("/")[0] or first,
         tuple(touched[1:]) if len(touched) > 1 else (),
@@ -245,13 +246,6 @@ def build_event(
         "",
         (),
         tuple(facts),
-        "",
-        0,
-        0,
-        b"",
-        EVENT_SCHEMA,
-        entry.agent,
-        entry.tool,
     )
     return make(row)
 

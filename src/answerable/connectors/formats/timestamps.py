@@ -27,13 +27,23 @@ _TEXT_FORMAT = re2.compile(
     r"([A-Za-z]{3})[a-z]* (\d{1,2}), (\d{4}),? "
     r"(\d{1,2}):(\d\d):(\d\d)[\s\x{202f}\x{a0}]*([AaPp])[Mm]"
 )
-# A time in whole seconds, UTC, is cached by its minute.
-_SEPARATORS = "2026-11-30T12:00:00Z"[10::3]
-_SECONDS = {f":{second:02}Z": second * SECOND_NS for second in range(60)}
+# A time in UTC with seconds, milliseconds or microseconds is the sum of its parts: the
+# start of the day is cached, and the unit of the fraction follows from the length. Of
+# finer fractions the digits after the sixth are cut off.
+_FRACTION_UNITS = {
+    len("2026-11-30T12:00:00Z"): 0,
+    len("2026-11-30T12:00:00.000Z"): SECOND_NS // 10**3,
+    len("2026-11-30T12:00:00.000000Z"): SECOND_NS // 10**6,
+    len("2026-11-30T12:00:00.0000000Z"): SECOND_NS // 10**6,
+    len("2026-11-30T12:00:00.000000000Z"): SECOND_NS // 10**6,
+}
+_MINUTES = {f"{n // 60:02}:{n % 60:02}": n * 60 * SECOND_NS for n in range(24 * 60)}
+_SECONDS = {f":{second:02}": second * SECOND_NS for second in range(60)}
+_DAY_NS = 24 * 60 * 60 * SECOND_NS
 _SHORTEST = len("20261130T120000")
 _MAX_CACHED = 5_000
-_cache: dict[str, int] = {}
-_minutes: dict[str, int] = {}
+_days: dict[str, int] = {}  # by the date and its separator
+_cache: dict[str, int] = {}  # times in other forms
 # Midnight by the date of an expiry, and hours by the half of the day.
 _midnights: dict[str, int] = {}
 _HALVES = {"AM": 0, "PM": 12}
@@ -45,12 +55,23 @@ def parse_instant(text: str) -> int:
     Raises:
         ValueError: It is not a time, a date alone, or before 1970.
     """
+    unit = _FRACTION_UNITS.get(len(text))
+    if unit is not None and text[-1] == "Z":
+        try:
+            seconds = _MINUTES[text[11:16]] + _SECONDS[text[16:19]]
+            digits = text[20:-1]
+            if not unit:
+                return _days[text[:11]] + seconds
+            if text[19] == "." and digits.isdigit() and digits.isascii():
+                return _days[text[:11]] + seconds + int(digits[:6]) * unit
+        except KeyError:
+            pass
     known = _cache.get(text)
-    if known is not None:
-        return known
-    minute, second = _minutes.get(text[:-4]), _SECONDS.get(text[-4:])
-    if minute is not None and second is not None:
-        return minute + second
+    return _parse_new_instant(text) if known is None else known
+
+
+def _parse_new_instant(text: str) -> int:
+    """Parse a time, and cache the start of its day, or the time itself."""
     if len(text) < _SHORTEST:  # a date alone is no instant
         raise ValueError("not a date with a time")
     when = datetime.fromisoformat(text)
@@ -59,11 +80,11 @@ def parse_instant(text: str) -> int:
     nanoseconds = (when - EPOCH) // _MICRO * 1000
     if not 0 <= nanoseconds < _LIMIT:
         raise ValueError("a time before 1970")
-    if len(_cache) + len(_minutes) >= _MAX_CACHED:
+    if len(_cache) + len(_days) >= _MAX_CACHED:
         _cache.clear()
-        _minutes.clear()
-    if second is not None and text[10::3] == _SEPARATORS:
-        _minutes[text[:-4]] = nanoseconds - second
+        _days.clear()
+    if text[-1] == "Z" and text[11:16] in _MINUTES and text[16:19] in _SECONDS:
+        _days[text[:11]] = nanoseconds - nanoseconds % _DAY_NS
     else:
         _cache[text] = nanoseconds
     return nanoseconds

@@ -24,6 +24,7 @@ from answerable.connectors.formats.log_format import (
     ParsedRecord,
     RecordRefused,
 )
+from answerable.connectors.formats.parsed_parts import ParsedParts
 from answerable.connectors.otel.declaration import DECLARATION
 from answerable.connectors.otel.otlp_types import (
     ResourceTelemetry,
@@ -89,8 +90,6 @@ _FACTS = (
 _FACT_OF_ATTRIBUTE = {name: f"self:{name}" for name in _FACTS}
 _RESOURCES = msgspec.json.Decoder(ResourceTelemetry)
 _SCOPES = msgspec.json.Decoder(Scope | None)
-_MAX_CACHED, _MAX_CACHED_BYTES = 256, 1024
-_scope_names: dict[bytes, str] = {}  # by the scope as JSON
 _TELEMETRY = msgspec.json.Decoder(Telemetry)
 
 
@@ -151,7 +150,7 @@ def _parse_scope(
     """
     raws = (*(scope.spans or ()), *(scope.log_records or ()))
     try:
-        name = _get_scope_name(bytes(scope.scope))
+        name = _scope_names[bytes(scope.scope)]
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         reason = describe_decoding_error(_NOUN, refusal)
         yield RecordRefused(reason, count=max(len(raws), 1))
@@ -170,20 +169,16 @@ def _parse_scope(
             yield build_event(DECLARATION, b"[" + context + b"]", entry, make)
 
 
-def _get_scope_name(raw: bytes) -> str:
-    """Return the name of a scope, which most records share.
+def _parse_scope_name(raw: bytes) -> str:
+    """Parse the name of a scope, which most records share.
 
     Raises:
         msgspec.DecodeError: It is not a scope.
     """
-    name = _scope_names.get(raw)
-    if name is None:
-        name = (_SCOPES.decode(raw) or Scope()).name or ""
-        if len(raw) <= _MAX_CACHED_BYTES:
-            if len(_scope_names) >= _MAX_CACHED:
-                _scope_names.clear()
-            _scope_names[raw] = name
-    return name
+    return (_SCOPES.decode(raw) or Scope()).name or ""
+
+
+_scope_names = ParsedParts(_parse_scope_name)
 
 
 def _read_telemetry(

@@ -19,4 +19,6 @@ def digest_without_whitespace(raw: bytes) -> bytes:
 
 def is_pretty_printed(head: bytes) -> bool:
     """Return whether the first bytes of a record have white space between tokens."""
-    return b'": ' in head or b"\n" in head or b'" :' in head
+    if b" " in head and (b'": ' in head or b'" :' in head):
+        return True
+    return b"\n" in head

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 LOOKAHEAD_BYTES = 512
+_QUOTES_OF_A_NAME = 2  # of one member, as no name has an escaped quote
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -73,6 +74,26 @@ class RecordLists:
             return None
         records = self.decode(value, search_members=True)
         if records is None or any(_get_first_byte(each) != b"{" for each in records):
+            return None
+        return records
+
+    def decode_single_member(
+        self, value: bytes, head: bytes
+    ) -> Sequence[msgspec.Raw] | None:
+        """Decode the objects of a wrapper whose list is its only member; else None.
+
+        Args:
+            value: Complete JSON value.
+            head: Its beginning, up to the opening bracket of the list.
+        """
+        if not value.startswith(head) or head.count(b'"') != _QUOTES_OF_A_NAME:
+            return None
+        try:
+            records = _ITEMS.decode(value[len(head) - 1 : -1])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        is_closed = value.endswith(b"}")
+        if not is_closed or any(_get_first_byte(each) != b"{" for each in records):
             return None
         return records
 

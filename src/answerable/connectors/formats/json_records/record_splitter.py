@@ -169,6 +169,8 @@ class RecordSplitter:
     def _emit_wrapper_line(self, pieces: list[RecordPiece], start: int) -> bool:
         """Emit the records of a short line that is one wrapped list; False for others.
 
+        Further lines that wrap a list in the same way are emitted with it.
+
         Args:
             pieces: Receives the records.
             start: Offset of the first record in the line.
@@ -177,9 +179,15 @@ class RecordSplitter:
         line = bytes(self._buffer[self._at : max(end, self._at)])
         if (records := self._lists.decode_only_list(line)) is None:
             return False
-        for at, record in locate_records(line, records, start):
-            self._emit_record(pieces, self._base + self._at + at, record)
-        self._at = end
+        head = line[:start]
+        while records is not None:
+            for at, record in locate_records(line, records, start):
+                self._emit_record(pieces, self._base + self._at + at, record)
+            self._at = end
+            end = self._buffer.find(b"\n", end + 1, end + _MAX_WRAPPER_LINE)
+            line = bytes(self._buffer[self._at + 1 : max(end, self._at + 1)])
+            records = self._lists.decode_single_member(line, head)
+            self._at += records is not None
         return True
 
     def _begin_record_list(self, *, wrapped: bool) -> None:
