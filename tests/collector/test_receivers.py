@@ -11,9 +11,18 @@ from typing import Any
 
 import pytest
 
+from answerable.connectors import registry
+from answerable.presentation.answer_coverage import build_coverage
+from answerable.services.inventory.snapshots import load_inventory
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.receive_records import (
+    parse_received_records,
+    store_received_records,
+)
+from answerable.usecases.operations.doctor import check_installation
 from tests.collector.running_collector import RunningCollector, collecting, wait_until
 
+NOW = 1_796_000_000 * 10**9
 TOKEN, CLUSTER_TOKEN = "telemetry-token", "cluster-token"
 SETTINGS = {
     "collector": {
@@ -173,6 +182,33 @@ def test_the_events_of_a_cluster_are_stored_once(collector: RunningCollector) ->
     assert rows == [("platform", "k8s:prod/ci/serviceaccount/bot")]
     with EvidenceStore.open(collector.folder / "store", now=1) as store:
         assert store.list_objects("quarantine")
+
+
+def test_answers_stay_partial_after_a_record_that_a_sender_does_not_repeat(
+    tmp_path: Path,
+) -> None:
+    """Also after a restart, until a person has removed what is recorded of it."""
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        log = registry.load_log_format("k8s-audit")
+        for _ in range(2):  # the second is a repeated delivery
+            delivery = parse_received_records(
+                log, [b'{"verb":5}'], {"cluster": "prod"}, "k8s-audit:sender/prod"
+            )
+            store_received_records(store, [delivery], NOW)
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        coverage = build_coverage(load_inventory(store, now=NOW), NOW)
+        assert coverage["partial"]
+        (source,) = coverage["sources"]
+        assert source["source"] == "k8s-audit:sender/prod"
+        assert source["problems"] == ["unreadable: 1 record was quarantined"]
+        (check,) = [
+            each
+            for each in check_installation(tmp_path / "store", now=NOW).items
+            if each["check"] == "ingest k8s-audit:sender/prod"
+        ]
+        assert not check["ok"]
+        Path(check["hint"].rpartition(" ")[2]).unlink()
+        assert not build_coverage(load_inventory(store, now=NOW), NOW)["partial"]
 
 
 @pytest.mark.parametrize(

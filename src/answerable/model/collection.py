@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from answerable.model.config import Listener
 
 WATCH_DEPLOYED = "watch-deployed"  # task of the section `watch`
+_SENDER_LOCATION = "sender/"  # of records that a sender delivers
 _RETENTION = re.compile(r"retain:([1-9][0-9]{0,4})(?:,source=([a-z][a-z0-9-]{0,40}))?")
 
 
@@ -77,7 +78,7 @@ class LogSender:
     @property
     def place(self) -> str:
         """Return the name of this sender as a source."""
-        return f"{self.source}:sender/{self.name}"
+        return f"{self.source}:{_SENDER_LOCATION}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class UnreadLog(msgspec.Struct, frozen=True):
     """Incomplete log: counts of what was not read of a location.
 
     An `ingest` replaces them. A run of the collector, which reads the new parts alone,
-    adds the records that it quarantines.
+    adds the records that it quarantines, and a receiver those that a sender delivered.
 
     Attributes:
         source: `NAME:LOCATION`, with an absolute path.
@@ -204,6 +205,11 @@ class UnreadLog(msgspec.Struct, frozen=True):
         """Return the name of its connector, which names its events too."""
         return self.source.partition(":")[0]
 
+    @property
+    def is_of_sender(self) -> bool:
+        """Return whether a sender delivered the records: no run reads them again."""
+        return self.source.partition(":")[2].startswith(_SENDER_LOCATION)
+
     def describe(self) -> str:
         """Describe what was not read, as one line."""
         parts = []
@@ -214,4 +220,6 @@ class UnreadLog(msgspec.Struct, frozen=True):
         if count := self.quarantined:
             said = "1 record was" if count == 1 else f"{count:,} records were"
             parts.append(f"{said} quarantined")
+        if self.is_of_sender:
+            return " and ".join(parts)
         return f"{' and '.join(parts)}, and no complete ingestion followed"

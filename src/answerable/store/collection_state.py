@@ -6,7 +6,8 @@ the same for maintenance tasks; `doctor` prints it, and no answer depends on it.
 
 `unread-*.json` has counts of what was not read of a location. The next `ingest` of that
 location replaces it, and a complete one removes it. A run of the collector reads the new
-parts alone: it adds the records that it quarantines.
+parts alone: it adds the records that it quarantines. A receiver adds those of a sender,
+which no run reads again.
 """
 
 import hashlib
@@ -149,7 +150,7 @@ def record_unread_log(layout: StoreLayout, log: UnreadLog) -> None:
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    path = _get_unread_file(layout, log)
+    path = get_unread_file(layout, log)
     if log.is_complete:
         with translate_os_errors("remove", path):
             path.unlink(missing_ok=True)
@@ -175,14 +176,14 @@ def add_quarantined_records(
         EnvironmentFailure: The disk cannot be written.
     """
     log = UnreadLog(source, at, count)
-    path = _get_unread_file(layout, log)
+    path = get_unread_file(layout, log)
     if path.exists():
         earlier = _read_unread_log(path)
         log = replace(earlier, at=at, quarantined=earlier.quarantined + new)
     record_unread_log(layout, log)
 
 
-def _get_unread_file(layout: StoreLayout, log: UnreadLog) -> Path:
+def get_unread_file(layout: StoreLayout, log: UnreadLog) -> Path:
     """Return the file of a location.
 
     The connector is no part of its name: a log that was read with a wrong connector is

@@ -76,13 +76,11 @@ class SenderStatus:
 
     def build_state(self) -> SourceState:
         """Build the state that the coverage of answers contains."""
-        what = f"{self.rejected} records were quarantined; the last: {self.reason}"
         return SourceState(
             self.sender.place,
             since=max(self.received_at, self.since),
             late_after=self.late_after,
             succeeded_at=self.received_at,
-            problems=(what,) if self.rejected else (),
             newest=self.newest,
         )
 

@@ -1,7 +1,7 @@
 """Store log records that a sender delivers over the network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answerable.connectors.formats.log_format import (
     LogFormat,
@@ -12,6 +12,7 @@ from answerable.connectors.formats.log_format import (
 )
 from answerable.connectors.log_reader import build_quarantined_record
 from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.store.collection_state import add_quarantined_records
 from answerable.store.store import AppendResult, EvidenceStore
 
 MAX_RECORD = 4 << 20  # bytes, as of a record in a file
@@ -56,9 +57,8 @@ def parse_received_records(
             elif not each.skipped:
                 rejected += each.count
                 first = first or each.reason
-                quarantined.append(
-                    build_quarantined_record(log, raw, each.reason, place, 0)
-                )
+                record = build_quarantined_record(log, raw, each.reason, place, 0)
+                quarantined.append(replace(record, count=each.count))
     return ReceivedRecords(tuple(events), tuple(quarantined), rejected, first)
 
 
@@ -79,12 +79,24 @@ def store_received_records(
 ) -> AppendResult:
     """Store the records of deliveries; they are durable when this returns.
 
+    Unreadable records are counted first: the sender does not repeat them, even if this
+    process is killed now.
+
     Raises:
         EnvironmentFailure: The disk failed; the deliveries may be repeated.
     """
     events = [event for each in deliveries for event in each.events]
-    aside = [record for each in deliveries for record in each.quarantined]
     appended = store.append(events, now)
-    if aside:
-        store.quarantine(aside, now)
+    aside: dict[str, list[QuarantinedRecord]] = {}
+    for record in (record for each in deliveries for record in each.quarantined):
+        aside.setdefault(record.place, []).append(record)
+    for place, records in aside.items():
+        add_quarantined_records(
+            store.layout,
+            place,
+            now,
+            sum(each.count for each in records),
+            store.count_new_quarantined_records(records),
+        )
+        store.quarantine(records, now)
     return appended

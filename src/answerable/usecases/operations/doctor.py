@@ -29,7 +29,11 @@ from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage.clock_checks import describe_clock_differences
 from answerable.services.lineage.log_data_coverage import describe_recorded_logs
-from answerable.store.collection_state import read_source_states, read_unread_logs
+from answerable.store.collection_state import (
+    get_unread_file,
+    read_source_states,
+    read_unread_logs,
+)
 from answerable.store.durable_files import get_group_name, is_shared_folder
 from answerable.store.event_queries import count_events_by_source
 from answerable.store.mediated_call_queries import (
@@ -263,7 +267,9 @@ def _check_unread_logs(store: EvidenceStore) -> Iterator[CheckItem]:
             f"ingest {log.source}",
             False,
             log.describe(),
-            "make it readable, then ingest it again: a complete run clears this",
+            f"correct the sender, then remove {get_unread_file(store.layout, log)}"
+            if log.is_of_sender
+            else "make it readable, then ingest it again: a complete run clears this",
         )
 
 
