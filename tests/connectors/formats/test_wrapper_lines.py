@@ -1,6 +1,7 @@
 """Lines that wrap a list of records each: the records and places of each line."""
 
 import json
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -69,3 +70,34 @@ def test_a_line_that_is_cut_short_ends_no_other_line() -> None:
     found, problem = _split(f"{_ONE}\n{_ONE}\n{_ONE[:-9]}".encode())
     assert len([raw for _, raw, reason in found if not reason]) == 2
     assert problem
+
+
+_TWO = '{"resourceSpans":[{"n":1}],"resourceLogs":[{"n":2}]}'
+_LONG = '{"resourceSpans":[%s],"x":{"y":[]},"resourceLogs" : [ {"n":2}]}'
+
+
+@pytest.mark.parametrize("text", [f"{_TWO}\n{_TWO}\n", f'{{"n":0}}\n{_TWO}\n', _TWO])
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_of_an_object_with_two_lists_both_are_read_or_it_is_a_problem(
+    text: str, size: int
+) -> None:
+    found, problem = _split(text.encode(), size)
+    read = Counter(raw for _, raw, reason in found if not reason)
+    assert problem or read[b'{"n":1}'] == read[b'{"n":2}'] == text.count('"n":2')
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096, 1 << 20])
+def test_a_second_list_after_a_long_one_is_a_problem(size: int) -> None:
+    text = _LONG % ",".join('{"n":1}' for _ in range(500))
+    found, problem = _split(text.encode(), size)
+    assert len(found) == 500
+    assert "second list" in problem
+    assert not _split(text.replace('{"n":2}', "").encode(), size)[1]
+
+
+@pytest.mark.parametrize("prefix", ["", '{"n":0}\n'])
+def test_a_list_with_a_repeated_name_is_refused_or_a_problem(prefix: str) -> None:
+    text = prefix + '{"resourceSpans":[{"n":1}],"resourceSpans":[{"n":2}]}\n'
+    found, problem = _split(text.encode())
+    whole = [raw for _, raw, _ in found if raw.startswith(b'{"resourceSpans"')]
+    assert problem or whole

@@ -2,10 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 
 import msgspec
 
+from answerable.connectors.formats.json_records.record_blocks import locate_records
+from answerable.connectors.formats.json_records.repeated_keys import has_repeated_keys
+
 LOOKAHEAD_BYTES = 512
+_MAX_WRAPPER_LINE = 256 << 10
 _QUOTES_OF_A_NAME = 2  # of one member, as no name has an escaped quote
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -28,6 +33,7 @@ class RecordLists:
         self._names = tuple(names)
         self._marks = tuple(f'"{name}"'.encode() for name in names)
         alternatives = "|".join(map(re.escape, names)).encode() or rb"(?!)"
+        self._further = re.compile(rb'"(?:' + alternatives + rb')"\s*:\s*\[\s*[^\]\s]')
         self._wrapper = re.compile(
             rb"(\{\s*"
             + _OTHER_MEMBERS
@@ -47,10 +53,16 @@ class RecordLists:
         wrapper = self._wrapper.fullmatch(head)
         return wrapper.end(1) if wrapper else 0
 
+    def are_in_rest(self, text: bytes | bytearray) -> bool:
+        """Return whether a list that is not empty begins in the rest of a wrapper."""
+        return self._further.search(text) is not None
+
     def decode(
         self, value: bytes, *, search_members: bool
     ) -> Sequence[msgspec.Raw] | None:
-        """Decode the records in a wrapper; None if the value is no wrapper.
+        """Decode the records in a wrapper, in order; None if the value is no wrapper.
+
+        It may have several lists, but no name twice: parsers could disagree about it.
 
         Args:
             value: Complete JSON value.
@@ -61,14 +73,47 @@ class RecordLists:
             return None
         try:
             members = _MEMBERS.decode(value)
-            for name in self._names:
-                if _get_first_byte(members.get(name, b"")) == b"[":
-                    return _ITEMS.decode(members[name])
+            lists = [
+                _ITEMS.decode(member)
+                for name, member in members.items()
+                if name in self._names and _get_first_byte(member) == b"["
+            ]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return None
+        marks = sum(value.count(mark) for mark in self._marks)
+        if not lists or (marks > len(lists) and has_repeated_keys(value)):
+            return None
+        return list(chain.from_iterable(lists))
 
-    def decode_only_list(self, value: bytes) -> Sequence[msgspec.Raw] | None:
+    def split_lines(
+        self, buffer: bytearray, at: int, start: int
+    ) -> tuple[list[tuple[int, bytes]], int]:
+        """Split short lines that each wrap one list of objects.
+
+        Args:
+            buffer: Lines.
+            at: Place of the first line.
+            start: Offset of the first record in that line.
+
+        Returns:
+            Each record with its place, and the end of the last such line.
+        """
+        end = buffer.find(b"\n", at, at + _MAX_WRAPPER_LINE)
+        line = bytes(buffer[at : max(end, at)])
+        records, found = self._decode_only_list(line), []
+        head = line[:start]
+        while records is not None:
+            located = locate_records(line, records, start)
+            found += [(at + offset, record) for offset, record in located]
+            at, end = end, buffer.find(b"\n", end + 1, end + _MAX_WRAPPER_LINE)
+            line = bytes(buffer[at + 1 : max(end, at + 1)])
+            records = self._decode_single_member(line, head)
+            if records is None:
+                return found, at
+            at += 1
+        return found, at
+
+    def _decode_only_list(self, value: bytes) -> Sequence[msgspec.Raw] | None:
         """Decode the records of a wrapper with one list of objects; else None."""
         if sum(value.count(mark) for mark in self._marks) != 1:
             return None
@@ -77,7 +122,7 @@ class RecordLists:
             return None
         return records
 
-    def decode_single_member(
+    def _decode_single_member(
         self, value: bytes, head: bytes
     ) -> Sequence[msgspec.Raw] | None:
         """Decode the objects of a wrapper whose list is its only member; else None.

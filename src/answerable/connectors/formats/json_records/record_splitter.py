@@ -38,7 +38,6 @@ _FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,64}")\s*:[\s\S]*')
 MAX_HEAD_BYTES = 4096
 MAX_REFUSED = 10_000
 _MAX_TRIES = 4
-_MAX_WRAPPER_LINE = 256 << 10
 
 
 class _SplitterMode(Enum):
@@ -72,6 +71,7 @@ class RecordSplitter:
         self._back = _SplitterMode.TOP
         self._hint = b""
         self._tried = -1
+        self._rest = bytearray()  # end of what was skipped after a wrapped list
         self._refused = self._records = 0
         self._begun = self._wrapped = False
         self.problem = ""
@@ -154,7 +154,7 @@ class RecordSplitter:
         """Detect an object's form: wrapped list, JSON lines or one value."""
         head = bytes(self._buffer[self._at : self._at + record_lists.LOOKAHEAD_BYTES])
         start = self._lists.find_start(head)
-        if start and self._emit_wrapper_line(pieces, start):
+        if start and self._emit_wrapper_lines(pieces, start):
             return
         if start:
             self._at += start
@@ -166,29 +166,13 @@ class RecordSplitter:
             return
         self._mode, self._scan = _SplitterMode.VALUE, JsonScanner(self._at)
 
-    def _emit_wrapper_line(self, pieces: list[RecordPiece], start: int) -> bool:
-        """Emit the records of a short line that is one wrapped list; False for others.
-
-        Further lines that wrap a list in the same way are emitted with it.
-
-        Args:
-            pieces: Receives the records.
-            start: Offset of the first record in the line.
-        """
-        end = self._buffer.find(b"\n", self._at, self._at + _MAX_WRAPPER_LINE)
-        line = bytes(self._buffer[self._at : max(end, self._at)])
-        if (records := self._lists.decode_only_list(line)) is None:
-            return False
-        head = line[:start]
-        while records is not None:
-            for at, record in locate_records(line, records, start):
-                self._emit_record(pieces, self._base + self._at + at, record)
-            self._at = end
-            end = self._buffer.find(b"\n", end + 1, end + _MAX_WRAPPER_LINE)
-            line = bytes(self._buffer[self._at + 1 : max(end, self._at + 1)])
-            records = self._lists.decode_single_member(line, head)
-            self._at += records is not None
-        return True
+    def _emit_wrapper_lines(self, pieces: list[RecordPiece], start: int) -> bool:
+        """Emit the records of short lines that each wrap one list; False for others."""
+        records, end = self._lists.split_lines(self._buffer, self._at, start)
+        for at, record in records:
+            self._emit_record(pieces, self._base + at, record)
+        is_moved, self._at = end > self._at, end
+        return is_moved
 
     def _begin_record_list(self, *, wrapped: bool) -> None:
         self._mode, self._wrapped = _SplitterMode.LIST, wrapped
@@ -238,6 +222,7 @@ class RecordSplitter:
                 self._mode = _SplitterMode.REST if self._wrapped else _SplitterMode.TOP
                 self._scan = JsonScanner(self._at, depth=1) if self._wrapped else None
                 self._back = _SplitterMode.TOP
+                self._rest.clear()
                 return True
             if first in CLOSE:
                 self._refuse_and_stop(pieces, "brackets do not match")
@@ -262,7 +247,12 @@ class RecordSplitter:
         """Skip the rest of a value too large, or of a finished wrapper."""
         scan = self._scan = self._scan or JsonScanner(self._at)
         end = scan.find_end(self._buffer)
-        self._at = scan.position if end < 0 else end
+        start, self._at = self._at, scan.position if end < 0 else end
+        if self._mode is _SplitterMode.REST:
+            self._rest += self._buffer[start : self._at]
+            if self._lists.are_in_rest(self._rest):
+                self.problem = "a second list of records in an object is not read"
+            del self._rest[: -record_lists.LOOKAHEAD_BYTES]
         if end < 0:
             return False
         self._scan = None
