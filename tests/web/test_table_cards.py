@@ -26,3 +26,16 @@ def test_a_table_whose_columns_stay_is_left_alone() -> None:
     events = f'<table class="rows events">{HEAD}<tr><td>1</td></tr></table>'
     for page in (whole, events, "<p>no table</p>"):
         assert name_cells(page) == page
+
+
+def test_a_long_word_of_a_cell_can_wrap() -> None:
+    word, tag = "x" * 500 + "&lt;" * 30, '<td title="' + "y" * 500 + '">'
+    page = f"<p>{word}</p><table><tr>{tag}{word} end</td></tr></table>"
+    wrapped = name_cells(page)
+    assert wrapped.replace("<wbr>", "") == page
+    assert wrapped.startswith(f"<p>{word}</p>")
+    assert tag in wrapped
+    pieces = wrapped.partition(tag)[2].partition(" ")[0].split("<wbr>")
+    assert max(len(each.replace("&lt;", "<")) for each in pieces) == 24
+    short = "<table><tr><td>" + "z" * 79 + "</td></tr></table>"
+    assert name_cells(short) == short

@@ -23,6 +23,7 @@ from answerable.usecases.lineage.summarize_events import (
 from answerable.web.pages import trace_summary
 from answerable.web.visitor import WebRole
 from tests.lineage.conftest import NOW, keep, made
+from tests.lineage.test_token_service import call as gateway_call
 from tests.web.api.conftest import told
 from tests.web.conftest import answer, shown, visitor
 
@@ -137,6 +138,22 @@ NONCE = {
     "outcome": EventOutcome.DENIED,
     "facts": (("error", "use_dpop_nonce"),),
 }
+
+
+@pytest.mark.parametrize("person", ["person:ana@corp.example", ""])
+def test_calls_with_other_tokens_are_one_chain(
+    store: EvidenceStore, person: str
+) -> None:
+    # No record of the token service names these tokens yet.
+    calls = [
+        gateway_call(50 + number, shown=f"T{number}", person=person)
+        for number in range(3)
+    ]
+    (chain,) = summary(store, *calls, own=False).chains
+    assert chain["events"] == 3
+    status = "observed" if person else "missing"
+    assert (chain["person"]["value"], chain["person"]["status"]) == (person, status)
+    assert chain["agent"]["source"].endswith("(and 2 more)")
 
 
 def summary(store: EvidenceStore, *events: AuditEvent, own: bool) -> EventSummary:

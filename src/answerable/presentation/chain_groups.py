@@ -73,17 +73,25 @@ class ChainGroup:
 
 
 def group_by_chain(items: Sequence[TraceItem]) -> list[ChainGroup]:
-    """Group rows by chain, in order of first appearance."""
+    """Group rows by chain, in order of first appearance.
+
+    Missing hops with different reasons are different chains.
+    """
     chains: dict[str, ChainGroup] = {}
     for item in items:
         hops = get_hops_by_name(item)
         paths = [item["agent_path"], item["identity_path"]]
-        key = repr([*paths, *(hops[name] for name in COLUMNS[:4])])
+        key = repr([*paths, *(_get_hop_key(hops[name]) for name in COLUMNS[:4])])
         chain = chains.setdefault(key, ChainGroup(item))
         chain.items.append(item)
         act = (hops["action"]["value"], hops["resource"]["value"], item["outcome"])
         chain.acts.setdefault(act, []).append(item)
     return list(chains.values())
+
+
+def _get_hop_key(hop: HopItem) -> tuple[str, str, str]:
+    """Return what tells a hop from others; the source of a known one can name a token."""
+    return hop["value"], hop["status"], "" if hop["value"] else hop["source"]
 
 
 def get_parent_resource(resource: str) -> str:

@@ -265,7 +265,10 @@ def _remove_socket_file(path: str) -> None:
 
 def _build_bind_error(address: str, error: OSError) -> EnvironmentFailure:
     """Build the error of a failed bind."""
-    hint = "another process may be listening there; choose another address"
+    hint = (
+        "another process may be listening there; choose another address "
+        "(--listen HOST:PORT, or the configuration)"
+    )
     if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM):
         hint = "the folder of the socket has to exist, and this user has to write to it"
         if "/" not in address:

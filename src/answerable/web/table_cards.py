@@ -13,13 +13,24 @@ _COLUMN = re.compile(r"<th\b([^>]*)>(.*?)</th>", re.DOTALL)
 _TAG = re.compile(r"<small\b.*?</small>|<span aria-hidden.*?</span>|<[^>]*>", re.DOTALL)
 # A start tag of a row or a cell; a value never contains an unescaped `>`.
 _CELL = re.compile(r"<(tr|td|th)\b([^>]*)>")
+# A text with a word of 80 characters or more, and a piece of such a word.
+_LONG_TEXT = re.compile(r"(?<=>)[^<>]*?[^\s<>]{80}[^<>]*(?=<)")
+_PIECE = re.compile(r"(?:&[#\w]{1,10};|[^\s&]){24}(?=\S)")
 _LEAVES = frozenset({"p2", "p3", "p4", "p5", "p6"})
 _HEAD_END = "</thead>"
 
 
 def name_cells(page: str) -> str:
-    """Name the cells of each table of a page that has columns which leave."""
-    return _TABLE.sub(_name_cells_of_table, page)
+    """Name the cells of each table of a page that has columns which leave.
+
+    Long words get places to wrap: a table is never wider than the page.
+    """
+    return _TABLE.sub(lambda table: _wrap_words(_name_cells_of_table(table)), page)
+
+
+def _wrap_words(table: str) -> str:
+    """Add a place to wrap after each 24 characters of a long word."""
+    return _LONG_TEXT.sub(lambda text: _PIECE.sub(r"\g<0><wbr>", text[0]), table)
 
 
 def _name_cells_of_table(table: "re.Match[str]") -> str:

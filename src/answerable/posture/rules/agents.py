@@ -115,7 +115,7 @@ def find_outsider_triggered_agents(facts: PostureFacts) -> Iterator[RuleResult]:
             rule="outsider-triggered-agent",
             subject=entity.agent.id,
             platform=get_platform_of_source(seen.source),
-            title=f"anyone can start the agent {entity.agent.name} by "
+            title=f"anyone can start {_name_workflow_agent(entity.agent.id)} by "
             f"{_name_events(events)}, and it has {_join_words(holds)}",
             severity=SeverityFacts(
                 Trigger.OUTSIDER, reach.level, list_exposure_factors(facts, entity)
@@ -133,6 +133,11 @@ def find_outsider_triggered_agents(facts: PostureFacts) -> Iterator[RuleResult]:
             identity=next((each for each in entity.identities), ""),
             covers=(("untrusted-input-to-effect", entity.agent.id),),
         )
+
+
+def _name_workflow_agent(agent: AgentId) -> str:
+    """Return file and job of an agent: jobs of many workflows have the same name."""
+    return "/".join(agent.split("/")[-2:])
 
 
 def _join_words(words: list[str]) -> str:

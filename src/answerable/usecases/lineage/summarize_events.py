@@ -4,12 +4,12 @@ Steps of this product's own protocols (sign-ins at the web page, first tries of 
 proof without a nonce) are counted apart, so that they do not hide the acts of agents.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 from answerable.lineage.chain_stitching_types import ChainTimeline
-from answerable.lineage.search_query import SearchQuery
+from answerable.lineage.search_query import HOPS, SearchQuery
 from answerable.model.documents.web import ChainSummaryItem, EventFacetItem
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import Hop, LineageChain
@@ -41,7 +41,10 @@ _ROLLED = ("action", "resource")
 
 @dataclass(frozen=True, slots=True)
 class _ChainPath:
-    """Path of a chain: its hops, and the agents and identities that led to them."""
+    """Path of a chain: its hops, and the agents and identities that led to them.
+
+    The hops have no source: a source can name one token, and a path has many.
+    """
 
     person: Hop
     agent: Hop
@@ -53,9 +56,14 @@ class _ChainPath:
 
 @dataclass(slots=True)
 class _PathCounts:
-    """Counts of the events of one path, in all and by action."""
+    """Counts of the events of one path, in all and by action.
+
+    Attributes:
+        sources: Sources of person, agent, tool and identity.
+    """
 
     counts: EventCounts
+    sources: tuple[set[str], ...]
     actions: dict[str, EventCounts] = field(default_factory=dict)
 
 
@@ -101,13 +109,14 @@ def summarize_events(
     by_field: dict[str, dict[str | None, EventCounts]] = {name: {} for name in FACETS}
     total = 0
     for key, counts in counted.items():
-        path, (action, outcome, source, is_own) = cast("_ChainPath", key[0]), key[1:]
+        path, sources = cast("_ChainPath", key[0]), cast("tuple[str, ...]", key[1])
+        action, outcome, source, is_own = key[2:]
         if is_own:
             own = counts if own is None else own + counts
         if is_own and not with_own_protocols:
             continue
         total += counts.events
-        _add_to_path(paths, path, str(action), counts)
+        _add_to_path(paths, path, sources, str(action), counts)
         for name in _HOP_FACETS:
             _add_counts(by_field[name], cast("Hop", getattr(path, name)).value, counts)
         for name, value in zip(_COLUMNS, (action, outcome, source), strict=False):
@@ -192,17 +201,13 @@ def _iterate_items(
 
 
 def _get_path(chain: LineageChain) -> GroupKey:
-    """Return the path of a chain as the value that groups it."""
-    return (
-        _ChainPath(
-            chain.person,
-            chain.agent,
-            chain.tool,
-            chain.identity,
-            chain.agent_path,
-            chain.identity_path,
-        ),
+    """Return the path of a chain, and the sources of its hops."""
+    hops = (chain.person, chain.agent, chain.tool, chain.identity)
+    person, agent, tool, identity = (replace(hop, source="") for hop in hops)
+    path = _ChainPath(
+        person, agent, tool, identity, chain.agent_path, chain.identity_path
     )
+    return path, tuple(hop.source for hop in hops)
 
 
 def _add_counts(
@@ -216,15 +221,18 @@ def _add_counts(
 def _add_to_path(
     paths: dict[_ChainPath, _PathCounts],
     path: _ChainPath,
+    sources: tuple[str, ...],
     action: str,
     counts: EventCounts,
 ) -> None:
     """Add counts to a path and to its action."""
     of_path = paths.get(path)
     if of_path is None:
-        of_path = paths[path] = _PathCounts(counts)
+        of_path = paths[path] = _PathCounts(counts, tuple({each} for each in sources))
     else:
         of_path.counts += counts
+        for known, each in zip(of_path.sources, sources, strict=True):
+            known.add(each)
     before = of_path.actions.get(action)
     of_path.actions[action] = counts if before is None else before + counts
 
@@ -238,16 +246,22 @@ def _build_chain_item(path: _ChainPath, counted: _PathCounts) -> ChainSummaryIte
         {"action": action, **_build_counts(counts)} for action, counts in ordered
     ]
     item = {
-        "person": build_hop_item(path.person),
-        "agent": build_hop_item(path.agent),
-        "tool": build_hop_item(path.tool),
-        "identity": build_hop_item(path.identity),
+        **{
+            name: build_hop_item(replace(getattr(path, name), source=_join(sources)))
+            for name, sources in zip(HOPS, counted.sources, strict=True)
+        },
         "agent_path": list(path.agent_path),
         "identity_path": list(path.identity_path),
         **_build_counts(counted.counts),
         "actions": actions,
     }
     return cast("ChainSummaryItem", item)
+
+
+def _join(sources: Collection[str]) -> str:
+    """Return the first of the sources of a hop, with the number of the others."""
+    first = min(sources, key=lambda each: (len(each), each))
+    return f"{first} (and {len(sources) - 1:,} more)" if len(sources) > 1 else first
 
 
 def _build_counts(counts: EventCounts) -> dict[str, object]:
