@@ -201,8 +201,11 @@ AT = """() => {
   const at = document.activeElement;
   if (!at || at === document.body) return null;
   at.dataset.stop ??= `${document.querySelectorAll("[data-stop]").length}`;
-  const drawn = getComputedStyle(at);
-  return [at.dataset.stop, drawn.outlineStyle !== "none", at.outerHTML.slice(0, 120)];
+  // A link in a drawing is shown by the frame of its box.
+  const box = at.closest("svg") && at.querySelector("rect");
+  const framed = box && parseFloat(getComputedStyle(box).strokeWidth) >= 2;
+  const drawn = framed || getComputedStyle(at).outlineStyle !== "none";
+  return [at.dataset.stop, drawn, at.outerHTML.slice(0, 120)];
 }"""
 MOST_STOPS = 60
 
