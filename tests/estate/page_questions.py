@@ -39,13 +39,14 @@ DENIALS: tuple[str, ...] = (
     *("No owner request is open.", "answered request", "Of 0 calls"),
     *("The case has no event", "No difference from the baseline"),
 )
-# Pages with the owners of the subjects of a call.
-_CHAINS = frozenset({"/event", "/decision", "/case", "/case/page"})
+# Pages with the owners of some subjects; lists count the owners of those scanned.
+_OWNERS = frozenset({"/event", "/decision", "/case", "/case/page"})
+_OWNERS |= {"/agent", "/identity", "/credential"}
 
 
 def list_new_denials(path: str, before: str, after: str) -> list[str]:
     """List the sentences that are a no in a page, and were not in it before."""
-    owner = ['class="owner o-none'] if path in _CHAINS else []
+    owner = ['class="owner o-none'] if path in _OWNERS else []
     return [no for no in (*DENIALS, *owner) if no in after and no not in before]
 
 

@@ -38,8 +38,8 @@ from answerable.presentation.chain_groups import (
     shorten_hop_id,
     shorten_hop_path,
 )
-from answerable.presentation.chain_owners import build_chain_owner_item
 from answerable.presentation.lineage_exports import iterate_mermaid_lines
+from answerable.presentation.scanned_owners import build_scanned_owner_item
 from answerable.presentation.text import sanitize
 from answerable.services.evidence.cases import InvestigationCase, find_case
 from answerable.services.inventory import snapshots
@@ -217,7 +217,9 @@ def _list_owners(
     }
     found: dict[str, dict[str, object]] = {}
     for subject in sorted(subjects - {""}):
-        item = cast("Mapping[str, object]", build_chain_owner_item(inventory, subject))
+        item = cast(
+            "Mapping[str, object]", build_scanned_owner_item(inventory, subject)
+        )
         found[subject] = dict(item)
         stated = _find_statement(inventory.owners.get(subject), statements)
         if stated is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from answerable.model.baseline import BaselineSubject
 from answerable.model.ids import AgentId
 from answerable.presentation.answer_coverage import format_time
+from answerable.presentation.scanned_owners import build_scanned_owner_item
 from answerable.services.statements import signed_baselines
 from answerable.store.run_queries import list_agent_runs
 from answerable.web.pages import (
@@ -31,14 +32,14 @@ def show_agent(
         return show.show_entity(cache, visitor, request)
     entity = cache.current_view().inventory.agents.get(AgentId(key))
     sees_activity = visitor.can_see_activity_of(key)
-    owners = inventory_list_definitions.get_current_inventory(cache).owners
+    inventory = inventory_list_definitions.get_current_inventory(cache)
     values = {
         "item": item,
         "facts": entity.agent.facts if entity else (),
         "owned": subject_sections.build_owner_section(cache, key),
         "children": _group_sub_agents(cache).get(key, ()),
         "owner_of": {
-            each: inventory_list_definitions.get_owner_item(owners, each)
+            each: build_scanned_owner_item(inventory, each)
             for each in item["identities"]
         },
         "reached": subject_sections.build_reach_section(cache, key),

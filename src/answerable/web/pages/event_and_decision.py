@@ -10,8 +10,8 @@ from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import ChainRow
 from answerable.presentation.chain_groups import group_by_chain
-from answerable.presentation.chain_owners import build_chain_owner_item
 from answerable.presentation.decision_reasons import REASONS
+from answerable.presentation.scanned_owners import build_scanned_owner_item
 from answerable.services.authorization import decision_records
 from answerable.services.lineage.event_links import SELF_REPORTED_PREFIX
 from answerable.services.lineage.lineage_search import (
@@ -82,7 +82,7 @@ def _build_chain_values(row: ChainRow, scope: SearchScope) -> Mapping[str, objec
         "item": item,
         "picture": diagram,
         "owners": [
-            (each, build_chain_owner_item(scope.inventory, each))
+            (each, build_scanned_owner_item(scope.inventory, each))
             for each in [*agents, *([identity] if identity else [])]
         ],
     }

@@ -15,6 +15,7 @@ from answerable.presentation.owner_evidence import (
     OWNER_STATES,
     describe_evidence_validity,
 )
+from answerable.presentation.scanned_owners import build_scanned_owner_item
 from answerable.presentation.unknown_permission_text import describe_unknown_verdict
 from answerable.services.lineage import lineage_search
 from answerable.services.lineage.recorded_calls import (
@@ -34,6 +35,7 @@ from answerable.web.visitor import Visitor, WebPermission
 
 MAX_EVENTS = 15
 MAX_ROWS = 12
+_NOT_SCANNED = "no scan has it, so evidence for an owner may be missing"
 _MAX_SCANNED = 120  # rows of reach; the most severe are shown
 _MAX_IDENTITIES = 8  # identities whose rows are computed
 
@@ -91,12 +93,12 @@ class ReachSection:
 def build_owner_section(cache: StoreCache, subject: str) -> OwnerSection:
     """Build the ownership section: owner, candidates and evidence."""
     now = cache.now
-    item = build_ownership_item(
-        inventory_list_definitions.get_current_inventory(cache), subject
-    )
+    inventory = inventory_list_definitions.get_current_inventory(cache)
+    item = build_ownership_item(inventory, subject)
+    item["state"] = build_scanned_owner_item(inventory, subject)["state"]
     return OwnerSection(
         item,
-        OWNER_STATES.get(item["state"], ""),
+        OWNER_STATES.get(item["state"], _NOT_SCANNED),
         [
             (
                 candidate["person"],

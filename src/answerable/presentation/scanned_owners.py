@@ -1,4 +1,4 @@
-"""Owners of the agents and identities of a logged call."""
+"""Owners of agents, identities and credentials, where a scan could have named one."""
 
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from answerable.model.documents.inventory import OwnerItem
 
 
-def build_chain_owner_item(inventory: Inventory, subject: str) -> "OwnerItem":
-    """Build the owner of a subject of a logged call; `not-known` without a scan of it."""
+def build_scanned_owner_item(inventory: Inventory, subject: str) -> "OwnerItem":
+    """Build the owner of a subject; `not-known` instead of none without a scan of it."""
     item = build_owner_item(inventory, subject)
     identity = inventory.facts.identities_by_id().get(subject)
     # An identity that only a log names has no tags, so nothing could name its owner.
-    scanned = subject in inventory.agents or (
-        identity is not None
-        and build_identity_item(inventory, identity)["permissions"] == "collected"
+    scanned = (
+        subject in inventory.agents
+        or subject in inventory.credentials
+        or (
+            identity is not None
+            and build_identity_item(inventory, identity)["permissions"] == "collected"
+        )
     )
     if item["state"] == OwnerState.NONE.value and not scanned:
         return {"state": "not-known", "person": None, "score": 0.0}
