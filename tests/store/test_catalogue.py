@@ -230,16 +230,20 @@ def test_a_question_about_one_day_reads_the_segments_of_that_day(
         one_day = SegmentScope(NOW - 4 * DAY, NOW - 3 * DAY)
         assert len(sources.segments) == 6
         assert len(sources.select_segments(one_day).segments) == 1
+        first, _, third, *_ = sources.segments
+        moments = (int(first.max_time), int(third.min_time), NOW + 9 * DAY)
+        found = sources.select_segments(SegmentScope(times=tuple(sorted(moments))))
+        assert [each.day for each in found.segments] == [first.day, third.day]
         for path in tmp_path.glob("segments/*/*.parquet"):
             if (
                 path.parent.name
                 != f"day={sources.select_segments(one_day).segments[0].day}"
             ):
                 path.write_bytes(b"")  # not read
-        found = InvestigationFilter(
+        wanted = InvestigationFilter(
             EventFilter(since=one_day.since, until=one_day.until)
         )
-        assert len(find_newest_events(store, found, 10)) == 3
+        assert len(find_newest_events(store, wanted, 10)) == 3
 
 
 def test_no_search_reads_a_time_before_the_first_event(

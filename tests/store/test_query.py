@@ -210,3 +210,15 @@ def test_a_query_without_enough_memory_is_told_what_helps(
         filled.queries.run_user_select("SELECT 1", None, QueryLimits())
     assert "--engine" in said.value.hint
     assert "one day" in said.value.hint
+
+
+def test_equal_texts_of_many_rows_are_one_object(store: EvidenceStore) -> None:
+    rows = store.run_query(
+        "SELECT 'identity/' || (i % 3), i % 2 = 0, i % 2, [i % 2] FROM range(12000) t(i)"
+    )
+    assert [len({id(text) for text, *_ in rows[5_000:10_000]}), len(rows)] == [
+        3,
+        12_000,
+    ]
+    assert rows[11_001] == ("identity/0", False, 1, [1])
+    assert {type(value) for row in rows for value in row} == {str, bool, int, list}

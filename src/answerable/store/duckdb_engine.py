@@ -33,6 +33,16 @@ def preload_duckdb() -> None:
     import duckdb  # noqa: F401 - that it is loaded
 
 
+_BATCH_ROWS = 5_000
+
+
+def _share_equal_texts(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """Replace equal texts by one object: many rows name few identities."""
+    texts: dict[object, object] = {}
+    share = texts.setdefault
+    return [tuple([share(v, v) if type(v) is str else v for v in row]) for row in rows]
+
+
 class DuckDbEngine:
     """In-memory database over the segments of a store, for one thread.
 
@@ -118,7 +128,13 @@ class DuckDbEngine:
 
         def call() -> list[tuple[object, ...]]:
             result = self.connection.execute(query, list(parameters))
-            return result.fetchall() if result.description else []
+            if not result.description:
+                return []
+            rows = batch = result.fetchmany(_BATCH_ROWS)
+            while len(batch) == _BATCH_ROWS:
+                batch = _share_equal_texts(result.fetchmany(_BATCH_ROWS))
+                rows += batch
+            return rows
 
         try:
             return self.run_interruptible(call)

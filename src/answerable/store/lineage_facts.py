@@ -7,7 +7,7 @@ damaged or a foreign file is derived again; deleting it is harmless.
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -258,10 +258,17 @@ def _as_int(value: object) -> int:
     return cast("int", value)
 
 
+def _drain(rows: list[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
+    """Yield rows and free each, so that they are not in memory twice."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()
+
+
 def _read_chain_keys(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
     """Read the distinct chain keys of all events."""
     query = f"SELECT DISTINCT source, written_by, {_KEYS} FROM skimmed ORDER BY ALL"  # noqa: S608 - ours
-    for source, written_by, *key in store.run_query(query):
+    for source, written_by, *key in _drain(store.run_query(query)):
         yield SourcedChainKey(
             _decode_chain_key(key), str(source), written_by != "self-reported"
         )
@@ -288,13 +295,15 @@ def read_credential_issuances(
         "ORDER BY event_time, event_id"
     )
     rows = store.run_query(query, (), tables, scope)
-    for at, issued, to, until, event, source, chain, owner, *key in rows:
+    parents: dict[tuple[object, ...], ChainKey] = {}  # few callers open most sessions
+    for at, issued, to, until, event, source, chain, owner, *key in _drain(rows):
+        parent = parents.get(tuple(key)) or _decode_chain_key(key)
         yield CredentialIssuance(
             at=_as_int(at),
             credential=str(issued),
             identity=str(to),
             until=_as_int(until),
-            parent=_decode_chain_key(key),
+            parent=parents.setdefault(tuple(key), parent),
             event=str(event),
             source=str(source),
             chain=tuple(str(chain).split()),

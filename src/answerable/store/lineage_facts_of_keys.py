@@ -95,18 +95,35 @@ def _read_issuances_behind(
     wanted = credentials | {each.parent.credential for each in found}
     while fresh := wanted - seen - {""}:
         made = [
-            *read_credential_issuances(
-                store,
-                "issued IN (SELECT value FROM wanted_credentials)",
-                {"wanted_credentials": _build_value_table(fresh)},
-                SegmentScope(alternatives=({"issued": fresh},)),
-            ),
+            *_read_issuances_of(store, fresh),
             *(each for credential in sorted(fresh) for each in others[credential]),
         ]
         seen |= fresh
         wanted = {each.parent.credential for each in made}
         found += made
     return list(dict.fromkeys(found))
+
+
+def _read_issuances_of(
+    store: "EvidenceStore", credentials: set[str]
+) -> Iterable[CredentialIssuance]:
+    """Read the issuances of some credentials.
+
+    Their times are found first, in few columns: the complete rows are then read from the
+    segments of these times alone.
+    """
+    tables = {"wanted_credentials": _build_value_table(credentials)}
+    wanted = "issued IN (SELECT value FROM wanted_credentials)"
+    rows = store.run_query(
+        f"SELECT DISTINCT event_time FROM events WHERE {wanted} ORDER BY event_time",  # noqa: S608 - ours
+        (),
+        tables,
+        SegmentScope(alternatives=({"issued": credentials},)),
+    )
+    if not rows:
+        return ()
+    scope = SegmentScope(times=tuple(int(str(at)) for (at,) in rows))
+    return read_credential_issuances(store, wanted, tables, scope)
 
 
 def _read_delegations(

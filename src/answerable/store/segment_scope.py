@@ -1,5 +1,6 @@
 """Segments that a query has to read: those that may hold rows it can match."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,11 +53,13 @@ class SegmentScope:
         alternatives: Values by column; a row has one of the values of each column of
             one alternative. A column is one of `VALUE_COLUMNS`, `source`, or `kind`
             for a kind of events. Empty for all rows.
+        times: Event times, sorted; a row has one of them. Empty for all rows.
     """
 
     since: int = 0
     until: int = 0
     alternatives: tuple[Mapping[str, Collection[str]], ...] = ()
+    times: tuple[int, ...] = ()
 
     def may_match(
         self, segment: "SegmentManifest", statistics: "SegmentStatistics | None"
@@ -73,6 +76,10 @@ class SegmentScope:
 
     def overlaps(self, first: int, last: int) -> bool:
         """Return whether a time span, its last moment included, may match."""
+        if self.times:
+            at = bisect_left(self.times, first)
+            if at == len(self.times) or self.times[at] > last:
+                return False
         return last >= self.since and (not self.until or first < self.until)
 
     @cached_property
