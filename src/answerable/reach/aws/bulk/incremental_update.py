@@ -43,9 +43,12 @@ from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.saml_providers import list_trusted_saml_providers
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE, RoleTrust
 from answerable.reach.aws.paths.administrator import is_administrator
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.paths.pass_role import PASS_ROLE
+from answerable.reach.aws.paths.path_step_evaluation import evaluate_path_step_call
 
 _UPDATE_SAML_PROVIDER = "iam:updatesamlprovider"
 
@@ -288,9 +291,9 @@ class _IncrementalUpdate:
             step_table.common, number, other & near & step_table.editors
         )
         if self.old.serving != self.new.serving:
-            stale |= _exclude_unconditional_holders(
-                step_table.written, number, near & step_table.passers
-            )
+            passers = near & step_table.passers
+            passers &= _find_principals_passing_role(self.new, role)
+            stale |= _exclude_unconditional_holders(step_table.written, number, passers)
         fast = other & ~stale
         return (
             step_table.with_verdicts_on_assuming_role(number, now, fast)
@@ -323,6 +326,26 @@ def _find_principals_assuming_role(
     return goal.find_permitted_principals(
         lambda one: evaluate_assume_role(accounts, one, role).formula
     )
+
+
+def _find_principals_passing_role(
+    compiled_graph: CompiledGraph, role: IdentityId
+) -> int:
+    """Find the principals that may pass one role to some service."""
+    accounts = compiled_graph.graph.accounts
+    call = TargetEvaluation(
+        accounts,
+        compiled_graph.index,
+        compiled_graph.naming,
+        PASS_ROLE.lower(),
+        role,
+        compiled_graph.known,
+    )
+    return call.find_permitted_principals(
+        lambda one: (
+            evaluate_path_step_call(accounts, one, PASS_ROLE, role, NO_KEYS).formula
+        )
+    ).some
 
 
 def _replace_trust_statements(

@@ -111,10 +111,10 @@ class StepTable:
     ) -> None:
         """Replace the rows of some principals, and add the nodes of group joins."""
         for n, actor in enumerate(new_rows.actors):
-            self.steps[actor], self.assumed[actor] = (
-                new_rows.steps[n],
-                new_rows.assumed[n],
-            )
+            # The closure is updated for the rows that are other objects.
+            if new_rows.steps[n] != self.steps[actor]:
+                self.steps[actor] = new_rows.steps[n]
+            self.assumed[actor] = new_rows.assumed[n]
             self.written[actor], self.common[actor] = (
                 new_rows.written[n],
                 new_rows.common[n],
