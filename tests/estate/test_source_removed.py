@@ -349,7 +349,8 @@ def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
 
 _KILLED = '<span class="badge bad">killed</span>'
 _NAMED = re.compile(
-    r'<a [^>]*href="/(?:agent|identity|credential)\?id=([^"&]*)"[^>]*>(?:(?!</a>).)*</a>'
+    r'<a (?=[^>]*href="/(?:agent|identity|credential)\?id=([^"&]*)"'
+    r'|[^>]*class="id"[^>]*title="([^"]*)")[^>]*>(?:(?!</a>).)*</a>'
     rf"(?! {re.escape(_KILLED)})",
     re.DOTALL,
 )
@@ -368,7 +369,8 @@ def test_every_page_marks_what_is_killed(desks: Desks) -> None:
         drawn = _PICTURE.sub("", page)
         # A file of the time of its events; links without a name of what they lead to.
         if path not in ("/case/page", "/kill", "/sign"):
-            bare |= {(path, unquote(each)) for each in _NAMED.findall(drawn)}
+            found = _NAMED.findall(drawn)
+            bare |= {(path, unquote(to) or name) for to, name in found}
             marked += page.count(_KILLED)
     for subject in subjects:
         file.reinstate(subject)
