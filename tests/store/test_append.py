@@ -192,6 +192,19 @@ def test_a_full_journal_is_sealed_by_a_process_of_its_own(
     assert len(stored(store)) == 200
 
 
+def test_a_sealing_process_seals_the_last_journal_too(
+    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 10)
+    store.append([make(number) for number in range(10)], now)
+    store.append([make(number) for number in range(10, 15)], now)
+    here: list[str] = []
+    monkeypatch.setattr(store, "seal_journal", lambda name, _: here.append(name))
+    assert store.seal(now) == 2
+    assert here == []
+    assert len(stored(store)) == 15
+
+
 def test_a_sealing_process_that_cannot_start_leaves_the_work_to_this_one(
     store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,8 @@ from answerable.model.errors import AnswerableError
 if TYPE_CHECKING:
     import subprocess
 
+    from answerable.store.journal_files import JournalWriter
+
 _MODULE = "answerable.store.sealing_process"
 _DONE_LINE = b"ok\n"
 
@@ -54,6 +56,12 @@ class SealingProcess:
         if answer != _DONE_LINE:
             self.close()
         return answer == _DONE_LINE
+
+    def seal(self, journal: "JournalWriter", now: int) -> None:
+        """Close and seal the last journal, too; after a failure it is not sealed."""
+        journal.close()
+        if self.wait() and self.start(journal.name, now):
+            self.wait()
 
     def close(self) -> None:
         """Let the process finish its journal, then end it."""

@@ -199,6 +199,8 @@ class EvidenceStore:
         from answerable.store import spill_folders
 
         spill_folders.sweep_spill_folders()
+        if "_sealer" in self.__dict__ and self._writer is not None:
+            self._sealer.seal(self._writer, now)
         self._close_writer()
         others, damage = 0, None
         for name in self.layout.list_journals():
