@@ -6,8 +6,9 @@ from answerable.connectors import registry
 from answerable.model.errors import UsageError
 
 
-@pytest.mark.parametrize("entry", registry.CONNECTORS, ids=lambda e: e.spec.name)
+@pytest.mark.parametrize("entry", registry.CONNECTORS, ids=lambda e: e.name)
 def test_every_line_leads_to_what_it_promises(entry: registry.ConnectorEntry) -> None:
+    assert entry.name == entry.spec.name
     module = import_module(entry.fetch)
     if entry.spec.gives == registry.INVENTORY:
         assert callable(module.sync)
@@ -19,15 +20,16 @@ def test_every_line_leads_to_what_it_promises(entry: registry.ConnectorEntry) ->
     assert entry.spec.about
 
 
-@pytest.mark.parametrize("entry", registry.REFERENCES, ids=lambda e: e.spec.name)
+@pytest.mark.parametrize("entry", registry.REFERENCES, ids=lambda e: e.name)
 def test_every_reference_is_there(entry: registry.ConnectorEntry) -> None:
+    assert entry.name == entry.spec.name
     assert callable(import_module(entry.fetch).load_catalogue)
     assert entry.spec.gives == "reference"
     assert entry.spec.reads
 
 
 def test_no_two_lines_have_one_name() -> None:
-    names = [entry.spec.name for entry in registry.CONNECTORS]
+    names = [entry.name for entry in registry.CONNECTORS]
     assert len(set(names)) == len(names)
 
 

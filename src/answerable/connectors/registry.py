@@ -1,47 +1,12 @@
-"""List all connectors, and find one by name. A new connector adds one line here.
+"""List all connectors, and find one by name. A new connector adds one entry here.
 
-Only the small `spec` of each is imported; the `fetch` module is imported on use, so
-that help and errors stay fast.
+The modules of a connector are imported on use, so that commands start fast.
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from answerable.connectors.anthropic_audit.declaration import (
-    DECLARATION as ANTHROPIC_AUDIT,
-)
-from answerable.connectors.aws.declaration import DECLARATION as AWS
-from answerable.connectors.aws_keys.declaration import DECLARATION as AWS_KEYS
-from answerable.connectors.aws_org.declaration import DECLARATION as AWS_ORG
-from answerable.connectors.aws_resources.declaration import DECLARATION as AWS_RESOURCES
-from answerable.connectors.azure.declaration import DECLARATION as AZURE
-from answerable.connectors.azure_activity.declaration import (
-    DECLARATION as AZURE_ACTIVITY,
-)
-from answerable.connectors.bedrock.declaration import DECLARATION as BEDROCK
-from answerable.connectors.claude_code.declaration import DECLARATION as CLAUDE_CODE
-from answerable.connectors.cloudtrail.declaration import DECLARATION as CLOUDTRAIL
-from answerable.connectors.config.declaration import DECLARATION as CONFIG
-from answerable.connectors.entra.declaration import DECLARATION as ENTRA
-from answerable.connectors.gateway.declaration import DECLARATION as GATEWAY
-from answerable.connectors.gcp.declaration import DECLARATION as GCP
-from answerable.connectors.gcp_audit.declaration import DECLARATION as GCP_AUDIT
-from answerable.connectors.gcp_roles.declaration import DECLARATION as GCP_ROLES
-from answerable.connectors.github.declaration import DECLARATION as GITHUB
-from answerable.connectors.github_audit.declaration import DECLARATION as GITHUB_AUDIT
-from answerable.connectors.home.declaration import DECLARATION as HOME
-from answerable.connectors.iam_catalogue.declaration import DECLARATION as IAM_CATALOGUE
-from answerable.connectors.k8s_audit.declaration import DECLARATION as K8S_AUDIT
-from answerable.connectors.kubernetes.declaration import DECLARATION as KUBERNETES
-from answerable.connectors.okta.declaration import DECLARATION as OKTA
-from answerable.connectors.openai_audit.declaration import DECLARATION as OPENAI_AUDIT
-from answerable.connectors.opengraph.declaration import DECLARATION as OPENGRAPH
-from answerable.connectors.otel.declaration import DECLARATION as OTEL
-from answerable.connectors.people.declaration import DECLARATION as PEOPLE
-from answerable.connectors.postgres.declaration import DECLARATION as POSTGRES
-from answerable.connectors.repo.declaration import DECLARATION as REPO
 from answerable.model.connector import (
     ConnectorDeclaration,
     EventConnector,
@@ -61,48 +26,172 @@ class ConnectorEntry:
     """Registry entry of a connector.
 
     Attributes:
-        spec: Declaration of the connector.
+        name: Name of the connector, as in its declaration.
+        declaration: Dotted path of its `declaration` module.
         fetch: Dotted path of its `fetch` module.
     """
 
-    spec: ConnectorDeclaration
+    name: str
+    declaration: str
     fetch: str
+
+    @property
+    def spec(self) -> ConnectorDeclaration:
+        """Declaration of the connector."""
+        found = import_module(self.declaration).DECLARATION
+        return cast("ConnectorDeclaration", found)
 
 
 CONNECTORS: tuple[ConnectorEntry, ...] = (
-    ConnectorEntry(HOME, "answerable.connectors.home.fetch"),
-    ConnectorEntry(REPO, "answerable.connectors.repo.fetch"),
-    ConnectorEntry(AWS, "answerable.connectors.aws.fetch"),
-    ConnectorEntry(AWS_KEYS, "answerable.connectors.aws_keys.fetch"),
-    ConnectorEntry(AWS_ORG, "answerable.connectors.aws_org.fetch"),
-    ConnectorEntry(AWS_RESOURCES, "answerable.connectors.aws_resources.fetch"),
-    ConnectorEntry(POSTGRES, "answerable.connectors.postgres.fetch"),
-    ConnectorEntry(KUBERNETES, "answerable.connectors.kubernetes.fetch"),
-    ConnectorEntry(GITHUB, "answerable.connectors.github.fetch"),
-    ConnectorEntry(GCP, "answerable.connectors.gcp.fetch"),
-    ConnectorEntry(GCP_ROLES, "answerable.connectors.gcp_roles.fetch"),
-    ConnectorEntry(AZURE, "answerable.connectors.azure.fetch"),
-    ConnectorEntry(OPENGRAPH, "answerable.connectors.opengraph.fetch"),
-    ConnectorEntry(PEOPLE, "answerable.connectors.people.fetch"),
-    ConnectorEntry(CONFIG, "answerable.connectors.config.fetch"),
-    ConnectorEntry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
-    ConnectorEntry(K8S_AUDIT, "answerable.connectors.k8s_audit.fetch"),
-    ConnectorEntry(GITHUB_AUDIT, "answerable.connectors.github_audit.fetch"),
-    ConnectorEntry(GCP_AUDIT, "answerable.connectors.gcp_audit.fetch"),
-    ConnectorEntry(AZURE_ACTIVITY, "answerable.connectors.azure_activity.fetch"),
-    ConnectorEntry(ENTRA, "answerable.connectors.entra.fetch"),
-    ConnectorEntry(OKTA, "answerable.connectors.okta.fetch"),
-    ConnectorEntry(ANTHROPIC_AUDIT, "answerable.connectors.anthropic_audit.fetch"),
-    ConnectorEntry(OPENAI_AUDIT, "answerable.connectors.openai_audit.fetch"),
-    ConnectorEntry(BEDROCK, "answerable.connectors.bedrock.fetch"),
-    ConnectorEntry(CLAUDE_CODE, "answerable.connectors.claude_code.fetch"),
-    ConnectorEntry(OTEL, "answerable.connectors.otel.fetch"),
-    ConnectorEntry(GATEWAY, "answerable.connectors.gateway.fetch"),
+    ConnectorEntry(
+        "home",
+        "answerable.connectors.home.declaration",
+        "answerable.connectors.home.fetch",
+    ),
+    ConnectorEntry(
+        "repo",
+        "answerable.connectors.repo.declaration",
+        "answerable.connectors.repo.fetch",
+    ),
+    ConnectorEntry(
+        "aws",
+        "answerable.connectors.aws.declaration",
+        "answerable.connectors.aws.fetch",
+    ),
+    ConnectorEntry(
+        "aws-keys",
+        "answerable.connectors.aws_keys.declaration",
+        "answerable.connectors.aws_keys.fetch",
+    ),
+    ConnectorEntry(
+        "aws-org",
+        "answerable.connectors.aws_org.declaration",
+        "answerable.connectors.aws_org.fetch",
+    ),
+    ConnectorEntry(
+        "aws-resources",
+        "answerable.connectors.aws_resources.declaration",
+        "answerable.connectors.aws_resources.fetch",
+    ),
+    ConnectorEntry(
+        "pg",
+        "answerable.connectors.postgres.declaration",
+        "answerable.connectors.postgres.fetch",
+    ),
+    ConnectorEntry(
+        "k8s",
+        "answerable.connectors.kubernetes.declaration",
+        "answerable.connectors.kubernetes.fetch",
+    ),
+    ConnectorEntry(
+        "github",
+        "answerable.connectors.github.declaration",
+        "answerable.connectors.github.fetch",
+    ),
+    ConnectorEntry(
+        "gcp",
+        "answerable.connectors.gcp.declaration",
+        "answerable.connectors.gcp.fetch",
+    ),
+    ConnectorEntry(
+        "gcp-roles",
+        "answerable.connectors.gcp_roles.declaration",
+        "answerable.connectors.gcp_roles.fetch",
+    ),
+    ConnectorEntry(
+        "azure",
+        "answerable.connectors.azure.declaration",
+        "answerable.connectors.azure.fetch",
+    ),
+    ConnectorEntry(
+        "opengraph",
+        "answerable.connectors.opengraph.declaration",
+        "answerable.connectors.opengraph.fetch",
+    ),
+    ConnectorEntry(
+        "people",
+        "answerable.connectors.people.declaration",
+        "answerable.connectors.people.fetch",
+    ),
+    ConnectorEntry(
+        "config",
+        "answerable.connectors.config.declaration",
+        "answerable.connectors.config.fetch",
+    ),
+    ConnectorEntry(
+        "cloudtrail",
+        "answerable.connectors.cloudtrail.declaration",
+        "answerable.connectors.cloudtrail.fetch",
+    ),
+    ConnectorEntry(
+        "k8s-audit",
+        "answerable.connectors.k8s_audit.declaration",
+        "answerable.connectors.k8s_audit.fetch",
+    ),
+    ConnectorEntry(
+        "github-audit",
+        "answerable.connectors.github_audit.declaration",
+        "answerable.connectors.github_audit.fetch",
+    ),
+    ConnectorEntry(
+        "gcp-audit",
+        "answerable.connectors.gcp_audit.declaration",
+        "answerable.connectors.gcp_audit.fetch",
+    ),
+    ConnectorEntry(
+        "azure-activity",
+        "answerable.connectors.azure_activity.declaration",
+        "answerable.connectors.azure_activity.fetch",
+    ),
+    ConnectorEntry(
+        "entra",
+        "answerable.connectors.entra.declaration",
+        "answerable.connectors.entra.fetch",
+    ),
+    ConnectorEntry(
+        "okta",
+        "answerable.connectors.okta.declaration",
+        "answerable.connectors.okta.fetch",
+    ),
+    ConnectorEntry(
+        "anthropic-audit",
+        "answerable.connectors.anthropic_audit.declaration",
+        "answerable.connectors.anthropic_audit.fetch",
+    ),
+    ConnectorEntry(
+        "openai-audit",
+        "answerable.connectors.openai_audit.declaration",
+        "answerable.connectors.openai_audit.fetch",
+    ),
+    ConnectorEntry(
+        "bedrock",
+        "answerable.connectors.bedrock.declaration",
+        "answerable.connectors.bedrock.fetch",
+    ),
+    ConnectorEntry(
+        "claude-code",
+        "answerable.connectors.claude_code.declaration",
+        "answerable.connectors.claude_code.fetch",
+    ),
+    ConnectorEntry(
+        "otel",
+        "answerable.connectors.otel.declaration",
+        "answerable.connectors.otel.fetch",
+    ),
+    ConnectorEntry(
+        "gateway",
+        "answerable.connectors.gateway.declaration",
+        "answerable.connectors.gateway.fetch",
+    ),
 )
 
 # Used by use cases, never named on the command line.
 REFERENCES: tuple[ConnectorEntry, ...] = (
-    ConnectorEntry(IAM_CATALOGUE, "answerable.connectors.iam_catalogue.fetch"),
+    ConnectorEntry(
+        "iam-catalogue",
+        "answerable.connectors.iam_catalogue.declaration",
+        "answerable.connectors.iam_catalogue.fetch",
+    ),
 )
 
 
@@ -118,9 +207,11 @@ def find_connector(name: str, kind: str = "") -> ConnectorEntry:
         UsageError: The name is unknown; the hint is the nearest spelling.
     """
     for each in CONNECTORS:
-        if each.spec.name == name:
+        if each.name == name:
             return each
-    names = [e.spec.name for e in CONNECTORS if kind in ("", e.spec.gives)]
+    from difflib import get_close_matches
+
+    names = [e.name for e in CONNECTORS if kind in ("", e.spec.gives)]
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     hint = f"did you mean {close[0]}:?" if close else f"known: {', '.join(names)}"
     raise UsageError(

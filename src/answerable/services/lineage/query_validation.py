@@ -61,7 +61,7 @@ def require_known_source(store: EvidenceStore, source: str) -> None:
     """
     from answerable.connectors.registry import CONNECTORS, EVENTS
 
-    names = {each.spec.name for each in CONNECTORS if each.spec.gives == EVENTS}
+    names = {each.name for each in CONNECTORS if each.spec.gives == EVENTS}
     names |= {name for name, _ in count_events_by_source(store)}
     if not source or source in names:
         return

@@ -71,6 +71,6 @@ def suggest_scan_command(unknown: Iterable[UnknownSubject]) -> str:
     from answerable.connectors.registry import CONNECTORS
 
     sources = dict.fromkeys(each.source for each in unknown)
-    scanned = {each.spec.name for each in CONNECTORS}
+    scanned = {each.name for each in CONNECTORS}
     known = [f"{each}:FILE" for each in sources if each in scanned]
     return format_command("scan", *known) if known else ""
