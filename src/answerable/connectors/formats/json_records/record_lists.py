@@ -100,7 +100,7 @@ class RecordLists:
         """
         end = buffer.find(b"\n", at, at + _MAX_WRAPPER_LINE)
         line = bytes(buffer[at : max(end, at)])
-        records, found = self._decode_only_list(line), []
+        records, found = self._decode_objects(line), []
         head = line[:start]
         while records is not None:
             located = locate_records(line, records, start)
@@ -113,10 +113,8 @@ class RecordLists:
             at += 1
         return found, at
 
-    def _decode_only_list(self, value: bytes) -> Sequence[msgspec.Raw] | None:
-        """Decode the records of a wrapper with one list of objects; else None."""
-        if sum(value.count(mark) for mark in self._marks) != 1:
-            return None
+    def _decode_objects(self, value: bytes) -> Sequence[msgspec.Raw] | None:
+        """Decode the records of a wrapper if all are objects; else None."""
         records = self.decode(value, search_members=True)
         if records is None or any(_get_first_byte(each) != b"{" for each in records):
             return None
