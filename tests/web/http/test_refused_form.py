@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
@@ -125,12 +126,36 @@ def test_a_query_with_a_wrong_value_can_be_corrected(
     assert '<form method="get" action="/findings"' in refused.text
 
 
-def test_each_field_that_a_person_fills_in_has_a_label() -> None:
-    labels = {each.path: set(each.labels) for each in ROUTES if each.method == "POST"}
-    made, unlabelled = template_environment(), []
+def test_a_form_sends_only_fields_that_its_address_accepts() -> None:
+    accepted = {(each.path, each.method): {*each.parameters} for each in ROUTES}
+    sent: list[tuple[str, str, str]] = []
+    for template, source in template_sources():
+        assert "formaction" not in source, template  # another address, same fields
+        for form in re.findall(r"<form\b[^>]*>.*?</form>", source, re.S):
+            start = form[: form.index(">")]
+            method = "POST" if 'method="post"' in start else "GET"
+            path = re.findall(r'action="(/[^"{]*)"', start)
+            names = set(re.findall(r' name="([^"{]+)"', form))
+            if method == "GET" and path:
+                assert "marks.csrf" not in form, template  # it would be in addresses
+            if path and not path[0].startswith("/sign-"):
+                names -= accepted[path[0], method]
+                sent += [(template, path[0], each) for each in names]
+    assert sent == []
+
+
+def template_sources() -> Iterator[tuple[str, str]]:
+    """Yield name and text of each template."""
+    made = template_environment()
     assert made.loader is not None
     for template in made.list_templates(extensions=["html"]):
-        source, _, _ = made.loader.get_source(made, template)
+        yield template, made.loader.get_source(made, template)[0]
+
+
+def test_each_field_that_a_person_fills_in_has_a_label() -> None:
+    labels = {each.path: set(each.labels) for each in ROUTES if each.method == "POST"}
+    unlabelled = []
+    for template, source in template_sources():
         for form in _FORM.findall(source):
             (path,) = re.findall(r'action="([^"]+)"', form[: form.index(">")])
             if path.startswith("/sign-") or "{" in path:

@@ -103,7 +103,7 @@ def _print_links(office: DemoEnvironment, seconds: float) -> None:
     here = Path().absolute()
     sys.stdout.write(
         f"""
-Open this link after {seconds:.0f} s; it signs you in as {OWNER}, once:
+Ready after {seconds:.0f} s. Open this link; it signs you in as {OWNER}, once:
 
   {office.link}
 
