@@ -4,7 +4,7 @@ A row of many resources does not list which of them deny: one condition says tha
 may, for the services concerned (`answerable:resource-policy`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
@@ -83,7 +83,7 @@ class ResourceDenials:
         ):
             return [add_resource_policy_condition(row)]
         kept, open_ = [row], []
-        for service in self._list_services_with_denies():
+        for service in self._list_services_that_may_deny(row):
             term = PatternTerm(f"{service}:{ANY_TEXT}")
             rest: list[PermissionRow] = []
             for one in kept:
@@ -129,6 +129,14 @@ class ResourceDenials:
         return find_resource_account(
             self.accounts.resources, arn, get_policy_holder(arn)
         ) not in ("", mine)
+
+    def _list_services_that_may_deny(self, row: PermissionRow) -> Sequence[str]:
+        """List the services whose policies may deny actions of a row."""
+        services = self._list_services_with_denies()
+        named, colon, _ = row.actions.pattern.partition(":")
+        if not colon or not has_no_wildcard(named):
+            return services
+        return (named,) if named in services else ()
 
     def _list_services_with_denies(self) -> tuple[str, ...]:
         """List the services whose resource policies or RCPs may deny."""

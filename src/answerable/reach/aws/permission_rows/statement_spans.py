@@ -161,6 +161,10 @@ def build_row_from_span(
     span: StatementSpan, row_filter: RowFilter
 ) -> PermissionRow | None:
     """Build a permission row from a span, restricted to the filter."""
+    has_exceptions = span.actions.excluded or span.resources.excluded
+    if row_filter.accepts_every_row and not has_exceptions:
+        by = (describe_statement(span.grant),)
+        return PermissionRow(span.actions, span.resources, span.shown, span.formula, by)
     if are_patterns_disjoint(ACTIONS, span.actions, row_filter.actions):
         return None
     if are_patterns_disjoint(RESOURCES, span.resources, row_filter.resources):
@@ -170,9 +174,8 @@ def build_row_from_span(
     actions, _ = intersect_patterns(ACTIONS, span.actions, row_filter.actions)
     resources, _ = intersect_patterns(RESOURCES, span.resources, row_filter.resources)
     shown = span.shown if resources == span.resources else ""
-    return PermissionRow(
-        actions, resources, shown, span.formula, (describe_statement(span.grant),)
-    )
+    by = (describe_statement(span.grant),)
+    return PermissionRow(actions, resources, shown, span.formula, by)
 
 
 def _span_overlaps_patterns(

@@ -276,17 +276,18 @@ class ReachComparison:
     ) -> dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]]:
         """Collect one side's rows that the edit may have changed."""
         found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]] = {}
-        nodes: list[IdentityNode] = []
-        others: list[IdentityNode] = []
-        for node in subject_reach.list_reached_nodes(
+        groups = self.scope.groups
+        reached = subject_reach.list_reached_nodes(
             [subject_reach.start] if self.own_rows else None
-        ):
-            changed = node.identity in names or node.extra in self.scope.groups
-            (nodes if changed else others).append(node)
+        )
+        nodes = [n for n in reached if n.identity in names or n.extra in groups]
         self._count_compared_identities(len(nodes))
         for node in nodes[: self.most_identities]:
             self._add_callable_rows_of_node(found, subject_reach, node, self.row_filter)
-        others = others if self.changed_calls else []
+        others: list[IdentityNode] = []
+        if self.changed_calls:
+            changed = set(nodes)
+            others = [node for node in reached if node not in changed]
         self._count_compared_identities(len(others))
         for node in others[: self.most_identities]:
             for calls in self.changed_calls:
