@@ -17,6 +17,7 @@ from answerable.services.lineage import chain_cache, window_counts
 from answerable.services.lineage.lineage_search import SearchScope, build_event_filter
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import chain_file, day_rollups, lineage_facts
+from answerable.store.chain_lookup import read_chains_of_keys
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
 from answerable.usecases.lineage.compare_windows import (
@@ -247,3 +248,18 @@ def test_the_files_of_questions_are_written_with_the_events(
         monkeypatch.setattr(day_rollups, "_write_rollup", refuse)
         for fields in ("person", "action", "person,day"):
             assert count_by_fields(opened, TraceQuery(), fields, now=NOW).items
+
+
+def test_chains_derived_in_parts_are_those_of_all_events(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = {
+        each.chain_key: each for each in chain_cache.load_or_compute_chains(store)
+    }
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(chain_cache, "_KEYS_OF_PART", 2)
+    monkeypatch.setattr(lineage_facts, "load_lineage_facts", None)
+    file = chain_cache.write_current_chain_file(store)
+    found = read_chains_of_keys(store, file, list(expected))
+    assert len(expected) > 4
+    assert {each.chain_key: each for each in found} == expected

@@ -31,7 +31,12 @@ from answerable.store.store_layout import CHAIN_COUNTS_FILE, CHAIN_FILE
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
-_VERSION = 2  # raised when the columns of a file change
+_VERSION = 3  # raised when the columns of a file change
+# Of the rows: a search reads the parts of the file that may have a name.
+_ORDER = (
+    "source, believed, identity, credential, session, person, run, agent, tool, "
+    "valid_from"
+)
 _BATCH = 20_000  # chain keys that are held as rows at once
 
 
@@ -61,10 +66,14 @@ def write_chain_file(
 ) -> ParquetTable:
     """Write the current chains, in memory as for a part of them.
 
+    The file of counts, which names chains by their numbers, is written again.
+
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    return _write_file(store, CHAIN_FILE, _build_tables(chains))
+    with contextlib.suppress(OSError):
+        _get_path(store, CHAIN_COUNTS_FILE, "mac").unlink(missing_ok=True)
+    return _write_file(store, CHAIN_FILE, _build_tables(chains), _ORDER)
 
 
 def write_chain_counts(store: "EvidenceStore", chains: ParquetTable) -> ParquetTable:
@@ -102,42 +111,53 @@ def _find_file(store: "EvidenceStore", name: str) -> ParquetTable | None:
 
 
 def _write_file(
-    store: "EvidenceStore", name: str, tables: Iterable[NamedTable]
+    store: "EvidenceStore",
+    name: str,
+    tables: Iterable[NamedTable],
+    order: str = "ALL",
 ) -> ParquetTable:
-    """Write tables of equal columns as one file, with its MAC."""
+    """Write tables of equal columns as one file in some order, with its MAC."""
     file = _get_path(store, name, "parquet")
     make_store_folder(file.parent)
-    _write_parquet(tables, file)
+    _write_parquet(tables, file, order)
     mac = _compute_mac(store, name, file)
     write_file(_get_path(store, name, "mac"), mac, sync=False)
     return ParquetTable(file)
 
 
-def _write_parquet(tables: Iterable[NamedTable], file: Path) -> None:
-    """Write tables as a Parquet file that replaces the one there."""
+def _write_parquet(tables: Iterable[NamedTable], file: Path, order: str) -> None:
+    """Write tables as a Parquet file that replaces the one there.
+
+    Each table is written to a file of its own first, so that one of them is in memory.
+    """
     engine = DuckDbEngine(file.parent)
     temp_path = file.with_name(f".{file.name}.new")
-    with translate_os_errors("write", file):
-        temp_path.unlink(missing_ok=True)  # of a killed process of another user
+    parts: list[Path] = []
     try:
         for number, table in enumerate(tables):
+            parts.append(file.with_name(f".{file.name}.{number}.new"))
             register_table(engine, "part", table)
-            engine.run(
-                "INSERT INTO whole SELECT * FROM part"
-                if number
-                else "CREATE TABLE whole AS SELECT * FROM part"
-            )
-        engine.run(
-            f"COPY whole TO {quote_text(str(temp_path.absolute()))} "
-            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
-        )
+            _copy_rows(engine, "part", parts[-1])
+        names = ", ".join(quote_text(str(each.absolute())) for each in parts)
+        _copy_rows(engine, f"read_parquet([{names}]) ORDER BY {order}", temp_path)
         with translate_os_errors("write", file):
             temp_path.chmod(choose_file_mode(file.parent))
             temp_path.replace(file)
     finally:
         engine.close()
         with contextlib.suppress(OSError):
-            temp_path.unlink(missing_ok=True)
+            for each in (temp_path, *parts):
+                each.unlink(missing_ok=True)
+
+
+def _copy_rows(engine: DuckDbEngine, rows: str, file: Path) -> None:
+    """Copy rows to a new Parquet file."""
+    with translate_os_errors("write", file):
+        file.unlink(missing_ok=True)  # of a killed process of another user
+    engine.run(
+        f"COPY (FROM {rows}) TO {quote_text(str(file.absolute()))} "
+        "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+    )
 
 
 def _get_path(store: "EvidenceStore", name: str, ending: str) -> Path:

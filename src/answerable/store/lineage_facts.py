@@ -8,7 +8,7 @@ damaged or a foreign file is derived again; deleting it is harmless.
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -52,6 +52,7 @@ _CHAIN, _OWNER = (
     "''), '')"
     for name in ("chain", "owner")
 )
+MAX_CACHED_EVENTS = 250_000  # whose facts are in memory as a whole
 _BELIEVED = "written_by <> 'self-reported'"
 
 
@@ -151,6 +152,18 @@ def load_lineage_facts(store: "EvidenceStore") -> LineageFacts:
     return facts
 
 
+def load_ownership_facts(store: "EvidenceStore") -> LineageFacts:
+    """Load the facts that tell the owners of identities.
+
+    Of a large store, the other facts are not in memory, and none are cached.
+    """
+    from answerable.store.event_queries import count_sealed_events
+
+    if count_sealed_events(store) <= MAX_CACHED_EVENTS:
+        return load_lineage_facts(store)
+    return read_ownership_facts(store)
+
+
 def load_cached_chains(store: "EvidenceStore") -> _Chains | None:
     """Load the chains from the cache; None if it is out of date."""
     cached = _load_lineage_cache(store)
@@ -227,15 +240,22 @@ def read_lineage_facts(store: "EvidenceStore") -> LineageFacts:
     sources = store.queries.get_current_sources()
     if not (sources.segments or sources.journals or sources.foreign):
         return LineageFacts()  # without starting the query engine
-    return LineageFacts(
+    return replace(
+        read_ownership_facts(store),
         joints=tuple(_read_chain_keys(store)),
+        presentations=(*read_presentations(store), *read_invocation_calls(store)),
+        sign_ins=tuple(read_sign_ins(store)),
+    )
+
+
+def read_ownership_facts(store: "EvidenceStore") -> LineageFacts:
+    """Read the facts that tell the owners of identities: not the chain keys."""
+    return LineageFacts(
         issuances=(
             *read_credential_issuances(store),
             *read_delegated_issuances(store),
             *read_token_id_issuances(store),
         ),
-        presentations=(*read_presentations(store), *read_invocation_calls(store)),
-        sign_ins=tuple(read_sign_ins(store)),
         changes=tuple(_read_identity_changes(store)),
         uses=tuple(_read_access_key_uses(store)),
     )
@@ -258,7 +278,7 @@ def _as_int(value: object) -> int:
     return cast("int", value)
 
 
-def _drain(rows: list[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
+def drain_rows(rows: list[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
     """Yield rows and free each, so that they are not in memory twice."""
     rows.reverse()
     while rows:
@@ -268,7 +288,7 @@ def _drain(rows: list[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
 def _read_chain_keys(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
     """Read the distinct chain keys of all events."""
     query = f"SELECT DISTINCT source, written_by, {_KEYS} FROM skimmed ORDER BY ALL"  # noqa: S608 - ours
-    for source, written_by, *key in _drain(store.run_query(query)):
+    for source, written_by, *key in drain_rows(store.run_query(query)):
         yield SourcedChainKey(
             _decode_chain_key(key), str(source), written_by != "self-reported"
         )
@@ -296,7 +316,7 @@ def read_credential_issuances(
     )
     rows = store.run_query(query, (), tables, scope)
     parents: dict[tuple[object, ...], ChainKey] = {}  # few callers open most sessions
-    for at, issued, to, until, event, source, chain, owner, *key in _drain(rows):
+    for at, issued, to, until, event, source, chain, owner, *key in drain_rows(rows):
         parent = parents.get(tuple(key)) or _decode_chain_key(key)
         yield CredentialIssuance(
             at=_as_int(at),

@@ -5,7 +5,7 @@ query for each step. The result gives the same chains as all facts of the store.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from answerable.lineage.chain_stitching_types import SourcedChainKey
@@ -25,6 +25,7 @@ from answerable.store.investigation_queries import (
 )
 from answerable.store.lineage_facts import (
     LineageFacts,
+    drain_rows,
     read_credential_issuances,
     read_sign_ins,
 )
@@ -57,6 +58,21 @@ def read_chain_keys_matching(
         for source, written_by, *key in rows
     )
     return list(dict.fromkeys(found))
+
+
+def iterate_chain_keys_by_time(
+    store: "EvidenceStore",
+) -> Iterator[SourcedChainKey]:
+    """Yield the distinct chain keys of all events, by the time of their first event.
+
+    The credentials of neighbours were issued at about the same time.
+    """
+    query = (
+        f"SELECT source, written_by <> 'self-reported' AS believed, {_KEYS} "  # noqa: S608 - ours
+        f"FROM skimmed GROUP BY ALL ORDER BY min(event_time), source, believed, {_KEYS}"
+    )
+    for source, believed, *key in drain_rows(store.run_query(query)):
+        yield SourcedChainKey(ChainKey(*map(str, key)), str(source), bool(believed))
 
 
 def read_lineage_facts_of_keys(

@@ -26,7 +26,7 @@ MIN_ASSUMPTIONS = 3
 
 def collect_audit_log_facts(store: EvidenceStore) -> SightedFacts:
     """Collect ownership evidence and credential links of ingested logs."""
-    known = lineage_facts.load_lineage_facts(store)
+    known = lineage_facts.load_ownership_facts(store)
     return SightedFacts(
         links=tuple(_list_access_key_identities(known)),
         evidence=tuple(_list_owner_evidence(known)),

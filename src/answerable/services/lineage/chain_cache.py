@@ -1,12 +1,14 @@
 """Load or compute the chains (person, agent, tool, identity) of all events, cached."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.inventory import Inventory
+from answerable.model.lineage import DeclaredUse
 from answerable.services.inventory import snapshots
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.store import chain_tables
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 # With more sealed events, a question derives the chains of its own events.
 LARGE_STORE_EVENTS = 250_000
+_KEYS_OF_PART = 50_000
+_Statements = tuple[Sequence[DeclaredUse], Mapping[str, str]]
 # With more, `trace` looks up the chains of its events in the chain file.
 _LOOKUP_EVENTS = 50_000
 
@@ -62,7 +66,8 @@ def derive_chains(
         inventory_store: Store of the snapshots and statements about owners.
         inventory: Its newest snapshot, if loaded.
     """
-    return ChainIndex(_iterate_chains(facts, inventory_store, inventory))
+    statements = _load_statements(inventory_store, inventory)
+    return ChainIndex(_iterate_chains(facts, statements))
 
 
 def write_current_chain_file(
@@ -77,33 +82,53 @@ def write_current_chain_file(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    from answerable.store import chain_file, lineage_facts
+    from answerable.store import chain_file
 
     if not is_large_store(store):
         return chain_file.write_chain_file(store, load_or_compute_chains(store))
     with pause_garbage_collection():
-        facts = lineage_facts.load_lineage_facts(store)
         return chain_file.write_chain_file(
-            store, _iterate_chains(facts, store, inventory)
+            store, _iterate_chains_in_parts(store, inventory)
         )
 
 
+def _iterate_chains_in_parts(
+    store: EvidenceStore, inventory: Inventory | None
+) -> Iterator[ChainTimeline]:
+    """Derive the chains of all events, with the facts of some keys in memory."""
+    from answerable.store.lineage_facts_of_keys import (
+        iterate_chain_keys_by_time,
+        read_lineage_facts_of_keys,
+    )
+
+    keys, statements = (
+        iterate_chain_keys_by_time(store),
+        _load_statements(store, inventory),
+    )
+    while part := tuple(islice(keys, _KEYS_OF_PART)):
+        yield from _iterate_chains(read_lineage_facts_of_keys(store, part), statements)
+
+
+def _load_statements(store: EvidenceStore, inventory: Inventory | None) -> _Statements:
+    """Load the declared uses of the snapshots, and the parent of each agent."""
+    parents: dict[str, str] = {}
+    if store.list_objects("snapshot"):
+        agents = (inventory or snapshots.load_inventory(store)).agents
+        parents = {k: e.agent.parent for k, e in agents.items() if e.agent.parent}
+    return tuple(snapshots.load_declared_uses(store)), parents
+
+
 def _iterate_chains(
-    facts: "LineageFacts",
-    inventory_store: EvidenceStore,
-    inventory: Inventory | None,
+    facts: "LineageFacts", statements: _Statements
 ) -> Iterator[ChainTimeline]:
     """Derive the chains of facts one by one."""
     from answerable.lineage.chain_stitching import iterate_lineage_chains
 
-    parents: dict[str, str] = {}
-    if inventory_store.list_objects("snapshot"):
-        agents = (inventory or snapshots.load_inventory(inventory_store)).agents
-        parents = {k: e.agent.parent for k, e in agents.items() if e.agent.parent}
+    declared, parents = statements
     return iterate_lineage_chains(
         facts.joints,
         facts.issuances,
-        snapshots.load_declared_uses(inventory_store),
+        declared,
         facts.sign_ins,
         parents,
         facts.presentations,
