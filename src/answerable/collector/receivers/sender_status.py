@@ -36,7 +36,6 @@ class SenderStatus:
         events: Events in them, including those that were stored before.
         rejected: Quarantined records.
         invalid: Undecodable bodies.
-        reason: Reason of the last rejection.
     """
 
     sender: LogSender
@@ -47,7 +46,6 @@ class SenderStatus:
     events: int = 0
     rejected: int = 0
     invalid: int = 0
-    reason: str = ""
 
     def with_sender(self, sender: LogSender) -> "SenderStatus":
         """Return the same counts with other settings of the sender."""
@@ -60,7 +58,6 @@ class SenderStatus:
         self.deliveries += 1
         self.events += result.received
         self.rejected += result.rejected
-        self.reason = result.reason or self.reason
 
     def count_invalid(self) -> None:
         """Count an undecodable body."""

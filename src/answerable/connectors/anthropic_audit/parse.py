@@ -7,6 +7,7 @@ one of eight types. Activities list what happened, and contain no inference.
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import compress
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -110,15 +111,19 @@ def _read_record(
         identity=actor.identity,
         credential=actor.credential,
         person=actor.person,
-        resources=[
-            prefix + value
-            for prefix, value in zip(_PREFIXES, _get_resources(record), strict=True)
-            if value and isinstance(value, str)
-        ],
+        resources=_list_resources(record),
         source_ip=actor.source_ip,
         issued=f"cred:anthropic-key/{record.api_key_id}" if is_created else "",
         facts=actor.facts,
     )
+
+
+def _list_resources(record: AnthropicActivity) -> list[str]:
+    """List what an activity is about."""
+    values = _get_resources(record)
+    # Most members are missing: they are passed over before any line runs for them.
+    named = compress(zip(_PREFIXES, values, strict=True), values)
+    return [prefix + value for prefix, value in named if isinstance(value, str)]
 
 
 def _parse_actor(raw: bytes) -> _ParsedActor | None:
@@ -131,17 +136,18 @@ def _parse_actor(raw: bytes) -> _ParsedActor | None:
     if actor is None:
         return None
     key = actor.api_key_id or actor.admin_api_key_id or ""
+    facts = {
+        "actor_type": actor.type,
+        "self:unauthenticated_email": actor.unauthenticated_email_address,
+        "self:user_agent": actor.user_agent,
+        "user_id": actor.user_id,
+    }
     return _ParsedActor(
         identity=_build_identity(actor),
         credential=f"cred:anthropic-key/{key}" if key else "",
         person=build_person_of_address(actor.email_address),
         source_ip=actor.ip_address or "",
-        facts={
-            "actor_type": actor.type,
-            "self:unauthenticated_email": actor.unauthenticated_email_address,
-            "self:user_agent": actor.user_agent,
-            "user_id": actor.user_id,
-        },
+        facts={name: value for name, value in facts.items() if value},
     )
 
 
