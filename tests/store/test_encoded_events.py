@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence.record_encoding import encode_rows
-from answerable.model.encoded_event import EncodedEvent
+from answerable.model.encoded_event import EncodedEvents
 from answerable.model.event import AuditEvent
 from answerable.store.store import EvidenceStore
 
@@ -19,7 +19,7 @@ def row_of(event: AuditEvent) -> tuple[object, ...]:
     return tuple(getattr(event, each.name) for each in dataclasses.fields(event))
 
 
-def encode(events: list[AuditEvent], now: int, salts: bytes) -> list[EncodedEvent]:
+def encode(events: list[AuditEvent], now: int, salts: bytes) -> EncodedEvents:
     return encode_rows([row_of(event) for event in events], now, salts)
 
 

@@ -73,7 +73,7 @@ def _ingest_log_files(store: EvidenceStore, source: str, now: int) -> RunResult:
     def find_newest(batch: EventBatch) -> None:
         nonlocal newest
         times = [each.event_time for each in batch.events]
-        times += [each.event_time for each in batch.encoded]
+        times += batch.encoded.event_times
         newest = max(newest, *times, 0)
 
     def keep_positions(stored: LogCursor) -> None:

@@ -22,4 +22,4 @@ def encode_batch(batch: EventBatch, ingest_time: int) -> EventBatch:
     """
     rows = cast("Sequence[tuple[object, ...]]", batch.events)
     encoded = encode_rows(rows, ingest_time, os.urandom(SALT_BYTES * len(rows)))
-    return replace(batch, events=(), encoded=tuple(encoded))
+    return replace(batch, events=(), encoded=encoded)

@@ -28,7 +28,7 @@ import msgspec
 
 from answerable.connectors.encoded_batches import encode_batch, keep_row
 from answerable.model.connector import EventBatch, EventContext, EventLimits
-from answerable.model.encoded_event import EncodedEvent
+from answerable.model.encoded_event import EncodedEvents
 from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.ids import EventId
@@ -200,22 +200,22 @@ def _encode_batch(batch: EventBatch, ingest_time: int) -> _BatchFrame:
     if ingest_time:
         encoded = encode_batch(batch, ingest_time)
         columns = _pack_encoded(encoded.encoded)
-        return _BatchFrame(replace(encoded, encoded=()), columns)
+        return _BatchFrame(replace(batch, events=()), columns)
     return _BatchFrame(replace(batch, events=()), None, len(rows), _pack_columns(rows))
 
 
-def _pack_encoded(events: Sequence[EncodedEvent]) -> _EncodedColumns:
-    """Pack encoded events by field: a value of its own costs more than its bytes."""
+def _pack_encoded(events: EncodedEvents) -> _EncodedColumns:
+    """Join the values of one size: a value of its own costs more than its bytes."""
     return _EncodedColumns(
-        b"".join([each.event_id for each in events]),
-        [each.event_time for each in events],
-        b"".join([each.raw_sha256 for each in events]),
-        [each.record for each in events],
-        b"".join([each.leaf for each in events]),
+        b"".join(events.event_ids),
+        events.event_times,
+        b"".join(events.digests),
+        events.records,
+        b"".join(events.leaves),
     )
 
 
-def _unpack_encoded(columns: _EncodedColumns) -> tuple[EncodedEvent, ...]:
+def _unpack_encoded(columns: _EncodedColumns) -> EncodedEvents:
     """Unpack what `_pack_encoded` packed."""
     count = len(columns.records)
     event_ids, digests, leaves = (
@@ -226,15 +226,12 @@ def _unpack_encoded(columns: _EncodedColumns) -> tuple[EncodedEvent, ...]:
             (columns.leaves, _HASH_BYTES),
         )
     )
-    return tuple(
-        map(
-            EncodedEvent,
-            cast("list[EventId]", event_ids),
-            columns.times,
-            digests,
-            columns.records,
-            leaves,
-        )
+    return EncodedEvents(
+        cast("list[EventId]", event_ids),
+        columns.times,
+        digests,
+        columns.records,
+        leaves,
     )
 
 

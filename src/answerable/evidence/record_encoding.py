@@ -7,7 +7,7 @@ from operator import itemgetter
 from answerable.evidence.canonical_event import encode_stored_event, encode_stored_rows
 from answerable.evidence.journal_batches import MAX_RECORD_SIZE
 from answerable.evidence.merkle import leaf_hash
-from answerable.model.encoded_event import EncodedEvent
+from answerable.model.encoded_event import EncodedEvents
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 
@@ -37,7 +37,7 @@ def encode_canonical_record(event: AuditEvent, now: int, salt: bytes) -> bytes:
 
 def encode_rows(
     rows: Sequence[tuple[object, ...]], now: int, salts: bytes
-) -> list[EncodedEvent]:
+) -> EncodedEvents:
     """Encode rows of the first fields of `AuditEvent`, in their order, as new records.
 
     Args:
@@ -49,7 +49,7 @@ def encode_rows(
         UsageError: A row cannot be encoded.
     """
     if not rows:
-        return []
+        return EncodedEvents()
     try:
         records = encode_stored_rows(rows, now, salts)
     except ValueError:  # of one row, or they differ in width
@@ -60,8 +60,13 @@ def encode_rows(
             for at, row in enumerate(rows)
         ]
     event_ids, times, digests = zip(*map(_IDENTIFYING_FIELDS, rows), strict=True)
-    leaves = map(leaf_hash, records)
-    return list(map(EncodedEvent, event_ids, times, digests, records, leaves))
+    return EncodedEvents(
+        list(event_ids),
+        list(times),
+        list(digests),
+        records,
+        list(map(leaf_hash, records)),
+    )
 
 
 def _encode_single_row(row: tuple[object, ...], now: int, salt: bytes) -> bytes:

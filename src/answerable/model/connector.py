@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from answerable.model.encoded_event import EncodedEvent
+from answerable.model.encoded_event import EncodedEvents
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.log_position import LogCursor
 from answerable.model.progress import ProgressCallback, ignore_progress_report
@@ -150,7 +150,7 @@ class EventBatch:
     problems: tuple[ReadProblem, ...] = ()
     skipped: tuple[str, ...] = ()
     positions: LogCursor = field(default_factory=dict)
-    encoded: tuple[EncodedEvent, ...] = ()
+    encoded: EncodedEvents = field(default_factory=EncodedEvents)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import compress, repeat
+from operator import floordiv
 from typing import TYPE_CHECKING, cast
 
 from answerable.evidence.canonical_event import decode_event
@@ -10,7 +12,7 @@ from answerable.evidence.log_entries import (
     SegmentManifest,
     list_live_segments,
 )
-from answerable.model.encoded_event import EncodedEvent
+from answerable.model.encoded_event import EncodedEvent, EncodedEvents
 from answerable.model.event import AuditEvent
 from answerable.model.time_units import DAY_NS
 from answerable.store import journal_files
@@ -22,6 +24,7 @@ if TYPE_CHECKING:  # imported where segments are read
 
 # Only the id, time and raw digest of an event are read.
 StoredEvent = AuditEvent | EncodedEvent
+StoredEvents = Sequence[StoredEvent] | EncodedEvents
 # About 130 bytes each.
 MAX_IDS = 2_000_000
 # A larger day is not cached: its segments are queried for each batch. They are sorted by
@@ -58,8 +61,8 @@ class KnownEventIds:
             self._engine = None
 
     def split_new_events(
-        self, events: Sequence[StoredEvent]
-    ) -> tuple[list[StoredEvent], int, list[StoredEvent]]:
+        self, events: StoredEvents
+    ) -> tuple[StoredEvents, int, list[StoredEvent]]:
         """Split events into new ones, duplicates and conflicts with stored ones.
 
         Args:
@@ -70,13 +73,14 @@ class KnownEventIds:
             conflicts. Nothing is cached before `remember`.
         """
         self._load_newly_sealed_ids()
-        wanted = {event.event_time // DAY_NS for event in events}
+        ids, times, _ = _list_identifying_fields(events)
+        wanted = set(_list_days(times))
         self._load_ids_of_days(wanted)
-        ids = {event.event_id for event in events}
-        sealed = self._find_ids_in_large_days(events)
+        unique = set(ids)
+        sealed = self._find_ids_in_large_days(ids, times)
         known = [sealed, *(self._days[day] for day in wanted)]
-        if len(ids) == len(events) and all(each.isdisjoint(ids) for each in known):
-            return list(events), 0, []
+        if len(unique) == len(ids) and all(each.isdisjoint(unique) for each in known):
+            return events, 0, []
         fresh: list[StoredEvent] = []
         suspects: list[StoredEvent] = []
         batch: dict[bytes, list[bytes]] = {}
@@ -102,17 +106,19 @@ class KnownEventIds:
             conflicts.append(event)
         return fresh, duplicate, conflicts
 
-    def remember(self, events: Sequence[StoredEvent], journal: str) -> None:
+    def remember(self, events: StoredEvents, journal: str) -> None:
         """Cache events that are now in this process's journal."""
         self._own.add(journal)
         tail = self._tails.setdefault(journal, {})
-        for event in events:
-            number = event.event_id
-            self._days[event.event_time // DAY_NS].add(number)
-            if number not in tail:
-                tail[number] = event.raw_sha256
-            else:
-                tail[number] += event.raw_sha256
+        ids, times, digests = _list_identifying_fields(events)
+        for day, number in zip(_list_days(times), ids, strict=True):
+            self._days[day].add(number)
+        added = dict(zip(ids, digests, strict=True))
+        if len(added) == len(ids) and tail.keys().isdisjoint(added):
+            tail.update(added)
+            return
+        for number, digest in zip(ids, digests, strict=True):
+            tail[number] = tail.get(number, b"") + digest
 
     def _load_newly_sealed_ids(self) -> None:
         """Load ids that other processes sealed, and forget sealed journals."""
@@ -169,19 +175,23 @@ class KnownEventIds:
         """Return whether a day has too many events to cache."""
         return self._rows.get(format_day(day), 0) > MAX_IDS_PER_DAY
 
-    def _find_ids_in_large_days(self, events: Sequence[StoredEvent]) -> set[bytes]:
-        """Query the segments of large days for these ids."""
+    def _find_ids_in_large_days(
+        self, event_ids: Sequence[bytes], times: Sequence[int]
+    ) -> set[bytes]:
+        """Query the segments of large days for these ids of these times."""
         large = {day for day in self._days if self._is_day_too_large(day)}
-        asked = [event for event in events if event.event_time // DAY_NS in large]
+        if not large:
+            return set()
+        is_asked = [day in large for day in _list_days(times)]
+        asked = list(compress(times, is_asked))
         if not asked:
             return set()
-        times = [event.event_time for event in asked]
-        files = self._list_segment_files_between(min(times), max(times))
+        files = self._list_segment_files_between(min(asked), max(asked))
         if not files:
             return set()
         from arro3.core import Array, DataType, Table
 
-        ids = Array([event.event_id for event in asked], DataType.binary())
+        ids = Array(list(compress(event_ids, is_asked)), DataType.binary())
         engine = self._open_engine()
         engine.register_arrow("asked", Table.from_pydict({"event_id": ids}))
         found = self._run_query(
@@ -280,6 +290,24 @@ class KnownEventIds:
     def _run_query(self, query: str) -> list[tuple[object, ...]]:
         """Run an SQL query over segments."""
         return self._open_engine().run(query)
+
+
+def _list_identifying_fields(
+    events: StoredEvents,
+) -> tuple[Sequence[bytes], Sequence[int], Sequence[bytes]]:
+    """List the ids, times and raw digests of events."""
+    if isinstance(events, EncodedEvents):
+        return events.event_ids, events.event_times, events.digests
+    return (
+        [event.event_id for event in events],
+        [event.event_time for event in events],
+        [event.raw_sha256 for event in events],
+    )
+
+
+def _list_days(times: Sequence[int]) -> list[int]:
+    """List the days since 1970 of some times."""
+    return list(map(floordiv, times, repeat(DAY_NS)))
 
 
 def _split_digests(digests: bytes) -> list[bytes]:

@@ -1,17 +1,15 @@
 """Encode new events as the records of a journal, each with a new salt."""
 
 import os
-from collections.abc import Sequence
-from typing import cast
 
 from answerable.evidence.merkle import leaf_hash
 from answerable.evidence.record_encoding import SALT_BYTES, encode_canonical_record
-from answerable.model.encoded_event import EncodedEvent
-from answerable.store.deduplication import StoredEvent
+from answerable.model.encoded_event import EncodedEvent, EncodedEvents
+from answerable.store.deduplication import StoredEvents
 
 
 def encode_new_records(
-    events: Sequence[StoredEvent], now: int
+    events: StoredEvents, now: int
 ) -> tuple[list[bytes], list[bytes]]:
     """Encode events with their ingest time and salt; an encoded event has its own.
 
@@ -21,9 +19,8 @@ def encode_new_records(
     Raises:
         UsageError: An event cannot be encoded.
     """
-    if all(type(event) is EncodedEvent for event in events):
-        encoded = cast("Sequence[EncodedEvent]", events)
-        return [each.record for each in encoded], [each.leaf for each in encoded]
+    if isinstance(events, EncodedEvents):
+        return events.records, events.leaves
     records: list[bytes] = []
     leaves: list[bytes] = []
     salts = os.urandom(SALT_BYTES * len(events))

@@ -23,7 +23,7 @@ from answerable.store.transparency_log import ANY_ENTRY, TransparencyLog
 
 if TYPE_CHECKING:  # what reads or writes events is imported where it runs
     from answerable.model.event import AuditEvent, QuarantinedRecord
-    from answerable.store.deduplication import KnownEventIds, StoredEvent
+    from answerable.store.deduplication import KnownEventIds, StoredEvent, StoredEvents
     from answerable.store.journal_files import JournalWriter
     from answerable.store.object_difference import EarlierObject
     from answerable.store.query_tables import NamedTable, ParquetTable
@@ -150,7 +150,7 @@ class EvidenceStore:
         """Compute the keyed hash of a secret value: 24 hex digits."""
         return self.keys.fingerprint(value)
 
-    def append(self, events: "Sequence[StoredEvent]", now: int) -> AppendResult:
+    def append(self, events: "StoredEvents", now: int) -> AppendResult:
         """Append events; they are durable when this returns.
 
         Idempotent by event id within a day. Ingest time and salt are set here, unless

@@ -16,7 +16,7 @@ from answerable.model.documents.shared_shapes import (
     Document,
     IngestItem,
 )
-from answerable.model.encoded_event import EncodedEvent
+from answerable.model.encoded_event import EncodedEvents
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.log_position import FilePosition, LogCursor
@@ -200,19 +200,21 @@ def _store_batches(
     Yields:
         Positions of files that are durable up to there.
     """
-    events: list[AuditEvent | EncodedEvent] = []
+    events: list[AuditEvent] = []
+    encoded = EncodedEvents()
     aside: list[QuarantinedRecord] = []
     positions: dict[str, FilePosition] = {}
     for batch in batches:
         _add_batch_counts(counts, batch)
         events += batch.events
-        events += batch.encoded
+        encoded.extend(batch.encoded)
         aside += batch.quarantined
         positions |= batch.positions
-        is_full = len(events) >= BATCH_SIZE
+        is_full = len(events) + len(encoded) >= BATCH_SIZE
         if is_full:
             _append_events(store, events, counts, now)
-            events = []
+            _append_events(store, encoded, counts, now)
+            events, encoded = [], EncodedEvents()
         if is_full or sum(len(each.raw) for each in aside) >= _QUARANTINE_BYTES:
             quarantine(aside)
             aside = []
@@ -221,6 +223,7 @@ def _store_batches(
             positions = {}
         progress(batch.done_bytes, batch.total_bytes, batch.place)
     _append_events(store, events, counts, now)
+    _append_events(store, encoded, counts, now)
     quarantine(aside)
     if positions:
         yield positions
@@ -266,7 +269,7 @@ def _add_batch_counts(counts: _IngestCounts, batch: EventBatch) -> None:
 
 def _append_events(
     store: EvidenceStore,
-    events: Sequence[AuditEvent | EncodedEvent],
+    events: Sequence[AuditEvent] | EncodedEvents,
     counts: _IngestCounts,
     now: int,
 ) -> None:
