@@ -86,6 +86,14 @@ def test_the_printable_page_has_six_columns_and_no_script(work, admin, case) -> 
         assert f"<th>{name}</th>" in text or f">{name}</th>" in text
 
 
+def test_a_note_of_two_lines_has_two_lines(work, admin, case) -> None:
+    post(work, admin, "/case/note", case=case, text="first line\nsecond line")
+    assert "first line\nsecond line" in shown(work, admin, "/case", id=case)
+    done = answer(work, admin, "/case/page", id=case)
+    assert isinstance(done, FileDownload)
+    assert b"first line\nsecond line" in done.body
+
+
 def test_an_assignee_that_no_scan_contains_is_a_warning(work, admin, case) -> None:
     for person, warning in (
         ("ana@corp.example", "The case is assigned."),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from answerable.model.ids import PersonId
+from answerable.web.http.request_parsing import parse_fields
 from answerable.web.route_table import ROUTES
 from answerable.web.routing import WebRoute
 from answerable.web.store_cache import StoreCache
@@ -168,3 +169,29 @@ def test_each_field_that_a_person_fills_in_has_a_label() -> None:
             if not names <= labels[path]:
                 unlabelled.append((template, path, names - labels[path]))
     assert unlabelled == []
+
+
+SECRETS = {
+    "sk-ant-api03-" + "a" * 40: "***",
+    "mail of ghp_" + "b" * 36: "mail of ***",
+    "-----BEGIN PRIVATE KEY-----\nMC4CAQAw\n-----END PRIVATE KEY-----": "***",
+    "AKIARTX3GSDSRRFJNQSQ was used": "AKIARTX3GSDSRRFJNQSQ was used",
+    "the token: it was renewed": "the token: it was renewed",
+}
+
+
+@pytest.mark.parametrize("route", FORMS, ids=lambda each: each.path)
+def test_a_credential_is_not_shown_again(
+    stage: DispatcherHarness, cookie: str, route: WebRoute
+) -> None:
+    name = next(iter(route.labels))
+    for sent, kept in SECRETS.items():
+        refused = stage.post(route.path, {name: sent, "csrf": "stale"}, cookie)
+        assert shown_values(refused) == {name: kept}
+        assert "The form is from another session" in refused.text
+
+
+def test_line_ends_of_a_form_are_line_feeds() -> None:
+    assert parse_fields(b"text=one%0D%0Atwo%0Athree", ("text",)) == {
+        "text": "one\ntwo\nthree"
+    }

@@ -272,6 +272,7 @@ def test_what_is_not_theirs_is_told_to_nobody(desk: StoreCache) -> None:
         ("/baseline", {"agent": AGENT}),
         ("/baseline", {"agent": OTHER, "digest": mine}),
         ("/baseline", {}),
+        ("/baseline", {"agent": "agent:no/such"}),
         ("/baseline/replay", {"agent": AGENT, "digest": mine}),
         ("/baseline/replay", {"agent": OTHER, "digest": mine}),
         ("/sign", {"act": "hold", "id": mine, "stage": "shadow"}),
@@ -299,3 +300,11 @@ def test_a_hostile_text_in_a_profile_is_text(desk: StoreCache, text: str) -> Non
     )
     for path, said in (("/baselines", {}), ("/baseline", {"agent": AGENT})):
         assert markup_faults(shown(desk, both, path, **said)) == []
+
+
+def test_an_unknown_agent_is_no_agent_without_a_baseline(desk: StoreCache) -> None:
+    with pytest.raises(Forbidden):
+        shown(desk, INVESTIGATOR, "/baseline", agent="agent:no/such")
+    assert "No baseline is learned yet" in shown(
+        desk, INVESTIGATOR, "/baseline", agent=AGENT
+    )

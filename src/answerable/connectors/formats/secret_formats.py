@@ -33,6 +33,7 @@ _SHAPES = tuple(
         ("bearer-token", r"eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*"),
     )
 )
+_KEY_END = "PRIVATE KEY-----"  # of the first and last line of a private key
 _WORDS = re.compile(r"[\s/:,=?&@;|'\"()<>]+")
 _PLACEHOLDER = re.compile(
     r"<[^<>]{1,80}>|\[[A-Za-z _-]{1,80}\]|\{\{[^{}]{1,80}\}\}"
@@ -47,7 +48,7 @@ _TOKEN_TEXT = re.compile(r"[A-Za-z0-9_+/=.~-]+")
 
 def classify_secret_format(value: str) -> str:
     """Return the credential kind of a value's form, else empty."""
-    if value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value:
+    if value.startswith("-----BEGIN ") and _KEY_END in value:
         return "private-key"
     if len(value) > SHAPE_LIMIT:
         return ""
@@ -60,8 +61,25 @@ def classify_secret_format(value: str) -> str:
 
 
 def contains_credential(text: str) -> bool:
-    """Return whether a text contains a word in a credential's form."""
-    return any(map(classify_secret_format, _WORDS.split(text)))
+    """Return whether a text contains a private key, or a word in a credential's form."""
+    return _KEY_END in text or any(map(classify_secret_format, _WORDS.split(text)))
+
+
+def mask_credentials(text: str) -> str:
+    """Replace each word in a credential's form by `***`; of a private key, all text.
+
+    The id of an access key stays: it names a key, and proves nothing.
+    """
+    if _KEY_END in text:
+        return "***"
+    words = {
+        word
+        for word in _WORDS.split(text)
+        if classify_secret_format(word) and not is_access_key_id(word)
+    }
+    for word in sorted(words, key=len, reverse=True):
+        text = text.replace(word, "***")
+    return text
 
 
 def is_placeholder(value: str) -> bool:

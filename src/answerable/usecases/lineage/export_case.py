@@ -313,7 +313,11 @@ def _build_record_table(
 ) -> ReportTable:
     """Build the table of a kind of records."""
     rows = [
-        (format_time(int(each.at)), sanitize(each.by), sanitize(each.text))
+        (
+            format_time(int(each.at)),
+            sanitize(each.by),
+            "\n".join(map(sanitize, each.text.splitlines())),
+        )
         for logged in case.records
         if (each := logged.record).kind is kind
     ]

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from answerable.connectors.formats.secret_formats import mask_credentials
 from answerable.web.http.incoming_request import SENT_FORM
 from answerable.web.http.request_parsing import build_permalink, strip_controls
 from answerable.web.routing import API_PREFIX, WebRoute
@@ -99,8 +100,13 @@ def _parse_leniently(data: bytes) -> dict[str, str]:
     for name, value in parse_qsl(
         data.decode("ascii", "replace"), keep_blank_values=True, errors="replace"
     ):
-        fields.setdefault(name, strip_controls(value))
+        fields.setdefault(name, _clean(value))
     return fields
+
+
+def _clean(value: str) -> str:
+    """Return a value as fields have it, without what a page must not show."""
+    return mask_credentials(strip_controls(value.replace("\r\n", "\n")))
 
 
 def _select_fields(
@@ -108,9 +114,9 @@ def _select_fields(
 ) -> tuple[FormField, ...]:
     """Return the sent fields that have a label, in the order of the labels."""
     return tuple(
-        FormField(name, label, sent[name], "\n" in sent[name] or len(sent[name]) > 120)
+        FormField(name, label, value, "\n" in value or len(value) > 120)
         for name, label in labels.items()
-        if name in sent
+        if (value := sent.get(name)) is not None
     )
 
 

@@ -52,7 +52,7 @@ def parse_fields(
             raise RequestRejected(400, "repeated-field", f"{name} was sent twice")
         if not _CONTROLS.isdisjoint(value):
             raise RequestRejected(400, "no-text", f"{name} contains control characters")
-        fields[name] = value
+        fields[name] = value.replace("\r\n", "\n")  # as forms send line ends
     return {name: value for name, value in fields.items() if value or keep_empty}
 
 

@@ -31,6 +31,7 @@ _TOKEN = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&+.^_`|~-"
 )
 _NO_STORE = {"cache-control": "no-store"}
+_TITLES_OF_REASONS = {"csrf": "The form is from another session"}
 _TITLES = {
     400: "The request is malformed",
     401: "Sign in first",
@@ -137,7 +138,9 @@ def error_response(
     Args:
         form: The refused form with its values, for a page.
     """
-    title = _TITLES.get(refusal.status, "This went wrong")
+    title = _TITLES_OF_REASONS.get(refusal.why) or _TITLES.get(
+        refusal.status, "This went wrong"
+    )
     if path.startswith(API_PREFIX):
         problem = {
             "type": f"urn:answerable:{refusal.why}",

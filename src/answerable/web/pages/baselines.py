@@ -76,6 +76,8 @@ def show_agent_baselines(
     if not agent or not visitor.can_see_activity_of(agent):
         raise Forbidden
     items = [each for each in _read_all_baselines(cache) if each["agent"] == agent]
+    if not (items or visitor.answers_for(agent) or _is_known(cache, agent)):
+        raise Forbidden  # a misspelled id is no agent without a baseline
     digest = request.query.get("digest", "")
     chosen = next((each for each in items if each["digest"] == digest), None)
     if chosen is None:
@@ -147,6 +149,14 @@ def learn_drafts(
         f"Learned {len(drafts.items)} drafts. A draft has no effect until you sign it."
     )
     return Redirect(build_url("/baseline", agent=agent), said)
+
+
+def _is_known(cache: StoreCache, agent: str) -> bool:
+    """Return whether a scan or the configuration names an agent."""
+    declared = () if cache.config is None else cache.config.agents
+    return agent in cache.current_view().inventory.agents or any(
+        each.id == agent for each in declared
+    )
 
 
 def _read_all_baselines(cache: StoreCache) -> list[BaselineItem]:
