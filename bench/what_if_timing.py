@@ -21,6 +21,7 @@ import json, random, sys, time
 from pathlib import Path
 from answerable.model.policy import PolicyLayer
 from answerable.reach.platform import PolicyEdit
+from answerable.server.garbage_collection import freeze_startup_objects
 from answerable.services.inventory import snapshots
 from answerable.services.reach import compiled_snapshots
 from answerable.store.store import EvidenceStore
@@ -32,6 +33,7 @@ with EvidenceStore.open(Path(store), now=now, create=False) as opened:
     start = time.perf_counter()
     compiled_snapshots.compile_snapshot(inventory)  # as a server does
     compiling = time.perf_counter() - start
+    freeze_startup_objects()  # as a server does, too
     sids = {each.id: [s.sid for s in each.statements] for each in inventory.facts.policies}
     layers = (PolicyLayer.IDENTITY, PolicyLayer.TRUST)
     known = sorted(
