@@ -42,6 +42,7 @@ from bench.organization.generator import COLLECTED, generate_organization
 from tests.inventory.stored_scans import save
 
 AGENTS, TOOLS, PERSONS = 4_000, 3, 2_000
+SUB_AGENTS = 10  # of the second agents of the persons, every tenth is a sub-agent
 USERS, ROLES = 200, 800  # of the trail
 _DAY = 86_400 * 10**9
 _TAKEN = int(START.timestamp()) * 10**9
@@ -53,6 +54,16 @@ def _provenance(source: str, place: str, days: int = 0) -> FactProvenance:
 
 def _person_name(number: int) -> PersonId:
     return PersonId(f"person:p{number:04}@corp.example")
+
+
+def name_agent(number: int) -> AgentId:
+    return build_agent_id("claude-code", f"p{number % PERSONS:04}-{number}")
+
+
+def name_parent(number: int) -> AgentId | None:
+    """Return the agent that an agent is a sub-agent of; None for most agents."""
+    is_sub_agent = number >= PERSONS and number % SUB_AGENTS == 1
+    return name_agent(number - PERSONS) if is_sub_agent else None
 
 
 def list_persons() -> Iterator[Person]:
@@ -106,7 +117,7 @@ def generate_agents(users: Sequence[Identity], seed: int) -> SightedFacts:
     evidence: list[OwnerEvidence] = []
     for number in range(AGENTS):
         home = f"/home/p{number % PERSONS:04}"
-        key = build_agent_id("claude-code", f"p{number % PERSONS:04}-{number}")
+        key = name_agent(number)
         seen = _provenance(f"home:{home}", f"{home}/.claude.json")
         made.append(_build_agent(key, number, home, seen))
         evidence.append(_home_facts(key, _person_name(number % PERSONS), seen))
@@ -140,7 +151,7 @@ def _build_agent(key: AgentId, number: int, home: str, seen: FactProvenance) -> 
         name=f"assistant-{number:04}",
         place=seen.place,
         scope=f"home:{home}",
-        parent=None,
+        parent=name_parent(number),
         unattended=number % 7 == 0,
         known=FactStatus.DECLARED,
         runs_as=(),

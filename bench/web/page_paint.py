@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from answerable.model.ids import AgentId, build_agent_id
+from answerable.model.ids import AgentId
 from answerable.reach.aws.query_context import MOST_AT_COMMAND
 from answerable.web.pages.reach.question import REMOVED_FIELDS
 from bench.figures import BenchFigure, BenchRemark, Line, at_most
@@ -288,10 +288,7 @@ def print_measured(address: str, page: MeasuredPage) -> None:
 
 def list_agents() -> list[AgentId]:
     """List the first agents of the store."""
-    return [
-        build_agent_id("claude-code", f"p{n % large_store.PERSONS:04}-{n}")
-        for n in range(gateway_decisions.AGENTS)
-    ]
+    return [large_store.name_agent(n) for n in range(gateway_decisions.AGENTS)]
 
 
 def _page_figures(
