@@ -20,8 +20,8 @@ from itertools import count
 # pays for none.
 _COLLECT_EVERY = 8
 _BUILD_COUNTER = count(1)
-# During a build in a server: a collection of up to 200,000 young objects, and no full one.
-_SERVER_THRESHOLDS = (20_000, 10, 1_000_000)
+# During a build in a server: a collection of up to 60,000 young objects, and no full one.
+_SERVER_THRESHOLDS = (10_000, 5, 1_000_000)
 
 # At interpreter exit, leak checkers of libraries must find it collected.
 atexit.register(gc.unfreeze)
