@@ -41,7 +41,7 @@ SECONDS = 240.0  # of a run, once the server is ready
 SETTLING = 60.0  # seconds, until the server has nothing more to do for a page
 IDLE, TICK = 0.02, 0.25  # processor seconds in a quarter of a second: it rests
 PENDING = ("being counted", "being computed")
-EDITS = ("/what-if", "/what-if/cuts")  # they follow every path
+FOLLOWING = "/what-if/cuts"  # it follows every path
 _FINDING = re.compile(r'href="(/finding\?id=[^"]+)"')
 Addresses = Mapping[str, Sequence[str]]
 
@@ -227,7 +227,7 @@ def measure_pages(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
         f"{len(loads)} pages with {len(every)} addresses, each measured once the server "
         f"had nothing more to do for it, over {identities:,} identities, {events:,} events "
         f"and {large_store.AGENTS:,} agents{told}. Above {MOST_AT_COMMAND:,} identities, "
-        f"{' and '.join(EDITS)} say that they do not follow every path, with status 400.",
+        f"{FOLLOWING} says that it does not follow every path, with status 400.",
         command,
     )
 
@@ -306,7 +306,7 @@ def _page_figures(
     for path, some in loads.items():
         largest = max(page.warm.bytes for page in some)
         yield BenchFigure(f"{path}, size", "KiB", (largest / 1024,), command, size)
-    refused = EDITS if identities > MOST_AT_COMMAND else ()
+    refused = (FOLLOWING,) if identities > MOST_AT_COMMAND else ()
     failed = sum(
         page.warm.status != (400 if path in refused else 200) for path, page in every
     )

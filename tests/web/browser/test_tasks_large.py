@@ -132,7 +132,8 @@ def subjects(large: LargeServer) -> Subjects:
     page.set_default_timeout(STARTS * 1000)
 
     def read(path: str, **query: str) -> Any:
-        return page.request.get(f"{large.url}{path}?{urlencode(query)}")
+        url = f"{large.url}{path}?{urlencode(query)}"
+        return page.request.get(url, timeout=STARTS * 1000)
 
     rows = read("/api/v1/trace", limit="1000", source="cloudtrail").json()["items"]
     hops = next(
@@ -168,7 +169,7 @@ def find_cut(read: Any) -> tuple[str, str, str]:
             for name, value in _TICK.findall(page):
                 said = {name: html.unescape(value)}
                 after = read("/what-if", subject=key, **said)
-                if after.ok and 'table class="rows changes"' in after.text():
+                if after.ok and "Permissions that are lost or gained" in after.text():
                     return agent.rpartition("/")[2], key, said[name]
     raise AssertionError("no sub-agent has a key that a cut changes")
 
