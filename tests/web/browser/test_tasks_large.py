@@ -170,7 +170,8 @@ def find_cut(read: Any) -> tuple[str, str, str]:
                 said = {name: html.unescape(value)}
                 after = read("/what-if", subject=key, **said)
                 if after.ok and "Permissions that are lost or gained" in after.text():
-                    return agent.rpartition("/")[2], key, said[name]
+                    short = key.rpartition("/")[2]
+                    return agent.rpartition("/")[2], short, said[name]
     raise AssertionError("no sub-agent has a key that a cut changes")
 
 
