@@ -30,6 +30,7 @@ from bench.web import gateway_decisions, large_store, page_paint
 from tests.usecases import owned_store
 from tests.web.browser import task_steps
 from tests.web.browser.task_steps import Begin, Subjects, Task
+from tests.web.signing.browser.test_browser_signs import held_back
 from tests.web.signing.test_baselines import profile
 
 PERSON = "p0001@corp.example"
@@ -37,6 +38,7 @@ AGENT, FIRST_SUB_AGENT = large_store.name_agent(1), large_store.PERSONS + 1
 CONFIG = f"web: {{local: {{person: {PERSON}}}}}\n"
 PATIENCE = float(os.environ.get("ANSWERABLE_PATIENCE", "120"))
 STARTS = 3_600  # seconds until a server on a busy machine has loaded the store
+STALE_AFTER = 30 * 86_400  # seconds
 _TICK = re.compile(r'name="(without\d*)" value="([^"]+)"')
 
 
@@ -62,13 +64,16 @@ def build_store(folder: Path) -> Path:
 
 
 def prepare_person(store: Path) -> None:
-    """Record that the person owns an agent, and store a draft of its baseline."""
+    """Record an agent of the person, a draft of its baseline, and a denied call."""
     now = time.time_ns()
     person, key = build_person_id(PERSON), owned_store.signer("a")
     with EvidenceStore.open(store, now=now, create=False) as opened:
         owned_store.enroll(opened, key, person, at=now)
         owned_store.attest(opened, key, person, AGENT, at=now)
-        opened.put_object(BASELINE, encode_profile(profile(AGENT)), now)
+        learned = now // 10**9
+        draft = profile(AGENT, learned_at=learned, until=learned + STALE_AFTER)
+        opened.put_object(BASELINE, encode_profile(draft), now)
+    held_back(store / "gateway" / "spool", AGENT)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from answerable.model.ids import build_event_id
+from answerable.model.ids import AgentId, build_event_id
 from answerable.services.statements import owner_keys
 from answerable.services.statements.policy_exceptions import read_policy_exceptions
 from answerable.store.store import EvidenceStore
@@ -73,10 +73,10 @@ def owned(root: Path) -> None:
         attest(store, A, ANA, AGENT, at=now)
 
 
-def held_back(spool: Path) -> str:
+def held_back(spool: Path, agent: AgentId = AGENT) -> str:
     at = time.time_ns() - 10**9
     act = structs.replace(ACT, name="<script>alert(1)</script>")
-    record = decided(2, DENY, act, replace(CALLER, agent=AGENT))
+    record = decided(2, DENY, act, replace(CALLER, agent=agent))
     key = build_event_id(at, "gateway", NAME, b"2").hex()
     record = structs.replace(record, at=at, id=key)
     write(spool, spelled([opened(), record, closed(3)]))
