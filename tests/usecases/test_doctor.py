@@ -187,5 +187,5 @@ def test_a_credential_that_is_used_before_its_issuance_shows_that_clocks_differ(
         store.seal(NOW)
     found = list_clock_details(tmp_path)
     assert list(found) == ["clock of okta"]
-    assert "1 events use a credential up to 2 h before" in found["clock of okta"]
+    assert "1 event uses a credential up to 2 h before" in found["clock of okta"]
     assert "the record of sts" in found["clock of okta"]

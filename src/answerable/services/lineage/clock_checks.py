@@ -18,13 +18,17 @@ def _describe_difference(found: ClockDifference) -> str:
     """Describe one difference."""
     most = format_span(found.most // SECOND_NS)
     if not found.other:
-        return (
-            f"{found.events:,} events are up to {most} later than their ingest: the "
-            "clock of the log is ahead, or this machine's was behind"
+        later = f"up to {most} later than"
+        events = (
+            f"1 event is {later} its ingest"
+            if found.events == 1
+            else f"{found.events:,} events are {later} their ingest"
         )
+        return f"{events}: the clock of the log is ahead, or this machine's was behind"
     recorded = "this log" if found.other == found.source else found.other
+    events = "1 event uses" if found.events == 1 else f"{found.events:,} events use"
     return (
-        f"{found.events:,} events use a credential up to {most} before the record of "
-        f"{recorded} that issues it: the clocks differ by that time, and chains through "
-        "these events are incomplete"
+        f"{events} a credential up to {most} before the record of "
+        f"{recorded} that issues it: the clocks differ by that time, and the chains of "
+        "such events are incomplete"
     )
