@@ -83,7 +83,7 @@ def write_journal_segments(
     statistics: dict[str, SegmentStatistics] = {}
     skipped: set[int] = set()
     if journal.records:
-        engine = DuckDbEngine(layout.segments)
+        engine = DuckDbEngine(layout.segments, threads=1)
         try:
             parts = _partition_rows(journal.records, skipped)
             skipped = _find_rows_sealed_elsewhere(
