@@ -23,7 +23,7 @@ PYTHON = python_for_all()
 # of root's alone. Whoever runs the tests may ignore signals, and a shell cannot trap one
 # that was ignored when it began.
 RUN = """
-import http.client, os, signal, sys, encodings.idna, json
+import difflib, http.client, os, signal, sys, encodings.idna, json
 import answerable.server.launcher.agent_launch, answerable.server.launcher.child_wait
 import answerable.cli.errors
 from answerable.cli.main import main
