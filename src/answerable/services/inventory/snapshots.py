@@ -108,7 +108,10 @@ def load_inventory(
             inventory_input.save_input(
                 store, digest, generation, joined.found, joined.log_facts
             )
-        kept = _assess_owners(joined.inventory, now)
+        # Read by row from the saved file, the joined facts need not stay in memory.
+        kept = inventory_cache.load_cached_inventory(store, generation, now, slot)
+        if kept is None:
+            kept = _assess_owners(joined.inventory, now)
     derived = inventory_cache.DerivedFiles(store, generation, progress, slot)
     if not is_newest:
         return replace(kept, derived=derived)
