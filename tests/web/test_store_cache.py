@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from answerable.services.posture import logged_use
 from answerable.services.statements import attested_owners
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
@@ -70,6 +71,14 @@ def test_the_threads_of_a_server_decode_the_persons_of_a_scan_once(
         each.start()
         each.join()
     assert len(decoded) == 1
+
+
+def test_findings_use_the_chains_that_the_view_has(
+    own: StoreCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.current_view()
+    monkeypatch.setattr(logged_use, "load_or_compute_chains", lambda *_: 1 / 0)
+    assert any("use" in each["rule"] for each in findings.findings(own).items)
 
 
 def test_what_was_just_said_is_seen_at_once_where_reading_is_quick(

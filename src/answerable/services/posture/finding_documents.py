@@ -9,6 +9,7 @@ from functools import partial
 from typing import overload
 
 from answerable.inventory.sync_join import assess_owners_at_time
+from answerable.lineage.chain_index import ChainIndex
 from answerable.model.baseline import BaselineStage
 from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
@@ -93,6 +94,7 @@ def compute_findings(
     store: EvidenceStore | None = None,
     reviews: FindingReviews = NO_REVIEWS,
     argument_limits: Sequence[ArgumentLimit] | None = None,
+    loaded_chains: ChainIndex | None = None,
 ) -> FindingItems:
     """Compute all findings of a snapshot.
 
@@ -104,6 +106,7 @@ def compute_findings(
             signed are read from the store.
         argument_limits: Limits by policies of the gateway; None if its configuration
             was not read.
+        loaded_chains: Chains of all events; None to load them.
 
     Returns:
         Open findings, most severe first, then suppressed ones, then rules that were not
@@ -112,7 +115,7 @@ def compute_findings(
     inventory = assess_owners_at_time(inventory, now)
     if store is not None:
         reviews = read_signed_reviews(store, now).merge(reviews)
-    use = None if store is None else LoggedUse(store, inventory, now)
+    use = None if store is None else LoggedUse(store, inventory, now, loaded_chains)
     reach = SnapshotReach(inventory, now)
     facts = PostureFacts(
         inventory,

@@ -19,11 +19,13 @@ class LoggedUse:
 
     Attributes:
         now: UTC nanoseconds.
+        loaded_chains: Chains of all events; None to load them.
     """
 
     store: EvidenceStore
     inventory: Inventory
     now: int
+    loaded_chains: ChainIndex | None = None
     _known: dict[str, UsageCount | None] = field(default_factory=dict)
 
     def get_use(self, identity: str) -> UsageCount | None:
@@ -62,5 +64,7 @@ class LoggedUse:
 
     @cached_property
     def chains(self) -> ChainIndex:
-        """Load the chains of all events."""
+        """Return the chains of all events."""
+        if self.loaded_chains is not None:
+            return self.loaded_chains
         return load_or_compute_chains(self.store)

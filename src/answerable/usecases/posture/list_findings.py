@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from answerable.inventory.name_resolution import resolve_entity_by_name
+from answerable.lineage.chain_index import ChainIndex
 from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
@@ -34,6 +35,7 @@ def list_findings(
     new_since: str = "",
     suppressions: str = "",
     argument_limits: Sequence[ArgumentLimit] | None = None,
+    loaded_chains: ChainIndex | None = None,
 ) -> Document:
     """List findings, then the rules that could not be evaluated.
 
@@ -46,6 +48,7 @@ def list_findings(
         suppressions: Reviewed file; empty for none.
         argument_limits: Limits by policies of the gateway; None if its configuration
             was not read.
+        loaded_chains: Chains of all events; None to load them.
 
     Raises:
         UsageError: The snapshot does not exist, the reviewed file is invalid, no
@@ -58,6 +61,7 @@ def list_findings(
         store=store,
         reviews=reviews,
         argument_limits=argument_limits,
+        loaded_chains=loaded_chains,
     )
     unused = _describe_unused_entries(suppressions, reviews, found, now)
     platforms = {name for rule in RULES for name in rule.platforms}

@@ -81,7 +81,11 @@ def findings(cache: StoreCache) -> PagedList[FindingItem]:
         limits = cache.read_argument_limits()
         with cache.open_store() as store:
             found = list_findings(
-                store, view.inventory, now=view.at, argument_limits=limits
+                store,
+                view.inventory,
+                now=view.at,
+                argument_limits=limits,
+                loaded_chains=view.chains,
             )
             items = list(cast("Iterable[FindingItem]", found.items))
         # The order of the command also decides between equal scores.
