@@ -124,6 +124,7 @@ def test_a_query_with_a_wrong_value_can_be_corrected(
     refused = stage.get("/findings?severity=grave&q=ana", cookie=cookie)
     assert refused.status == 400
     assert shown_values(refused) == {"severity": "grave", "q": "ana"}
+    assert "<h1>An entry is not accepted</h1>" in refused.text
     assert '<form method="get" action="/findings"' in refused.text
 
 

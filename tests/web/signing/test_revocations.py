@@ -50,6 +50,29 @@ def test_a_kill_takes_hold_and_says_who(desk: StoreCache) -> None:
     assert not build_revocation_control(desk, OWNER, AGENT).killed
 
 
+@pytest.mark.parametrize(
+    ("subject", "warned"),
+    [
+        (AGENT, ""),
+        ("run:0123456789abcdef0123456789abcdef", ""),
+        (f"{AGENT}x", f"did you mean {AGENT}?"),
+        ("agent:no/such", "no scan contains agent:no/such: check the spelling"),
+        ("person:nobody", "no scan contains person:nobody: check the spelling"),
+        ("cred:fp/000000000000000000000000", "no scan contains cred:fp/0000"),
+    ],
+)
+def test_a_kill_of_an_unknown_subject_holds_and_warns(
+    desk: StoreCache, subject: str, warned: str
+) -> None:
+    moved = answer(desk, ADMIN, "/kill", "POST", subject=subject)
+    assert isinstance(moved, Redirect)
+    assert subject in read_killed_subjects(desk)
+    assert ("Warning: " in moved.confirmation) == bool(warned)
+    assert warned in moved.confirmation
+    if warned:
+        assert moved.location == "/kills"
+
+
 def test_an_owner_kills_nothing_but_their_own(desk: StoreCache) -> None:
     for visit in (OWNER, owner(BEN, OTHER), INVESTIGATOR):
         for subject in ("server:files", "person:ben@corp.example", "agent:declared/x"):

@@ -31,7 +31,10 @@ _TOKEN = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&+.^_`|~-"
 )
 _NO_STORE = {"cache-control": "no-store"}
-_TITLES_OF_REASONS = {"csrf": "The form is from another session"}
+_TITLES_OF_REASONS = {
+    "csrf": "The form is from another session",
+    "usage": "An entry is not accepted",
+}
 _TITLES = {
     400: "The request is malformed",
     401: "Sign in first",

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from answerable.inventory.unknown_subjects import describe_unknown_subject
 from answerable.model.errors import AnswerableError
 from answerable.model.ids import AgentId
 from answerable.presentation.answer_coverage import format_time
@@ -179,9 +180,12 @@ def revoke(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteA
     )
     # The kill comes first: it holds even if its record fails.
     note = _record_revocation(cache, visitor, subject, result, reason, revived=False)
-    return Redirect(
-        _get_return_path(subject), f"{_describe_revocation(subject, result)}{note}"
-    )
+    inventory = cache.current_view().inventory
+    unknown = describe_unknown_subject(inventory, subject)
+    doubt = f" Warning: {unknown}" if unknown else ""
+    # A misspelled agent has no page.
+    back = "/kills" if unknown else _get_return_path(subject)
+    return Redirect(back, f"{_describe_revocation(subject, result)}{note}{doubt}")
 
 
 def revive(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteAnswer:
