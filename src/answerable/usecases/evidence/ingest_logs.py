@@ -274,6 +274,8 @@ def _append_events(
     now: int,
 ) -> None:
     """Append events to the store and add the results to the counts."""
+    if not len(events):
+        return
     appended = store.append(events, now)
     counts.stored += appended.stored
     counts.duplicate += appended.duplicate
