@@ -31,7 +31,8 @@ assert len(os.listdir("/proc/self/fd")) < before + 12
 """
 SERVER = """
 import gc, threading
-from answerable.services.python_gc_pause import keep_requests_running
+from answerable.services.python_gc_pause import (
+    collect_replaced_results, keep_requests_running)
 keep_requests_running()
 usual, full = gc.get_threshold(), []
 gc.callbacks.append(lambda phase, told: full.append(told["generation"] == 2))
@@ -44,7 +45,12 @@ for _ in range(20):
     assert first() is None  # a cycle of a request is collected meanwhile
 assert not any(full)
 assert gc.get_threshold() == usual
-gc.collect()
+with pause_garbage_collection():
+    old = weakref.ref(kept_cycle := FileCycle())
+del kept_cycle
+assert old() is not None  # frozen with the results of the build
+collect_replaced_results()
+assert old() is None
 assert any(full)
 """
 

@@ -130,6 +130,22 @@ def test_a_change_waits_for_the_view_that_contains_it(
     )
 
 
+def test_a_replaced_inventory_is_collected_before_the_next_slow_build(
+    own: StoreCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, collected = an_agent(own), []
+    monkeypatch.setattr(store_cache, "_INLINE_SECONDS", -1.0)
+    monkeypatch.setattr(store_cache, "_CHANGE_TIMEOUT", 60.0)
+    monkeypatch.setattr(
+        store_cache, "collect_replaced_results", lambda: collected.append(agent)
+    )
+    for person, times in (("zoe@corp.example", 0), ("ben@corp.example", 1)):
+        before = own.read_stamp()
+        confirm(own, agent, person)
+        assert own.wait_for_change(before)
+        assert len(collected) == times
+
+
 def test_the_page_after_a_form_shows_its_change(
     own: StoreCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:

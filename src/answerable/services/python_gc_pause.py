@@ -4,9 +4,10 @@ A snapshot of ten thousand identities is millions of small immutable objects. Th
 collector traverses them repeatedly during a build and finds nothing, which took more
 than half of the time.
 
-A full collection in a server would stop every request until it has traversed the whole
-snapshot. A server therefore never runs one over the results of builds: these are freed by
-their reference counts, since no cycle refers to them.
+A full collection in a server stops every request until it has traversed the whole
+snapshot. A server therefore runs one over the results of builds only after the inventory
+was replaced: an inventory and its evaluators refer to each other, so that reference
+counts alone do not free them.
 """
 
 import atexit
@@ -62,8 +63,7 @@ class _Builds:
     def run_without_collections(self) -> Iterator[None]:
         """Disable the collector meanwhile; every eighth time, collect earlier results."""
         if next(_BUILD_COUNTER) % _COLLECT_EVERY == 0:
-            gc.unfreeze()
-            gc.collect()
+            collect_replaced_results()
         was = gc.isenabled()
         gc.disable()
         try:
@@ -80,6 +80,12 @@ _builds = _Builds()
 def keep_requests_running() -> None:
     """Declare this process a server: no build stops its requests for a collection."""
     _builds.is_server = True
+
+
+def collect_replaced_results() -> None:
+    """Free the results of earlier builds that a newer one replaced."""
+    gc.unfreeze()
+    gc.collect()
 
 
 def pause_garbage_collection() -> AbstractContextManager[None]:

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
-from answerable.services.python_gc_pause import pause_garbage_collection
+from answerable.services.python_gc_pause import (
+    collect_replaced_results,
+    pause_garbage_collection,
+)
 from answerable.store.search_index import SearchIndex
 from answerable.store.shared_values import SharedValues
 from answerable.store.store import EvidenceStore
@@ -70,6 +73,7 @@ class StoreCache:
         self.root, self.config, self.spools = root, config, spools
         self._search_index = SearchIndex()
         self._shared_values = SharedValues()
+        self._is_inventory_replaced = False
         self._local = threading.local()
         self._open: list[EvidenceStore] = []
         self._lock = threading.Lock()
@@ -278,6 +282,9 @@ class StoreCache:
         """Build the view and its derived data, and replace the current one."""
         before = self._view
         slow = before is None or before.build_seconds > _INLINE_SECONDS
+        if slow and self._is_inventory_replaced:
+            collect_replaced_results()
+            self._is_inventory_replaced = False
         with pause_garbage_collection() if slow else nullcontext():
             view = build_view(store, self.now, before)
             if before is not None:
@@ -286,6 +293,8 @@ class StoreCache:
                     view.rebuild_from(before)
                 finally:
                     self._local.making = None
+        if before is not None and before.inventory.facts is not view.inventory.facts:
+            self._is_inventory_replaced = True
         self._stamp, self._view, self._checked_at = stamp, view, time.monotonic()
         return view
 
