@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -14,6 +15,7 @@ import pytest
 from answerable.cli import commands as commands_package
 from answerable.cli import signing
 from answerable.cli.main import main
+from answerable.cli.sample import write_sample
 from answerable.model.documents.shared_shapes import CoverageRecord, Document
 
 USER = "arn:aws:iam::111122223333:user/report-job"
@@ -306,3 +308,16 @@ def run(
 def commands() -> Mapping[str, Sequence[str]]:
     """Every command by the kind of its answer."""
     return COMMANDS
+
+
+@pytest.fixture
+def sample_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Path:
+    """The sample's files in the current folder, and a store with its account."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANSWERABLE_STORE", "store")
+    write_sample(Path(), time.time_ns())
+    assert main(["--quiet", "scan", "aws:aws/account.json"]) == 0
+    capsys.readouterr()
+    return tmp_path / "store"

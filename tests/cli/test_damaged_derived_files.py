@@ -1,7 +1,6 @@
 """A damaged derived file is derived again; no command and no page fails because of it."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from answerable.cli.main import main
-from answerable.cli.sample import write_sample
 from answerable.model.errors import DerivedFileError
 from answerable.model.sighting import SightedFacts
 from answerable.services.inventory import snapshots
@@ -27,17 +25,11 @@ COMMANDS = (
 
 
 @pytest.fixture
-def derived(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Path:
+def derived(sample_account: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """The derived files of a store with the sample's account and trail."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ANSWERABLE_STORE", "store")
-    write_sample(Path(), time.time_ns())
-    assert main(["--quiet", "scan", "aws:aws/account.json"]) == 0
     assert main(["--quiet", "ingest", "cloudtrail:trail"]) == 0
     capsys.readouterr()
-    return tmp_path / "store" / "derived"
+    return sample_account / "derived"
 
 
 def flip_byte(path: Path, share: float) -> None:

@@ -1,14 +1,11 @@
 """A damaged checkpoint or key of the log: each command names the file, and exits with 1."""
 
 import base64
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from answerable.cli.main import main
-from answerable.cli.sample import write_sample
 from tests.cli.conftest import CommandResult
 
 Run = Callable[..., CommandResult]
@@ -23,16 +20,8 @@ COMMANDS = (
 
 
 @pytest.fixture
-def store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Path:
-    """A store with the sample's account."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ANSWERABLE_STORE", "store")
-    write_sample(Path(), time.time_ns())
-    assert main(["--quiet", "scan", "aws:aws/account.json"]) == 0
-    capsys.readouterr()
-    return tmp_path / "store"
+def store(sample_account: Path) -> Path:
+    return sample_account
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
