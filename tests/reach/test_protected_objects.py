@@ -232,3 +232,24 @@ def test_layers_and_coverage_say_the_same_of_rcps() -> None:
     layers = {one["layer"]: one["state"] for one in found["layers"]}
     words = {word.partition(" ")[0] for word in found["coverage"]["not_collected"]}
     assert (layers["rcp"], "rcp" in words) == ("does-not-apply", False)
+
+
+@pytest.mark.parametrize(
+    ("names", "formula"),
+    [
+        ("role/agents/*", TRUE),
+        ("role/aws-service-role/*", FALSE),
+        ("role/aws-reserved/*", FALSE),
+    ],
+)
+def test_no_role_is_created_among_those_whose_policies_only_aws_changes(
+    names: str, formula: object
+) -> None:
+    build = AccountBuilder()
+    build.identity(ANA)
+    calls = ["iam:CreateRole", "iam:PutRolePolicy", "sts:AssumeRole"]
+    created = statement("c", action=calls, resource=f"arn:aws:iam::{A}:{names}")
+    build.policy(ANA, "identity", created)
+    graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
+    found = subject_queries.answer_subject(graph, IdentityId(ANA), *READ, direct=False)
+    assert found.formula == formula

@@ -1,6 +1,7 @@
 """Evaluate one API call of a path step, such as `sts:AssumeRole` on a role."""
 
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.aws_protected_objects import find_aws_protection
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import supports_rcps
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
@@ -11,6 +12,7 @@ from answerable.reach.aws.evaluation.policy_layers import (
     evaluate_action_for_all_resources,
 )
 from answerable.reach.aws.evaluation.request import Evaluation
+from answerable.reach.condition_formula import FALSE
 
 _IAM_ARN_PREFIXES = ("arn:aws:iam:", "arn:aws-cn:iam:", "arn:aws-us-gov:iam:")
 
@@ -31,6 +33,8 @@ def evaluate_path_step_call(
         resource: ARN, or `*`.
         context_keys: Condition keys that the call itself sets.
     """
+    if find_aws_protection(action.lower(), resource) is not None:
+        return Evaluation(FALSE, ())
     sure = evaluate_path_step_call_for_all(accounts, principal, action)
     if sure is not None and not _may_resource_affect_call(
         accounts, principal, resource
