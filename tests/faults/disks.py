@@ -23,6 +23,8 @@ from tests.store.conftest import NOW, _make
 BATCH = 500
 SMALL, LARGE = "2m", "64m"  # of a disk that is full, and then is not
 ROUNDS = 10
+# In bytes; below the size of a journal and of a segment of three batches.
+FILE_LIMITS = 20_000, 100_000
 
 
 def refuse_disks(kills: int, chance: random.Random) -> Iterator[Count]:
@@ -110,7 +112,7 @@ def _limited(folder: Path, chance: random.Random, count: Count) -> None:
     """Refuse files beyond a size, in a process of its own; needs nothing."""
     for number in range(ROUNDS):
         place = folder / str(number)
-        limit = chance.randrange(100_000, 400_000)
+        limit = chance.randrange(*FILE_LIMITS)
         acknowledged = _apart(place, lambda size=limit: _limit(size), count)
         count.tried += 1
         more, why = write(place, 1000, 3)

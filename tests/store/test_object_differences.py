@@ -30,7 +30,13 @@ from answerable.store.object_difference import (
     apply_difference,
     read_base_digest,
 )
-from answerable.store.object_store import DIFFERENCE_HEADER
+from answerable.store.object_store import (
+    CHECKSUM_BYTES,
+    DIFFERENCE_HEADER,
+    HEADER,
+    is_difference_file,
+    unwrap_object_file,
+)
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.erase_person import erase_person
 from tests.inventory.fact_builders import NOW, human, identity
@@ -96,11 +102,12 @@ def test_a_difference_gives_the_content_again(
     assert read_base_digest(packed) == "0" * 64
     assert apply_difference(packed, old) == new
     for kept in (len(DIFFERENCE_HEADER), len(packed) // 2, len(packed) - 1):
-        with pytest.raises(ValueError, match="the difference"):
-            apply_difference(
-                packed[:kept] if kept > len(DIFFERENCE_HEADER) else DIFFERENCE_HEADER,
-                old,
-            )
+        with pytest.raises(ValueError, match="the checksum"):
+            apply_difference(packed[:kept], old)
+        earlier_build = unwrap_object_file(packed)[: kept - len(HEADER)]
+        if is_difference_file(earlier_build):
+            with pytest.raises(ValueError, match="the difference"):
+                apply_difference(earlier_build[:-CHECKSUM_BYTES], old)
 
 
 def test_a_later_scan_needs_a_small_part_of_the_first(store: EvidenceStore) -> None:
@@ -178,12 +185,14 @@ def test_the_documented_form_is_enough_to_read_a_difference(
     zstandard = pytest.importorskip("zstandard")
     first = store.put_object("sync", make_content(1_700), 1)
     second = put(store, make_content(1_800, 5), 1_800, first, 1_700)
-    head, _, frame = (store.layout.objects / second).read_bytes().partition(b"\n")
+    header = bytes.fromhex("502a4d1800000000")
+    file = (store.layout.objects / second).read_bytes().removeprefix(header)
+    head, _, frame = file.partition(b"\n")
     assert head == b"answerable object difference 1"
     content = zstandard.ZstdDecompressor().decompressobj().decompress(frame)
     line, _, rest = content.partition(b"\n")
     said, own = json.loads(line), iter(rest.split(b"},{"))
-    base = (store.layout.objects / said["base"]).read_bytes()
+    base = (store.layout.objects / said["base"]).read_bytes().removeprefix(header)
     base = zstandard.ZstdDecompressor().decompressobj().decompress(base)
     pieces = base.replace(said["old"].encode(), said["new"].encode()).split(b"},{")
     parts: list[bytes] = []

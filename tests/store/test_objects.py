@@ -1,5 +1,6 @@
 """Objects are what their names say; records that could not be parsed are kept once."""
 
+import hashlib
 import json
 
 import pytest
@@ -9,7 +10,11 @@ from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import QuarantinedRecord
 from answerable.model.progress import ignore_progress_report
 from answerable.store.fsck import VerificationCheck, verify_store
-from answerable.store.object_store import LoggedObject, decompress_object
+from answerable.store.object_store import (
+    CHECKSUM_HEADER,
+    LoggedObject,
+    decompress_object,
+)
 from answerable.store.store import EvidenceStore
 
 
@@ -117,9 +122,14 @@ def test_a_changed_bit_that_leaves_the_content_as_it_was_is_named(
     assert f"objects/{digest} is damaged" in failed.detail
 
 
-def test_an_object_of_an_earlier_release_has_no_checksum(store: EvidenceStore) -> None:
+@pytest.mark.parametrize("checksum", [False, True])
+def test_an_object_of_an_earlier_build_has_no_header(
+    store: EvidenceStore, *, checksum: bool
+) -> None:
     digest = store.put_object("sync", b"content", 5)
-    file = store.layout.objects / digest
-    file.write_bytes(zstandard.ZstdCompressor(level=3).compress(b"content"))
+    packed = zstandard.ZstdCompressor(level=3).compress(b"content")
+    if checksum:
+        packed += CHECKSUM_HEADER + hashlib.sha256(packed).digest()
+    (store.layout.objects / digest).write_bytes(packed)
     assert store.get_object(digest) == b"content"
     assert all(each.ok for each in verify(store))

@@ -19,7 +19,9 @@ import zstandard
 from answerable.store.object_store import (
     CHECKSUM_HEADER,
     DIFFERENCE_HEADER,
-    remove_checksum,
+    HEADER,
+    is_difference_file,
+    unwrap_object_file,
 )
 
 _BETWEEN = b"},{"
@@ -124,7 +126,7 @@ class DifferenceEncoder:
         head = _Parts(earlier.digest, earlier.old, earlier.new, self._parts)
         content = msgspec.json.encode(head) + b"\n" + _BETWEEN.join(self._literals)
         compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
-        return _append_checksum(DIFFERENCE_HEADER + compressor.compress(content))
+        return wrap_object_file(DIFFERENCE_HEADER + compressor.compress(content))
 
     def _match_pieces(self, pieces: Iterable[bytes]) -> None:
         """Extend the runs of equal pieces, and of pieces only in the new content."""
@@ -186,12 +188,13 @@ def encode_object(
             encoder.add(part)
     packed += compressor.flush()
     difference = encoder.encode() if encoder is not None else None
-    return digest.hexdigest(), _append_checksum(bytes(packed)), difference
+    return digest.hexdigest(), wrap_object_file(bytes(packed)), difference
 
 
-def _append_checksum(packed: bytes) -> bytes:
-    """Append the checksum to the file of an object."""
-    return packed + CHECKSUM_HEADER + hashlib.sha256(packed).digest()
+def wrap_object_file(packed: bytes) -> bytes:
+    """Return the file of an object: header, compressed content, checksum."""
+    body = HEADER + packed
+    return body + CHECKSUM_HEADER + hashlib.sha256(body).digest()
 
 
 def _start_difference(earlier: EarlierObject | None) -> DifferenceEncoder | None:
@@ -213,7 +216,7 @@ def iterate_content(packed: bytes, digest: str) -> Iterator[bytes]:
     Raises:
         ValueError: The content has another digest.
     """
-    packed = remove_checksum(packed)
+    packed = unwrap_object_file(packed)
     reader, found = zstandard.ZstdDecompressor().decompressobj(), hashlib.sha256()
     for at in range(0, len(packed), _READ_BYTES):
         try:
@@ -232,7 +235,7 @@ def read_base_digest(packed: bytes) -> str:
     Raises:
         ValueError: The difference is malformed.
     """
-    if not packed.startswith(DIFFERENCE_HEADER):
+    if not is_difference_file(packed):
         return ""
     return _decode(packed)[0].base
 
@@ -270,7 +273,7 @@ def _decode(packed: bytes) -> tuple[_Parts, bytes]:
     """
     reader = zstandard.ZstdDecompressor().decompressobj()
     try:
-        whole = remove_checksum(packed)
+        whole = unwrap_object_file(packed)
         content = reader.decompress(whole.removeprefix(DIFFERENCE_HEADER))
         line, _, rest = content.partition(b"\n")
         head = _DECODER.decode(line)

@@ -32,13 +32,15 @@ if TYPE_CHECKING:  # few objects are differences
     from answerable.model.event import QuarantinedRecord
     from answerable.store.object_difference import EarlierObject
 
-# First line of an object that is stored as a difference.
+# An object's file is header, content and checksum; `zstd -d` skips the two frames
+# (RFC 8878, 3.1.2). A zstd frame has bits that no decoder reads; a change there is found
+# by the checksum alone. The header says that there is one, so a file that was cut exactly
+# before it is damaged. Files of earlier builds lack the header, or both.
+HEADER = b"\x50\x2a\x4d\x18\x00\x00\x00\x00"
+CHECKSUM_HEADER = b"\x5e\x2a\x4d\x18\x20\x00\x00\x00"  # then SHA-256 of all before
+CHECKSUM_BYTES = len(CHECKSUM_HEADER) + 32
+# First line of an object that is stored as a difference, after the header.
 DIFFERENCE_HEADER = b"answerable object difference 1\n"
-# At the end of the file of an object: header of a zstd skippable frame (RFC 8878, 3.1.2)
-# of 32 bytes, and the SHA-256 of all bytes before it. A zstd frame has bits that no decoder
-# reads; a change there is found by this checksum alone. Earlier files have none.
-CHECKSUM_HEADER = b"\x5e\x2a\x4d\x18\x20\x00\x00\x00"
-_CHECKSUM_BYTES = len(CHECKSUM_HEADER) + 32
 _QUARANTINE = "quarantine"
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -258,7 +260,7 @@ def read_object_base(path: Path) -> str:
     """Read the digest of the object from which an object differs; empty for none."""
     with suppress(FileNotFoundError, ValueError):
         packed = read_file(path)
-        if packed.startswith(DIFFERENCE_HEADER):
+        if is_difference_file(packed):
             from answerable.store.object_difference import read_base_digest
 
             return read_base_digest(packed)
@@ -319,7 +321,7 @@ def read_compressed_file(path: Path, digest: str = "") -> bytes:
 def _decode_packed(path: Path, packed: bytes, digest: str) -> bytes:
     """Return the content of a compressed file, or of a difference; check its digest."""
     name = f"{path.parent.name}/{path.name}"
-    if packed.startswith(DIFFERENCE_HEADER):
+    if is_difference_file(packed):
         return _read_difference(path, packed, digest)
     return decompress_object(packed, digest, name)
 
@@ -350,18 +352,25 @@ def _read_difference(path: Path, packed: bytes, digest: str) -> bytes:
     return data
 
 
-def remove_checksum(file: bytes) -> bytes:
-    """Return the bytes of an object's file before its checksum; all if there is none.
+def unwrap_object_file(file: bytes) -> bytes:
+    """Return the compressed content, or the difference, in the file of an object.
 
     Raises:
-        ValueError: They have another checksum.
+        ValueError: The checksum differs, or it is missing although the header names it.
     """
-    packed, frame = file[:-_CHECKSUM_BYTES], file[-_CHECKSUM_BYTES:]
-    if not frame.startswith(CHECKSUM_HEADER) or len(frame) != _CHECKSUM_BYTES:
+    body, frame = file[:-CHECKSUM_BYTES], file[-CHECKSUM_BYTES:]
+    if frame[: len(CHECKSUM_HEADER)] != CHECKSUM_HEADER:
+        if file.startswith(HEADER):
+            raise ValueError("the checksum of the object's file is missing")
         return file
-    if frame != CHECKSUM_HEADER + hashlib.sha256(packed).digest():
+    if frame != CHECKSUM_HEADER + hashlib.sha256(body).digest():
         raise ValueError("the file of an object has another checksum")
-    return packed
+    return body.removeprefix(HEADER)
+
+
+def is_difference_file(file: bytes) -> bool:
+    """Return whether an object is stored as the difference from another one."""
+    return file.removeprefix(HEADER).startswith(DIFFERENCE_HEADER)
 
 
 def decompress_object(packed: bytes, digest: str, name: str) -> bytes:
@@ -377,7 +386,7 @@ def decompress_object(packed: bytes, digest: str, name: str) -> bytes:
     """
     reader = zstandard.ZstdDecompressor().decompressobj()
     try:
-        data = reader.decompress(remove_checksum(packed))
+        data = reader.decompress(unwrap_object_file(packed))
     except (zstandard.ZstdError, ValueError):
         raise VerificationError(f"{name} is damaged") from None
     if reader.unused_data:
