@@ -39,7 +39,7 @@ class Ingest:
         return self.process.poll() is not None
 
     def kill(self) -> bool:
-        """Kill it with its sealing process; False where it had ended."""
+        """Kill it with its parser process; False where it had ended."""
         if self.ended:
             return False
         with suppress(ProcessLookupError):

@@ -1,6 +1,7 @@
 """An event is stored once, durably, and a conflict is never silent."""
 
 import dataclasses
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from answerable.model.errors import UsageError
+from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent
-from answerable.store import deduplication
+from answerable.store import deduplication, durable_files, journal_files
 from answerable.store import store as store_module
 from answerable.store.event_columns import NAMES, decode_event_row
 from answerable.store.store import AppendResult, EvidenceStore
@@ -180,53 +181,71 @@ def test_an_empty_batch_makes_no_journal(store: EvidenceStore, now: int) -> None
     assert list(store.layout.journal.iterdir()) == []
 
 
-def test_a_full_journal_is_sealed_by_a_process_of_its_own(
-    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def small_journals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 10)
+
+
+@pytest.mark.usefixtures("small_journals")
+def test_a_full_journal_is_sealed_while_more_arrives(
+    store: EvidenceStore, make: Make, now: int
 ) -> None:
-    monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 50)
-    for start in range(0, 200, 25):
-        store.append([make(number) for number in range(start, start + 25)], now)
-    assert store.append([make(0), make(199)], now) == AppendResult(0, 2, 0)
+    for start in range(0, 40, 5):
+        store.append([make(number) for number in range(start, start + 5)], now)
+    assert len(list(store.layout.segments.rglob("*.parquet"))) == 4
+    assert store.append([make(0), make(39)], now) == AppendResult(0, 2, 0)
     assert store.seal(now) == 4
     assert list(store.layout.journal.iterdir()) == []
-    assert len(stored(store)) == 200
-
-
-def test_a_sealing_process_seals_the_last_journal_too(
-    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 10)
-    store.append([make(number) for number in range(10)], now)
-    store.append([make(number) for number in range(10, 15)], now)
-    here: list[str] = []
-    monkeypatch.setattr(store, "seal_journal", lambda name, _: here.append(name))
-    assert store.seal(now) == 2
-    assert here == []
-    assert len(stored(store)) == 15
-
-
-def test_a_sealing_process_that_cannot_start_leaves_the_work_to_this_one(
-    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 10)
-    monkeypatch.setattr("sys.executable", "/nonexistent/python")
-    store.append([make(number) for number in range(10)], now)
-    assert len(list(store.layout.segments.rglob("*.parquet"))) == 1
-    (following,) = store.layout.journal.glob("*.log")  # announced, and empty
-    assert store.seal(now) == 1
-    assert not following.exists()
-    assert len(stored(store)) == 10
-
-
-def test_a_sealing_process_that_fails_is_made_good(
-    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 10)
-    monkeypatch.setattr("sys.executable", "/bin/false")
-    for start in range(0, 40, 10):
-        store.append([make(number) for number in range(start, start + 10)], now)
-    assert store.seal(now) == 4
     assert len(stored(store)) == 40
+
+
+def test_sealing_uses_the_records_in_memory(
+    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append([make(0), make(1)], now)
+    store.append([make(2)], now)
+    (name,) = store.layout.list_journals()
+    read = journal_files.load_valid_journal(store.layout, store.keys, name)
+    kept: list[object] = []
+    read_back = journal_files.JournalWriter.read_back
+
+    def keep(writer: journal_files.JournalWriter) -> object:
+        kept.append(read_back(writer))
+        return kept[-1]
+
+    monkeypatch.setattr(journal_files.JournalWriter, "read_back", keep)
+    assert store.seal(now) == 1
+    assert kept == [read]
+
+
+@pytest.mark.parametrize("ending", [".log", ".head"])
+def test_a_changed_journal_is_not_sealed_from_memory(
+    store: EvidenceStore, make: Make, now: int, ending: str
+) -> None:
+    store.append([make(0)], now)
+    (path,) = store.layout.journal.glob(f"*{ending}")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(VerificationError, match="journal/"):
+        store.seal(now)
+    assert list(store.layout.segments.rglob("*.parquet")) == []
+
+
+@pytest.mark.usefixtures("small_journals")
+def test_a_full_journal_that_cannot_be_sealed_is_sealed_later(
+    store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(step: str) -> None:
+        if step == "segment-parquet-write":
+            raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as context:
+        context.setattr(durable_files, "crash_hook", refuse)
+        for start in range(0, 30, 10):
+            batch = [make(number) for number in range(start, start + 10)]
+            assert store.append(batch, now).stored == 10
+    assert list(store.layout.segments.rglob("*.parquet")) == []
+    assert store.seal(now) == 3
+    assert len(stored(store)) == 30
 
 
 def test_the_journal_is_private(store: EvidenceStore, make: Make, now: int) -> None:

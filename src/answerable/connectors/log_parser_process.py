@@ -38,7 +38,7 @@ from answerable.model.log_position import FilePosition
 BATCH_SIZE = 2_000
 _PIPE_BYTES = 1 << 20  # fewer turns between the processes
 # Frames read ahead while the store makes a batch durable: some 1.3 MB each.
-_MAX_QUEUED_FRAMES = 10
+_MAX_QUEUED_FRAMES = 25
 _STOP_TIMEOUT = 0.2
 _ID_BYTES, _HASH_BYTES = 16, 32
 _HEAD = struct.Struct(">II")  # length and CRC-32 of the body

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 
@@ -23,6 +24,8 @@ from answerable.store.store_layout import StoreLayout
 class JournalWriter:
     """Journal of this process, locked while it is open.
 
+    It keeps its records, so that sealing need not decode them again.
+
     Attributes:
         name: Random name of the journal.
         count: Number of acknowledged records.
@@ -38,6 +41,11 @@ class JournalWriter:
         self.count = self.record_bytes = 0
         self.size = len(self._header)
         self._path = layout.journal_file(self.name)
+        self._layout = layout
+        self._records: list[bytes] = []
+        self._leaves: list[bytes] = []
+        self._head: frames.SignedHead | None = None
+        self._written = hashlib.sha256(self._header)
         with translate_os_errors("write", self._path):
             # The head first: a journal without one is damaged.
             self._last = self._sign_newest_head(0, self._chain)
@@ -76,7 +84,8 @@ class JournalWriter:
         """
         data, chain = frames.frame_records(records, leaves, self._chain)
         count = self.count + len(records)
-        data += frames.frame_head(self._sign_group_head(count, chain, data))
+        head = self._sign_group_head(count, chain, data)
+        data += frames.frame_head(head)
         newest = self._sign_newest_head(count, chain)
         with translate_os_errors("write", self._path):
             self._truncate_unacknowledged_bytes()
@@ -94,6 +103,31 @@ class JournalWriter:
         self._chain, self.count, self.size = chain, count, self.size + len(data)
         self.record_bytes += sum(map(len, records))
         self._last = newest
+        self._head = frames.parse_head(head)
+        self._written.update(data)
+        self._records += records
+        self._leaves += leaves
+
+    def read_back(self) -> frames.JournalContents | None:
+        """Return the records if the files hold what was written; else None.
+
+        The digest of the bytes stands for their chain and signatures.
+        """
+        data = read_regular_file(self._path)
+        if hashlib.sha256(data).digest() != self._written.digest():
+            return None
+        if read_head_file(self._layout, self.name) != self._last:
+            return None
+        return frames.JournalContents(
+            header=self._header,
+            records=self._records,
+            leaves=self._leaves,
+            head=self._head,
+            end=self.size,
+            unsigned=0,
+            behind=0,
+            fault="",
+        )
 
     def _truncate_unacknowledged_bytes(self) -> None:
         """Truncate bytes written after the last acknowledged group.

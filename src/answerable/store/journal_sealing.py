@@ -43,6 +43,7 @@ def seal_ended_journal(
     journal: tuple[str, int],
     *,
     must_be_valid: bool,
+    writer: journal_files.JournalWriter | None = None,
 ) -> WrittenSegments | None:
     """Seal one journal, unless its process is alive.
 
@@ -52,6 +53,7 @@ def seal_ended_journal(
         keys: Its keys.
         journal: Name of the journal, and UTC nanoseconds.
         must_be_valid: Refuse an invalid journal; else seal its valid part.
+        writer: Its closed writer, if that is in this process.
 
     Returns:
         What was written; None if the process is alive or the journal is missing.
@@ -68,7 +70,12 @@ def seal_ended_journal(
             try:
                 with log.lock():
                     written = _write_and_commit(
-                        layout, log, keys, (name, now), must_be_valid=must_be_valid
+                        layout,
+                        log,
+                        keys,
+                        (name, now),
+                        must_be_valid=must_be_valid,
+                        writer=writer,
                     )
                 break
             except LogChangedError:
@@ -102,6 +109,7 @@ def _write_and_commit(
     journal: tuple[str, int],
     *,
     must_be_valid: bool,
+    writer: journal_files.JournalWriter | None,
 ) -> WrittenSegments:
     """Write the segments of a journal that is not sealed, and append them to the log."""
     name, now = journal
@@ -115,7 +123,7 @@ def _write_and_commit(
         if must_be_valid
         else journal_files.load_journal
     )
-    contents = load(layout, keys, name)
+    contents = (writer and writer.read_back()) or load(layout, keys, name)
     mark_crash_point("seal-begin")
     previous = [e.segment for e in entries if isinstance(e, SegmentManifest)]
     written = write_journal_segments(

@@ -1,6 +1,7 @@
 """Evidence store: append, seal and query events; store objects; manage keys."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from answerable.evidence.log_entries import (
     JournalSealed,
     SegmentManifest,
 )
-from answerable.model.errors import VerificationError
+from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
 from answerable.store.store_keys import LogKeys
@@ -28,7 +29,6 @@ if TYPE_CHECKING:  # what reads or writes events is imported where it runs
     from answerable.store.object_difference import EarlierObject
     from answerable.store.query_tables import NamedTable, ParquetTable
     from answerable.store.query_views import ViewDefinitions
-    from answerable.store.sealing_process import SealingProcess
     from answerable.store.search_index import EventPlace, SearchIndex
     from answerable.store.segment_scope import SegmentScope
     from answerable.store.shared_values import SharedValues
@@ -81,13 +81,6 @@ class EvidenceStore:
 
         return KnownEventIds(self.layout, self.log)
 
-    @cached_property
-    def _sealer(self) -> "SealingProcess":
-        """Process that seals full journals in the background."""
-        from answerable.store.sealing_process import SealingProcess
-
-        return SealingProcess(self.root)
-
     @classmethod
     def open(
         cls,
@@ -131,9 +124,7 @@ class EvidenceStore:
             self._known.close()
 
     def _close_writer(self) -> None:
-        """Wait for the process that seals, and close the journal."""
-        if "_sealer" in self.__dict__:
-            self._sealer.close()
+        """Close the journal."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -183,7 +174,7 @@ class EvidenceStore:
             writer.count >= MAX_JOURNAL_RECORDS
             or writer.record_bytes >= MAX_JOURNAL_BYTES
         ):
-            self._seal_in_background(writer, now)
+            self._seal_full_journal(writer, now)
         return AppendResult(len(fresh), duplicate, len(conflicts))
 
     def seal(self, now: int) -> int:
@@ -199,13 +190,13 @@ class EvidenceStore:
         from answerable.store import spill_folders
 
         spill_folders.sweep_spill_folders()
-        if "_sealer" in self.__dict__ and self._writer is not None:
-            self._sealer.seal(self._writer, now)
+        writer = self._writer
         self._close_writer()
         others, damage = 0, None
         for name in self.layout.list_journals():
             try:
-                written = self.seal_journal(name, now)
+                own = writer if writer and writer.name == name else None
+                written = self.seal_journal(name, now, writer=own)
             except VerificationError as error:
                 # The other journals are sealed nevertheless.
                 damage = damage or error
@@ -222,26 +213,30 @@ class EvidenceStore:
         entries = self.log.entries()
         return [e for e in entries if isinstance(e, kind) and e.journal in self._mine]
 
-    def _seal_in_background(self, writer: "JournalWriter", now: int) -> None:
-        """Seal a full journal in a separate process while more events arrive."""
-        writer.close()
-        self._writer = None
-        # The process that seals has no client of object storage.
-        if self.layout.remote is None and self._sealer.wait():
-            # Logged now: sealing holds the log's lock until it is done.
-            self._open_journal(now)
-            if self._sealer.start(writer.name, now):
-                return
-        for name in self.layout.list_journals():
-            self.seal_journal(name, now)
+    def _seal_full_journal(self, writer: "JournalWriter", now: int) -> None:
+        """Seal a full journal while its records are in memory.
 
-    def seal_journal(self, name: str, now: int, *, must_be_valid: bool = True) -> int:
+        After a failure the journal is unchanged, and the next sealing reports it.
+        """
+        self._close_writer()
+        with suppress(AnswerableError):
+            self.seal_journal(writer.name, now, writer=writer)
+
+    def seal_journal(
+        self,
+        name: str,
+        now: int,
+        *,
+        must_be_valid: bool = True,
+        writer: "JournalWriter | None" = None,
+    ) -> int:
         """Seal one journal, unless its process is alive.
 
         Args:
             name: The journal.
             now: UTC nanoseconds.
             must_be_valid: Refuse an invalid journal; else seal its valid part.
+            writer: Its closed writer, if this process wrote it.
 
         Returns:
             Number of segments written.
@@ -253,7 +248,12 @@ class EvidenceStore:
         from answerable.store.journal_sealing import seal_ended_journal
 
         written = seal_ended_journal(
-            self.layout, self.log, self.keys, (name, now), must_be_valid=must_be_valid
+            self.layout,
+            self.log,
+            self.keys,
+            (name, now),
+            must_be_valid=must_be_valid,
+            writer=writer,
         )
         if written is None:
             return 0
