@@ -17,7 +17,7 @@ from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 COMPRESSED_NAMES = ("", ".gz", ".zst")
 # A log compresses 10 to 60 times. What unfolds further than this, and to more than a
 # small file, is a bomb.
