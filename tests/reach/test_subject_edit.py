@@ -1,9 +1,11 @@
-"""Statements left out of stored rows: a subject's own changes are those of a cold run."""
+"""Statements left out of compiled accounts, or of those restored from tables.
+
+A subject's own changes are those of a cold run.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +17,10 @@ from answerable.model.ids import IdentityId
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled.account_table_encoding import encode_account_tables
+from answerable.reach.aws.compiled.account_tables import restore_accounts_from_tables
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.query_context import QueryContext
-from answerable.reach.aws.what_if import subject_edit
 from answerable.reach.aws.what_if.edit_comparison import EditedGraph, apply_graph_edit
 from answerable.reach.aws.what_if.policy_edits import (
     StatementId,
@@ -46,12 +49,21 @@ def ask(facts: SightedFacts) -> QueryContext:
     return replace(asked, graph=IdentityGraph(compiled(facts)))
 
 
-def open_edit(facts: SightedFacts, edit: PolicyEdit) -> SubjectEdit:
+def open_edit(
+    facts: SightedFacts, edit: PolicyEdit, *, restored: bool = False
+) -> SubjectEdit:
     """Open an edit as for a snapshot with too many identities."""
     query = replace(ask(facts), direct=True, cut=True)
-    tables = Tables(encode_account_tables(query.compiled_accounts))
-    with patch.object(subject_edit, "load_snapshot_tables", lambda _: tables):
-        return open_subject_edit(query, edit)
+    if restored:
+        accounts = query.compiled_accounts
+        tables = Tables(encode_account_tables(accounts))
+        graph = IdentityGraph(
+            restore_accounts_from_tables(tables, accounts.catalogue, NO_KEYS),
+            tagged=query.graph.tagged,
+            tagged_policies=query.graph.tagged_policies,
+        )
+        query = replace(query, graph=graph)
+    return open_subject_edit(query, edit)
 
 
 def list_own_changes(
@@ -81,7 +93,7 @@ def test_the_changes_are_those_of_a_cold_run(
     removed = data.draw(st.lists(st.sampled_from(named), min_size=1, max_size=2))
     edit = PolicyEdit(statements=tuple(map(str, removed)))
     cold = apply_graph_edit(ask(facts), remove_policy_statements(facts, removed))
-    lone = open_edit(facts, edit)
+    lone = open_edit(facts, edit, restored=data.draw(st.booleans()))
     for subject in SUBJECTS:
         expected = list_own_changes(cold, subject)
         assert list_own_changes(lone, subject) == expected, (subject, removed)

@@ -24,8 +24,7 @@ def sample(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANSWERABLE_STORE", "store")
-    for module in ("query_context", "platform"):
-        monkeypatch.setattr(f"answerable.reach.aws.{module}.MOST_AT_COMMAND", 3)
+    monkeypatch.setattr("answerable.reach.aws.query_context.MOST_AT_COMMAND", 3)
     write_sample(Path(), NOW)
     assert main(["--quiet", "scan", "aws:aws/account.json"]) == 0
     capsys.readouterr()

@@ -2,15 +2,20 @@
 
 import html
 import re
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from answerable.model.ids import IdentityId
+from answerable.store.store import EvidenceStore
 from answerable.web.routing import PageAnswer
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
-from tests.web.conftest import answer, shown
+from tests.usecases import owned_store
+from tests.web.conftest import ANA, answer, shown
 
 USER = "arn:aws:iam::111122223333:user/report-bot"
 OBJECTS = "s3://example-reports/*"
@@ -18,12 +23,16 @@ OBJECTS = "s3://example-reports/*"
 
 @pytest.fixture
 def many(estate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreCache]:
-    for name in ("query_context.MOST_FOLLOWED", "query_context.MOST_AT_COMMAND"):
-        monkeypatch.setattr(f"answerable.reach.aws.{name}", 3)
-    monkeypatch.setattr("answerable.reach.aws.platform.MOST_AT_COMMAND", 3)
+    follow_few_identities(monkeypatch)
     made = StoreCache(estate / "store")
     yield made
     made.close()
+
+
+def follow_few_identities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Follow every path of at most three identities."""
+    for name in ("query_context.MOST_FOLLOWED", "query_context.MOST_AT_COMMAND"):
+        monkeypatch.setattr(f"answerable.reach.aws.{name}", 3)
 
 
 def test_what_ends_an_access_is_linked_where_paths_are_followed(
@@ -63,3 +72,26 @@ def test_every_statement_to_tick_is_compared_for_its_subject(
         assert "Only what the subject may do itself is compared" in changes
         assert "for every identity" not in changes
     assert "falls away" in changes or "is removed" in changes
+
+
+def test_a_statement_is_compared_after_an_owner_is_recorded(
+    estate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, admin: Visitor
+) -> None:
+    follow_few_identities(monkeypatch)
+    store = tmp_path / "store"
+    shutil.copytree(estate / "store", store)
+    cache = StoreCache(store)
+    page = shown(cache, admin, "/reach", subject=USER)
+    ticks = re.findall(r'name="(without\d+)" value="([^"]+)"', page)
+    now, key = time.time_ns(), owned_store.signer("a")
+    with EvidenceStore.open(store, now=now, create=False) as opened:
+        owned_store.enroll(opened, key, ANA, at=now)
+        owned_store.attest(opened, key, ANA, IdentityId(USER), at=now)
+    before = cache.current_view().generation
+    for name, value in ticks:
+        said = {"subject": USER, name: html.unescape(value)}
+        changes = shown(cache, admin, "/what-if", **said)
+        assert "Only what the subject may do itself is compared" in changes
+    assert ticks
+    assert cache.current_view().generation == before
+    cache.close()

@@ -11,7 +11,6 @@ from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.compiled_graph import (
     AwsHost,
     collect_services_named_by_policies,
-    count_stored_principals,
     list_services_named_by_policies,
     load_snapshot_summary,
 )
@@ -22,9 +21,9 @@ from answerable.reach.aws.identity_resolution import (
     resolve_identity,
 )
 from answerable.reach.aws.query_context import (
-    MOST_AT_COMMAND,
     QueryContext,
     build_query_context,
+    can_follow_every_path,
     compile_snapshot,
     require_assume_role_paths,
 )
@@ -279,18 +278,18 @@ class AwsPlatform:
         )
 
         services = list_services_named_by_policies(inventory)
-        small = count_stored_principals(inventory) <= MOST_AT_COMMAND
+        follows = can_follow_every_path(inventory)
         facts = None
-        if small or edit.file or not question.subject:
+        if follows or edit.file or not question.subject:
             facts = apply_policy_edit_to_facts(
                 self.host, inventory.facts, edit, question.subject, question.now
             )
         if edit.file and facts:
             services |= collect_services_named_by_policies(facts)
         query = self.build_permission_query(
-            inventory, question, services, compile_all=small
+            inventory, question, services, compile_all=follows
         )
-        if query.cut and question.subject:
+        if query.cut and question.subject and not edit.file:
             from answerable.reach.aws.what_if.subject_edit import open_subject_edit
 
             lone = open_subject_edit(query, edit)

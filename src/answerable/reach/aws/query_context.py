@@ -16,6 +16,7 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled_graph import (
     AwsHost,
     are_tags_collected,
+    count_stored_principals,
     list_services_named_by_policies,
     load_graph,
 )
@@ -166,6 +167,10 @@ class CompiledSnapshot:
                 return CompiledSnapshot(self._host, after, now.graph)
         return CompiledSnapshot(self._host, after)
 
+    def count_principals(self) -> int:
+        """Count the compiled principals."""
+        return len(self._graph.accounts.principals)
+
     def get_graph_under_stated_keys(self, stated: StatedContext) -> IdentityGraph:
         """Return the graph under the condition keys that a query states."""
         if stated.context is NO_KEYS:
@@ -203,6 +208,14 @@ def compile_snapshot(
             _KEPT_GRAPH, lambda each: CompiledSnapshot(host, each)
         )
         get_policy_statement_index(inventory)
+
+
+def can_follow_every_path(inventory: Inventory) -> bool:
+    """Return whether an edit may follow every path; true before the first compilation."""
+    kept = inventory.get_value_if_computed(_KEPT_GRAPH)
+    if isinstance(kept, CompiledSnapshot):
+        return kept.count_principals() <= MOST_FOLLOWED
+    return count_stored_principals(inventory) <= MOST_AT_COMMAND
 
 
 def require_assume_role_paths(query: QueryContext) -> None:

@@ -4,7 +4,7 @@ Statements are written in compiled form, by number; identities, trust and resour
 policies refer to them.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar, cast
 
 import msgspec
@@ -46,7 +46,6 @@ from answerable.reach.lazy_tables import LazyMapping, LazySequence, encode_numbe
 _IdentityIds = tuple[IdentityId, ...]
 _ResourceIds = tuple[ResourceId, ...]
 StatementRefs = list[tuple[int, str, str]]  # number of the statement, policy, its Sid
-RemovedStatements = Collection[tuple[str, str]]  # policy and Sid of each
 Tables = Mapping[str, Iterable[tuple[str, object]]]
 Key = TypeVar("Key", bound=str)
 Value = TypeVar("Value")
@@ -140,7 +139,6 @@ def restore_accounts_from_tables(
     tables: DerivedTables,
     catalogue: ActionCatalogue,
     stated_keys: ContextKeys,
-    removed: RemovedStatements = (),
 ) -> CompiledAccounts:
     """Restore compiled accounts from tables; rows are read lazily.
 
@@ -148,10 +146,9 @@ def restore_accounts_from_tables(
         tables: Written by `encode_account_tables`.
         catalogue: Services that the question needs.
         stated_keys: Condition keys that the question states.
-        removed: Statements to leave out, as if their policies did not have them.
     """
     head = tables.section("estate", AccountsHeader)[""]
-    read = _AccountsReader(tables, head, removed)
+    read = _AccountsReader(tables, head)
     return CompiledAccounts(
         catalogue=catalogue,
         clauses=read.clauses,
@@ -186,17 +183,14 @@ def restore_accounts_from_tables(
         public_access={block.target: block for block in head.public_access},
         _accounts=frozenset(head.inhabited),
         _open_roles=head.open_roles,
-        stored_holders=None if removed else tables,
+        stored_holders=tables,
     )
 
 
 class _AccountsReader:
     """Reader of compiled parts from their rows."""
 
-    def __init__(
-        self, tables: DerivedTables, header: AccountsHeader, removed: RemovedStatements
-    ) -> None:
-        self._removed = removed
+    def __init__(self, tables: DerivedTables, header: AccountsHeader) -> None:
         self._texts = tables.section("clauses", StatementRow)
         self.clauses = LazySequence(header.clauses, self._compile_stored_statement)
         self.accounts = {account.id: account for account in header.accounts}
@@ -205,7 +199,7 @@ class _AccountsReader:
                 PolicyLayer.SCP,
                 one.target,
                 self._read_referenced_statements(one.grants, PolicyLayer.SCP),
-                self._select_gaps(one.gaps),
+                one.gaps,
             )
             for one in header.levels
         ]
@@ -217,7 +211,7 @@ class _AccountsReader:
             one.target: RcpDenies(
                 one.target,
                 self._read_referenced_statements(one.grants, PolicyLayer.RCP),
-                self._select_gaps(one.gaps),
+                one.gaps,
             )
             for one in header.fences
         }
@@ -237,12 +231,7 @@ class _AccountsReader:
         return tuple(
             PolicyStatement(self._get_statement(number), layer, PolicyId(policy), sid)
             for number, policy, sid in rows
-            if (policy, sid) not in self._removed
         )
-
-    def _select_gaps(self, gaps: tuple[PolicyGap, ...]) -> tuple[PolicyGap, ...]:
-        """Leave out the unread statements that are removed."""
-        return tuple(one for one in gaps if (one.policy, one.sid) not in self._removed)
 
     def _get_statement(self, number: int) -> CompiledStatement:
         """Return a statement by number; negative for the full-access statement."""
@@ -262,7 +251,7 @@ class _AccountsReader:
                 else self._read_referenced_statements(boundary, PolicyLayer.BOUNDARY)
             ),
             boundary_id=row.boundary_id,
-            gaps=self._select_gaps(row.gaps),
+            gaps=row.gaps,
             known=collect_principal_condition_keys(
                 identity, self.accounts, tags_fixed=row.tags_fixed
             ),
@@ -276,7 +265,7 @@ class _AccountsReader:
     def read_trust_policy(self, role: IdentityId, row: ResourcePolicyRow) -> RoleTrust:
         """Build a role's trust policy from its row."""
         grants = self._read_referenced_statements(row.grants, PolicyLayer.TRUST)
-        gaps = self._select_gaps(row.gaps)
+        gaps = row.gaps
         return RoleTrust(
             role=role,
             account=row.account,
@@ -293,7 +282,7 @@ class _AccountsReader:
     ) -> ResourcePolicy:
         """Build a resource policy from its row."""
         grants = self._read_referenced_statements(row.grants, PolicyLayer.RESOURCE)
-        gaps = self._select_gaps(row.gaps)
+        gaps = row.gaps
         return build_resource_policy(resource, row.account, grants, gaps)
 
     def read_group(self, _: str, rows: StatementRefs) -> tuple[PolicyStatement, ...]:

@@ -1,7 +1,7 @@
 """Removal of statements for one subject of a snapshot whose paths are not followed.
 
-Only the stored rows that the subject's own permissions need are read, twice: as they
-are, and without the statements.
+Only the parts of the compiled accounts that the subject's own permissions need are read,
+twice: as they are, and without the statements.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,19 +13,11 @@ from answerable.model.policy import Policy, PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk.closure import ActorSource, ActorSteps, GraphClosure
 from answerable.reach.aws.bulk.transitive_closure import TransitiveClosure
-from answerable.reach.aws.compiled.account_tables import (
-    RemovedStatements,
-    restore_accounts_from_tables,
-)
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled_graph import (
-    AwsHost,
-    load_policy_attachments,
-    load_snapshot_tables,
-)
+from answerable.reach.aws.compiled_graph import AwsHost
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.query_context import QueryContext, require_assume_role_paths
+from answerable.reach.aws.query_context import QueryContext
 from answerable.reach.aws.what_if.edit_comparison import EditedGraph
 from answerable.reach.aws.what_if.edit_scope import find_scope_of_removal
 from answerable.reach.aws.what_if.policy_edits import (
@@ -33,6 +25,10 @@ from answerable.reach.aws.what_if.policy_edits import (
     find_policy_by_printed_name,
     find_statement_by_printed_name,
     list_statements_of_policy,
+)
+from answerable.reach.aws.what_if.statement_removal import (
+    RemovedStatements,
+    remove_statements,
 )
 from answerable.reach.platform import (
     ChangeList,
@@ -88,38 +84,23 @@ def open_subject_edit(query: QueryContext, edit: PolicyEdit) -> SubjectEdit:
     Raises:
         UsageError: A statement or policy is unknown, or the edit needs every path.
     """
-    facts, tables = query.inventory.facts, load_snapshot_tables(query.inventory)
-    if edit.file or tables is None:
-        require_assume_role_paths(query)
-    assert tables is not None  # noqa: S101 - refused above
+    facts = query.inventory.facts
     removed = _find_removed_statements(query.host, facts, edit)
     policies = {each.policy for each in removed}
     targets: dict[str, set[str]] = {}
-    for key, attached in load_policy_attachments(query.inventory).items():
-        if not policies.isdisjoint(attached):
-            layer, _, target = key.partition("\n")
-            targets.setdefault(layer, set()).add(target)
+    for each in facts.attachments:
+        if each.policy in policies:
+            targets.setdefault(each.layer, set()).add(each.target)
     if edit.policies and not _LIMITS.isdisjoint(targets):
         raise UsageError(
             "too many identities to remove a permissions boundary or SCP as a whole",
             "remove its statements: --without STATEMENT",
         )
     pairs = frozenset((each.policy, each.sid) for each in removed)
-    sides: tuple[RemovedStatements, ...] = ((), pairs)
+    accounts = query.compiled_accounts
     asked, after = (
-        replace(
-            query,
-            graph=_build_graph_without_paths(
-                query.graph,
-                restore_accounts_from_tables(
-                    tables,
-                    query.compiled_accounts.catalogue,
-                    query.stated.context,
-                    each,
-                ),
-            ),
-        )
-        for each in sides
+        replace(query, graph=_build_graph_without_paths(query.graph, each))
+        for each in (accounts, remove_statements(accounts, pairs, targets))
     )
     known = facts.policies_by_id()
     assumes = any(_may_concern_role_assumption(known[p], pairs) for p in policies)
