@@ -77,6 +77,18 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _frozen_leftovers() -> Iterator[None]:
+    """Have collections look at what one module makes, not at what all before it left.
+
+    Commands run in this process, and some collect garbage: each would look at every
+    object of the run, which takes a second after some thousand tests.
+    """
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
