@@ -64,9 +64,9 @@ def test_a_row_and_its_event_have_the_same_encoding(
 ) -> None:
     row = dataclasses.astuple(event)
     wanted = canonical_event.encode_stored_event(event, now, salt)
-    encode = canonical_event.encode_stored_rows
-    assert encode([row, row], now, salt + salt) == [wanted, wanted]
-    (short,) = encode([row[:8]], now, salt)
+    encode = canonical_event.encode_stored_columns
+    assert encode(list(zip(row, row, strict=True)), now, salt + salt) == [wanted] * 2
+    (short,) = encode([(value,) for value in row[:8]], now, salt)
     assert short == canonical_event.encode_stored_event(AuditEvent(*row[:8]), now, salt)
 
 

@@ -28,7 +28,7 @@ import msgspec
 
 from answerable.connectors.encoded_batches import encode_batch, keep_row
 from answerable.model.connector import EventBatch, EventContext, EventLimits
-from answerable.model.encoded_event import EncodedEvents
+from answerable.model.encoded_event import EncodedEvents, SealingFields
 from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.ids import EventId
@@ -61,6 +61,7 @@ class _EncodedColumns(msgspec.Struct, array_like=True):
     digests: bytes
     records: list[bytes]
     leaves: bytes
+    fields: list[tuple[int, SealingFields | None]]
 
 
 class _BatchFrame(msgspec.Struct):
@@ -212,6 +213,7 @@ def _pack_encoded(events: EncodedEvents) -> _EncodedColumns:
         b"".join(events.digests),
         events.records,
         b"".join(events.leaves),
+        events.fields,
     )
 
 
@@ -232,6 +234,7 @@ def _unpack_encoded(columns: _EncodedColumns) -> EncodedEvents:
         digests,
         columns.records,
         leaves,
+        columns.fields,
     )
 
 

@@ -234,32 +234,30 @@ def encode_stored_event(event: AuditEvent, ingest_time: int, salt: bytes) -> byt
     )
 
 
-def encode_stored_rows(
-    rows: Sequence[Sequence[Any]], ingest_time: int, salts: bytes
+def encode_stored_columns(
+    columns: Sequence[Sequence[Any]], ingest_time: int, salts: bytes
 ) -> list[bytes]:
-    """Encode rows of the first fields of `AuditEvent`, as `encode_stored_event` does.
+    """Encode columns of the first fields of `AuditEvent`, as `encode_stored_event` does.
 
-    It works column by column, so that no line of Python runs for a row.
+    It works column by column, so that no line of Python runs for an event.
 
     Args:
-        rows: Rows of one width, in the order of the fields.
+        columns: Columns in the order of the fields.
         ingest_time: UTC nanoseconds.
-        salts: 16 random bytes for each row.
+        salts: 16 random bytes for each event.
 
     Raises:
-        ValueError: As for `encode_stored_event`, or the rows differ in width.
+        ValueError: As for `encode_stored_event`.
     """
-    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
-    width = len(columns)
-    columns += map(repeat, _ROW_DEFAULTS[width:])
-    values = list(_SELECT_WIRE_VALUES(columns))
+    defaults: list[Iterable[Any]] = list(map(repeat, _ROW_DEFAULTS[len(columns) :]))
+    values = list(_SELECT_WIRE_VALUES([*columns, *defaults]))
     values[_EVENT_ID] = map(bytes.hex, values[_EVENT_ID])
     values[_RAW_SHA256] = map(bytes.hex, values[_RAW_SHA256])
     for at in _INTEGERS:
         if isinstance(values[at], tuple):
             values[at] = _encode_integer_column(values[at])
     values[_INGEST_TIME] = repeat(_encode_integer(ingest_time))
-    text, size = salts.hex(), 2 * len(salts) // len(rows)
+    text, size = salts.hex(), 2 * len(salts) // len(columns[0])
     values[_SALT] = [text[at : at + size] for at in range(0, len(text), size)]
     return list(map(_encode, map(_EventWire, *values)))
 

@@ -36,6 +36,7 @@ from answerable.evidence.journal_batches import (
     BatchReader,
     pack_batches,
 )
+from answerable.model.encoded_event import EncodedEvents
 from answerable.model.errors import VerificationError
 
 _MAGIC = b"answerable journal 3\n"
@@ -177,6 +178,7 @@ class JournalContents:
         fault: The first fault, empty for none.
         torn: Whether the fault may be a group that a loss of power left half written:
             sectors are missing in it, and no later group was acknowledged.
+        events: The records as they were appended, if they are in memory.
     """
 
     header: bytes
@@ -188,6 +190,7 @@ class JournalContents:
     behind: int
     fault: str
     torn: bool = False
+    events: EncodedEvents | None = None
 
 
 def read_journal(

@@ -2,17 +2,21 @@
 
 import dataclasses
 from collections.abc import Sequence
-from operator import itemgetter
+from typing import Any
 
-from answerable.evidence.canonical_event import encode_stored_event, encode_stored_rows
+from answerable.evidence.canonical_event import (
+    encode_stored_columns,
+    encode_stored_event,
+)
 from answerable.evidence.journal_batches import MAX_RECORD_SIZE
 from answerable.evidence.merkle import leaf_hash
+from answerable.evidence.sealing_fields import collect_sealing_fields
 from answerable.model.encoded_event import EncodedEvents
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 
 SALT_BYTES = 16
-_IDENTIFYING_FIELDS = itemgetter(0, 1, 5)  # event id, time and digest of a row
+_EVENT_ID, _TIME, _DIGEST = 0, 1, 5  # places in a row
 
 
 def encode_canonical_record(event: AuditEvent, now: int, salt: bytes) -> bytes:
@@ -50,29 +54,35 @@ def encode_rows(
     """
     if not rows:
         return EncodedEvents()
+    columns: Sequence[Sequence[Any]] = []
+    records: list[bytes] = []
     try:
-        records = encode_stored_rows(rows, now, salts)
+        columns = list(zip(*rows, strict=True))
+        records = encode_stored_columns(columns, now, salts)
     except ValueError:  # of one row, or they differ in width
-        records = [b""] * len(rows)
-    if not all(records) or len(max(records, key=len)) > MAX_RECORD_SIZE:
+        columns = list(zip(*rows, strict=False))
+    if not records or len(max(records, key=len)) > MAX_RECORD_SIZE:
+        known = None
         records = [
             _encode_single_row(row, now, salts[at * SALT_BYTES : (at + 1) * SALT_BYTES])
             for at, row in enumerate(rows)
         ]
-    event_ids, times, digests = zip(*map(_IDENTIFYING_FIELDS, rows), strict=True)
+    else:
+        known = collect_sealing_fields(columns)
     return EncodedEvents(
-        list(event_ids),
-        list(times),
-        list(digests),
+        list(columns[_EVENT_ID]),
+        list(columns[_TIME]),
+        list(columns[_DIGEST]),
         records,
         list(map(leaf_hash, records)),
+        [(len(records), known)],
     )
 
 
 def _encode_single_row(row: tuple[object, ...], now: int, salt: bytes) -> bytes:
     """Encode a row of any content by itself."""
     try:
-        (record,) = encode_stored_rows((row,), now, salt)
+        (record,) = encode_stored_columns([(value,) for value in row], now, salt)
     except ValueError:
         record = b""
     if not record or len(record) > MAX_RECORD_SIZE:

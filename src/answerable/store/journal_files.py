@@ -4,9 +4,10 @@ import contextlib
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from answerable.evidence import journal_format as frames
+from answerable.model.encoded_event import EncodedEvents
 from answerable.model.errors import VerificationError
 from answerable.store.durable_files import (
     mark_crash_point,
@@ -42,8 +43,7 @@ class JournalWriter:
         self.size = len(self._header)
         self._path = layout.journal_file(self.name)
         self._layout = layout
-        self._records: list[bytes] = []
-        self._leaves: list[bytes] = []
+        self._events = EncodedEvents()
         self._head: frames.SignedHead | None = None
         self._written = hashlib.sha256(self._header)
         with translate_os_errors("write", self._path):
@@ -72,18 +72,14 @@ class JournalWriter:
         text = frames.newest_head_signing_input(self._header, count, chain)
         return frames.encode_head(count, chain, self._keys.sign(text))
 
-    def append(self, records: Sequence[bytes], leaves: Sequence[bytes]) -> None:
+    def append(self, events: EncodedEvents) -> None:
         """Append records and a signed head; they are on disk when this returns.
-
-        Args:
-            records: Canonical records.
-            leaves: Their leaf hashes.
 
         Raises:
             EnvironmentFailure: The disk failed; the journal is unchanged.
         """
-        data, chain = frames.frame_records(records, leaves, self._chain)
-        count = self.count + len(records)
+        data, chain = frames.frame_records(events.records, events.leaves, self._chain)
+        count = self.count + len(events)
         head = self._sign_group_head(count, chain, data)
         data += frames.frame_head(head)
         newest = self._sign_newest_head(count, chain)
@@ -101,12 +97,11 @@ class JournalWriter:
                 raise
         mark_crash_point("journal-acknowledged")
         self._chain, self.count, self.size = chain, count, self.size + len(data)
-        self.record_bytes += sum(map(len, records))
+        self.record_bytes += sum(map(len, events.records))
         self._last = newest
         self._head = frames.parse_head(head)
         self._written.update(data)
-        self._records += records
-        self._leaves += leaves
+        self._events.extend(events)
 
     def read_back(self) -> frames.JournalContents | None:
         """Return the records if the files hold what was written; else None.
@@ -120,13 +115,14 @@ class JournalWriter:
             return None
         return frames.JournalContents(
             header=self._header,
-            records=self._records,
-            leaves=self._leaves,
+            records=self._events.records,
+            leaves=self._events.leaves,
             head=self._head,
             end=self.size,
             unsigned=0,
             behind=0,
             fault="",
+            events=self._events,
         )
 
     def _truncate_unacknowledged_bytes(self) -> None:

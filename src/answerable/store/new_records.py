@@ -8,21 +8,15 @@ from answerable.model.encoded_event import EncodedEvent, EncodedEvents
 from answerable.store.deduplication import StoredEvents
 
 
-def encode_new_records(
-    events: StoredEvents, now: int
-) -> tuple[list[bytes], list[bytes]]:
+def encode_new_events(events: StoredEvents, now: int) -> EncodedEvents:
     """Encode events with their ingest time and salt; an encoded event has its own.
-
-    Returns:
-        The canonical records, and their leaf hashes.
 
     Raises:
         UsageError: An event cannot be encoded.
     """
     if isinstance(events, EncodedEvents):
-        return events.records, events.leaves
-    records: list[bytes] = []
-    leaves: list[bytes] = []
+        return events
+    found = EncodedEvents(fields=[(len(events), None)])
     salts = os.urandom(SALT_BYTES * len(events))
     for at, event in enumerate(events):
         if isinstance(event, EncodedEvent):
@@ -31,6 +25,9 @@ def encode_new_records(
             salt = salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
             record = encode_canonical_record(event, now, salt)
             leaf = leaf_hash(record)
-        records.append(record)
-        leaves.append(leaf)
-    return records, leaves
+        found.event_ids.append(event.event_id)
+        found.event_times.append(event.event_time)
+        found.digests.append(event.raw_sha256)
+        found.records.append(record)
+        found.leaves.append(leaf)
+    return found

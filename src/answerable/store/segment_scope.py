@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from answerable.model.encoded_event import VALUE_COLUMNS
 from answerable.store.bloom_filter import TextHash, hash_text, may_contain
 
 if TYPE_CHECKING:
@@ -13,22 +14,6 @@ if TYPE_CHECKING:
     from answerable.store.event_sources import EventSources
     from answerable.store.segment_statistics import SegmentStatistics, TextSet
 
-# Columns of which the catalogue has the values of each segment.
-VALUE_COLUMNS = (
-    "identity",
-    "credential",
-    "session",
-    "person",
-    "run",
-    "agent",
-    "tool",
-    "issued",
-    "issued_to",
-    "created",
-    "deleted",
-    "decision_id",
-    "resource_prefix",
-)
 # With more values, most segments have one of them, and testing costs more than reading.
 MAX_VALUES = 64
 _FIRST_WINDOW_EVENTS, _WINDOW_GROWTH = 200_000, 4

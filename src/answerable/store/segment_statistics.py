@@ -14,6 +14,7 @@ import msgspec
 
 from answerable.evidence.canonical_event import SealFields, find_fact
 from answerable.model.delegated_credential import DELEGATED_PREFIX
+from answerable.model.encoded_event import VALUE_COLUMNS, SealingFields
 from answerable.model.provenance import WrittenBy
 from answerable.model.time_units import DAY_NS
 from answerable.store.bloom_filter import build_bloom_filter
@@ -24,7 +25,6 @@ from answerable.store.segment_scope import (
     IMPERSONATION,
     SIGN_IN,
     TOKEN,
-    VALUE_COLUMNS,
 )
 
 # Raised when the statistics of the same rows change.
@@ -167,6 +167,14 @@ class StatisticsCollector:
                 service = action.partition(":")[0] if is_data else ""
                 region = find_fact(pairs, b"region") or ""
                 self._streams.add((source, scope, region, service))
+
+    def add_fields(self, fields: SealingFields) -> None:
+        """Add the collected fields of rows of the day."""
+        self._sources.update(fields.sources)
+        for found, values in zip(self._values.values(), fields.values, strict=True):
+            found.update(values)
+        self._streams.update(fields.streams)
+        self._has_console = self._has_console or fields.has_console
 
     def build(self, file_sha256: str) -> SegmentStatistics:
         """Build the statistics of all rows.

@@ -21,6 +21,8 @@ from answerable.evidence.log_entries import (
     list_live_segments,
 )
 from answerable.evidence.merkle import merkle_root
+from answerable.model.encoded_event import EncodedEvents, SealingFields
+from answerable.model.event import EVENT_SCHEMA
 from answerable.model.time_units import DAY_NS
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point, write_file
@@ -85,12 +87,12 @@ def write_journal_segments(
     if journal.records:
         engine = DuckDbEngine(layout.segments, threads=1)
         try:
-            parts = _partition_rows(journal.records, skipped)
+            parts = _partition_rows(journal, skipped)
             skipped = _find_rows_sealed_elsewhere(
                 layout, engine, journal.records, parts, other_segments
             )
             if skipped:
-                parts = _partition_rows(journal.records, skipped)
+                parts = _partition_rows(journal, skipped)
             for part in parts:
                 rows = part.sort_rows()
                 segment = _SegmentWriter(layout, engine, name, part)
@@ -236,20 +238,40 @@ class _SegmentRows:
         self.count = self.first = self.last = 0
         self.schemas: set[int | str] = set()
         self.statistics = StatisticsCollector(day)
-        self._rows: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
+        self._rows: dict[str, list[tuple[int, bytes, int]]] = defaultdict(list)
 
     def add(
         self, rows: Sequence[int], briefs: Sequence[SealFields], times: Sequence[int]
     ) -> None:
         """Add rows of the day: their places in the journal, fields and times."""
-        first, last = min(times), max(times)
-        self.first = min(self.first, first) if self.count else first
-        self.last = max(self.last, last) if self.count else last
-        self.count += len(rows)
+        self._count_times(times)
         self.schemas.update(map(_get_schema, briefs))
         self.statistics.add(briefs)
         for row, brief, time in zip(rows, briefs, times, strict=True):
-            self._rows[brief.identity].append((time, brief.event_id, row))
+            event_id = bytes.fromhex(brief.event_id)
+            self._rows[brief.identity].append((time, event_id, row))
+
+    def add_fields(
+        self, rows: range, events: EncodedEvents, fields: SealingFields
+    ) -> None:
+        """Add rows of the day whose fields are known: their places in the journal."""
+        times = events.event_times[rows.start : rows.stop]
+        event_ids = events.event_ids[rows.start : rows.stop]
+        self._count_times(times)
+        self.schemas.add(EVENT_SCHEMA)
+        self.statistics.add_fields(fields)
+        groups = [self._rows[identity] for identity in fields.values[0]]
+        for place, row in zip(
+            fields.identities, zip(times, event_ids, rows, strict=True), strict=True
+        ):
+            groups[place].append(row)
+
+    def _count_times(self, times: Sequence[int]) -> None:
+        """Count rows with these times."""
+        first, last = min(times), max(times)
+        self.first = min(self.first, first) if self.count else first
+        self.last = max(self.last, last) if self.count else last
+        self.count += len(times)
 
     def list_times(self) -> Iterator[tuple[int, int]]:
         """Yield each row with its event time."""
@@ -270,34 +292,61 @@ class _SegmentRows:
         return found
 
 
-def _partition_rows(records: Sequence[bytes], skipped: set[int]) -> list[_SegmentRows]:
-    """Partition the rows of a journal by day and then by size.
+def _partition_rows(journal: JournalContents, skipped: set[int]) -> list[_SegmentRows]:
+    """Partition the rows of a journal by day and then by size."""
+    days = _Days()
+    events = journal.events or EncodedEvents(fields=[(len(journal.records), None)])
+    end = 0
+    for count, fields in events.fields:
+        rows = range(end, end := end + count)
+        if fields is not None and not skipped:
+            part = days.get_part(fields.day)
+            if part.count + count <= MAX_SEGMENT_ROWS:
+                part.add_fields(rows, events, fields)
+                continue
+        # Few records are decoded at a time, and little of them is kept: what was
+        # decoded is still in the processor's cache when it is used.
+        for start in range(rows.start, rows.stop, _DECODED_ROWS):
+            some = rows[start - rows.start : start - rows.start + _DECODED_ROWS]
+            days.add_records(
+                [row for row in some if row not in skipped], journal.records
+            )
+    return days.list_parts()
 
-    Few records are decoded at a time, and little of them is kept: what was decoded is
-    still in the processor's cache when it is used.
-    """
-    parts: dict[int, list[_SegmentRows]] = defaultdict(list)
-    for start in range(0, len(records), _DECODED_ROWS):
-        briefs = list(map(decode_seal_fields, records[start : start + _DECODED_ROWS]))
+
+class _Days:
+    """Rows of a journal by day, in parts of the size of a segment."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, list[_SegmentRows]] = defaultdict(list)
+
+    def get_part(self, day: int) -> _SegmentRows:
+        """Return the last part of a day; a new one if it is full."""
+        parts = self._parts[day]
+        if not parts or parts[-1].count == MAX_SEGMENT_ROWS:
+            parts.append(_SegmentRows(day, len(parts)))
+        return parts[-1]
+
+    def add_records(self, rows: Sequence[int], records: Sequence[bytes]) -> None:
+        """Decode the records of rows, and add the rows to their days."""
+        briefs = [decode_seal_fields(records[row]) for row in rows]
         times = list(map(int, map(_get_event_time, briefs)))
-        rows: Sequence[int] = range(len(briefs))
-        if skipped:
-            rows = [row for row in rows if start + row not in skipped]
-        days = [times[row] // DAY_NS for row in rows]
+        days = [time // DAY_NS for time in times]
         for day in sorted(set(days)):
-            of_day = [row for row, each in zip(rows, days, strict=True) if each == day]
+            of_day = [at for at, each in enumerate(days) if each == day]
             while of_day:
-                if not parts[day] or parts[day][-1].count == MAX_SEGMENT_ROWS:
-                    parts[day].append(_SegmentRows(day, len(parts[day])))
-                part = parts[day][-1]
+                part = self.get_part(day)
                 room = MAX_SEGMENT_ROWS - part.count
                 taken, of_day = of_day[:room], of_day[room:]
                 part.add(
-                    [start + row for row in taken],
-                    [briefs[row] for row in taken],
-                    [times[row] for row in taken],
+                    [rows[at] for at in taken],
+                    [briefs[at] for at in taken],
+                    [times[at] for at in taken],
                 )
-    return [part for _, of_day in sorted(parts.items()) for part in of_day]
+
+    def list_parts(self) -> list[_SegmentRows]:
+        """List the parts, by day."""
+        return [part for _, parts in sorted(self._parts.items()) for part in parts]
 
 
 class _SegmentWriter:

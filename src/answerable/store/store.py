@@ -162,13 +162,13 @@ class EvidenceStore:
             fresh, duplicate, conflicts = self._known.split_new_events(events)
         if not fresh:
             return AppendResult(0, duplicate, 0)
-        from answerable.store.new_records import encode_new_records
+        from answerable.store.new_records import encode_new_events
 
-        records, leaves = encode_new_records(fresh, now)
+        encoded = encode_new_events(fresh, now)
         writer = self._open_journal(now)
         if conflicts:
             self._record_conflicting_events(conflicts, now)
-        writer.append(records, leaves)
+        writer.append(encoded)
         self._known.remember(fresh, writer.name)
         if (
             writer.count >= MAX_JOURNAL_RECORDS
