@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from answerable.evidence.canonical_event import decode_seal_fields
 from answerable.evidence.record_encoding import encode_rows
 from answerable.model.encoded_event import EncodedEvents
 from answerable.model.event import AuditEvent
+from answerable.model.provenance import WrittenBy
+from answerable.model.time_units import DAY_NS
+from answerable.store import segment_writer
+from answerable.store.segment_statistics import StatisticsCollector
 from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
@@ -51,6 +56,75 @@ def test_encoded_events_are_sealed_as_the_same_bytes(
             found.append(files_of(store))
     assert found[0] == found[1]
     assert len(found[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "written_by"),
+    [
+        ((), WrittenBy.PLATFORM),
+        ((("category", "Data"), ("region", "eu-west-1")), WrittenBy.PLATFORM),
+        ((("console", "true"), ("region", 'a"b')), WrittenBy.MEDIATOR),
+        ((("console", "true"),), WrittenBy.SELF_REPORTED),
+        ((("region", "a"), ("region", "b")), WrittenBy.PLATFORM),
+    ],
+)
+def test_the_fields_of_encoded_events_give_the_statistics_of_their_records(
+    make: Make, facts: tuple[tuple[str, str], ...], written_by: WrittenBy
+) -> None:
+    events = [
+        make(0, facts=facts, written_by=written_by, person="person:a"),
+        make(1, facts=(*facts, ("request_id", "1")), written_by=written_by),
+        make(2, source="okta", credential="cred:token/1", schema=1, agent="a:b"),
+    ]
+    encoded = encode(events, 1, bytes(48))
+    ((count, fields),) = encoded.fields
+    assert count == 3
+    day = events[0].event_time // DAY_NS
+    decoded, known = StatisticsCollector(day), StatisticsCollector(day)
+    decoded.add(list(map(decode_seal_fields, encoded.records)))
+    if len({name for name, _ in facts}) < len(facts):
+        assert fields is None
+        return
+    assert fields is not None
+    known.add_fields(fields)
+    assert known.build("") == decoded.build("")
+    names = [fields.values[0][place] for place in fields.identities]
+    assert names == [event.identity for event in events]
+
+
+def test_fields_are_known_for_events_of_one_day_and_schema(make: Make) -> None:
+    day = DAY_NS
+    several = [make(0), dataclasses.replace(make(1), event_time=day)]
+    later = [make(0, schema=2), make(1)]
+    text = [make(0, action="a\ud800b"), make(1)]
+    for events in (several, later, text):
+        assert encode(events, 1, bytes(32)).fields == [(2, None)]
+
+
+def test_a_journal_is_sealed_with_and_without_known_fields(
+    tmp_path: Path, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [make(number) for number in range(40)]
+    monkeypatch.setattr(os, "urandom", lambda size: b"\x07" * size)
+    monkeypatch.setattr(segment_writer, "MAX_SEGMENT_ROWS", 15)
+    found = []
+    for kind in ("known", "mixed", "unknown"):
+        batches = [
+            encode(events[start : start + 10], now, b"\x07" * 160)
+            for start in range(0, 40, 10)
+        ]
+        for number, batch in enumerate(batches):
+            if kind == "unknown" or (kind == "mixed" and number == 1):
+                batch.fields = [(10, None)]
+        with EvidenceStore.open(tmp_path / kind, now=now) as store:
+            for batch in batches:
+                store.append(batch, now)
+            store.seal(now)
+            found.append(
+                (files_of(store), store.queries.get_current_sources().statistics)
+            )
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][0]) == 6
 
 
 def test_an_encoded_event_is_a_duplicate_of_itself_and_of_its_event(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -66,6 +66,8 @@ def write_journal_segments(
     previous: str,
     other_segments: Sequence[SegmentManifest],
     now: int,
+    *,
+    open_engine: Callable[[], DuckDbEngine],
 ) -> WrittenSegments:
     """Write a journal's rows as sealed Parquet segments.
 
@@ -77,6 +79,7 @@ def write_journal_segments(
         other_segments: Segments that other processes sealed since the journal was
             opened; their records are omitted.
         now: UTC nanoseconds.
+        open_engine: Opens the query engine; not called for a journal without records.
 
     Returns:
         The segments with the log entries that commit them.
@@ -85,42 +88,37 @@ def write_journal_segments(
     statistics: dict[str, SegmentStatistics] = {}
     skipped: set[int] = set()
     if journal.records:
-        engine = DuckDbEngine(layout.segments, threads=1)
-        try:
+        engine = open_engine()
+        parts = _partition_rows(journal, skipped)
+        skipped = _find_rows_sealed_elsewhere(
+            layout, engine, journal.records, parts, other_segments
+        )
+        if skipped:
             parts = _partition_rows(journal, skipped)
-            skipped = _find_rows_sealed_elsewhere(
-                layout, engine, journal.records, parts, other_segments
+        for part in parts:
+            rows = part.sort_rows()
+            segment = _SegmentWriter(layout, engine, name, part)
+            packed = list(map(journal.leaves.__getitem__, rows))
+            digest = segment.write(list(map(journal.records.__getitem__, rows)), packed)
+            manifest = SegmentManifest(
+                segment=segment.name,
+                day=segment.day,
+                file_sha256=digest,
+                leaves_sha256=hashlib.sha256(b"".join(packed)).hexdigest(),
+                event_root=merkle_root(packed).hex(),
+                count=len(rows),
+                min_time=str(part.first),
+                max_time=str(part.last),
+                event_schema=max(map(int, part.schemas)),
+                journal=name,
+                previous=previous,
+                at=str(now),
+                schema=MANIFEST_SCHEMA,
             )
-            if skipped:
-                parts = _partition_rows(journal, skipped)
-            for part in parts:
-                rows = part.sort_rows()
-                segment = _SegmentWriter(layout, engine, name, part)
-                packed = list(map(journal.leaves.__getitem__, rows))
-                digest = segment.write(
-                    list(map(journal.records.__getitem__, rows)), packed
-                )
-                manifest = SegmentManifest(
-                    segment=segment.name,
-                    day=segment.day,
-                    file_sha256=digest,
-                    leaves_sha256=hashlib.sha256(b"".join(packed)).hexdigest(),
-                    event_root=merkle_root(packed).hex(),
-                    count=len(rows),
-                    min_time=str(part.first),
-                    max_time=str(part.last),
-                    event_schema=max(map(int, part.schemas)),
-                    journal=name,
-                    previous=previous,
-                    at=str(now),
-                    schema=MANIFEST_SCHEMA,
-                )
-                segment.write_manifest(manifest)
-                manifests.append(manifest)
-                statistics[segment.name] = part.statistics.build(digest)
-                previous = manifest.segment
-        finally:
-            engine.close()
+            segment.write_manifest(manifest)
+            manifests.append(manifest)
+            statistics[segment.name] = part.statistics.build(digest)
+            previous = manifest.segment
     sealed = JournalSealed(
         journal=name,
         count=len(journal.records),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what reads or writes events is imported where it runs
     from answerable.model.event import AuditEvent, QuarantinedRecord
     from answerable.store.deduplication import KnownEventIds, StoredEvent, StoredEvents
     from answerable.store.journal_files import JournalWriter
+    from answerable.store.journal_sealing import JournalSealer
     from answerable.store.object_difference import EarlierObject
     from answerable.store.query_tables import NamedTable, ParquetTable
     from answerable.store.query_views import ViewDefinitions
@@ -81,6 +82,13 @@ class EvidenceStore:
 
         return KnownEventIds(self.layout, self.log)
 
+    @cached_property
+    def _sealer(self) -> "JournalSealer":
+        """Sealer of journals, with a query engine from the first one on."""
+        from answerable.store.journal_sealing import JournalSealer
+
+        return JournalSealer(self.layout, self.log, self.keys)
+
     @classmethod
     def open(
         cls,
@@ -120,8 +128,9 @@ class EvidenceStore:
         """Close the journal and the connections; nothing acknowledged is lost."""
         self._close_writer()
         self.queries.close()
-        if "_known" in self.__dict__:
-            self._known.close()
+        for opened in ("_known", "_sealer"):
+            if opened in self.__dict__:
+                getattr(self, opened).close()
 
     def _close_writer(self) -> None:
         """Close the journal."""
@@ -195,13 +204,13 @@ class EvidenceStore:
         others, damage = 0, None
         for name in self.layout.list_journals():
             try:
-                own = writer if writer and writer.name == name else None
-                written = self.seal_journal(name, now, writer=own)
+                written = self.seal_journal(name, now, writer=writer)
             except VerificationError as error:
                 # The other journals are sealed nevertheless.
                 damage = damage or error
                 continue
             others += 0 if name in self._mine else written
+        self._sealer.close()  # a server seals seldom
         self.queries.refresh_catalogue()
         before, self._sealed = self._sealed, len(self.list_own_entries(SegmentManifest))
         if damage is not None:
@@ -214,10 +223,7 @@ class EvidenceStore:
         return [e for e in entries if isinstance(e, kind) and e.journal in self._mine]
 
     def _seal_full_journal(self, writer: "JournalWriter", now: int) -> None:
-        """Seal a full journal while its records are in memory.
-
-        After a failure the journal is unchanged, and the next sealing reports it.
-        """
+        """Seal a full journal; after a failure the next sealing reports it."""
         self._close_writer()
         with suppress(AnswerableError):
             self.seal_journal(writer.name, now, writer=writer)
@@ -236,7 +242,7 @@ class EvidenceStore:
             name: The journal.
             now: UTC nanoseconds.
             must_be_valid: Refuse an invalid journal; else seal its valid part.
-            writer: Its closed writer, if this process wrote it.
+            writer: Closed writer of a journal of this process, maybe of this one.
 
         Returns:
             Number of segments written.
@@ -245,15 +251,8 @@ class EvidenceStore:
             VerificationError: The journal or the log was changed on disk.
             EnvironmentFailure: The disk failed.
         """
-        from answerable.store.journal_sealing import seal_ended_journal
-
-        written = seal_ended_journal(
-            self.layout,
-            self.log,
-            self.keys,
-            (name, now),
-            must_be_valid=must_be_valid,
-            writer=writer,
+        written = self._sealer.seal(
+            name, now, must_be_valid=must_be_valid, writer=writer
         )
         if written is None:
             return 0
