@@ -13,7 +13,7 @@ from answerable.model.encoded_event import EncodedEvents
 from answerable.model.event import AuditEvent
 from answerable.model.provenance import WrittenBy
 from answerable.model.time_units import DAY_NS
-from answerable.store import segment_writer
+from answerable.store import segment_rows
 from answerable.store.segment_statistics import StatisticsCollector
 from answerable.store.store import EvidenceStore
 
@@ -106,7 +106,7 @@ def test_a_journal_is_sealed_with_and_without_known_fields(
 ) -> None:
     events = [make(number) for number in range(40)]
     monkeypatch.setattr(os, "urandom", lambda size: b"\x07" * size)
-    monkeypatch.setattr(segment_writer, "MAX_SEGMENT_ROWS", 15)
+    monkeypatch.setattr(segment_rows, "MAX_SEGMENT_ROWS", 15)
     found = []
     for kind in ("known", "mixed", "unknown"):
         batches = [

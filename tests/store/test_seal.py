@@ -15,7 +15,7 @@ from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.evidence.log_entries import JournalSealed, SegmentManifest, encode_entry
 from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.model.event import AuditEvent
-from answerable.store import event_sources, segment_writer
+from answerable.store import event_sources, segment_rows
 from answerable.store.duckdb_engine import quote_text
 from answerable.store.event_columns import COLUMNS, NAMES, decode_event_row
 from answerable.store.journal_sealing import seal_ended_journals
@@ -72,7 +72,7 @@ def test_rows_are_sorted_by_identity_and_time(
 def test_a_segment_has_one_day_and_at_most_so_many_rows(
     store: EvidenceStore, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segment_writer, "MAX_SEGMENT_ROWS", 10)
+    monkeypatch.setattr(segment_rows, "MAX_SEGMENT_ROWS", 10)
     old = [make(n, event_time=-DAY + n, native=f"old-{n}") for n in range(12)]
     new = [make(number) for number in range(25)]
     store.append([*new[:7], *old, *new[7:]], now)

@@ -201,9 +201,7 @@ def read_journal(
     Args:
         verify: Verifies (signature, data); called once for each head.
     """
-    first = next(
-        (each for each in list_supported_headers(name) if data.startswith(each)), b""
-    )
+    first = next(filter(data.startswith, list_supported_headers(name)), b"")
     if not first:
         return JournalContents(
             header=first,

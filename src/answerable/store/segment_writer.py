@@ -1,14 +1,12 @@
 """Seal a closed journal: write Parquet segments, and commit them by one log append."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from answerable.evidence.canonical_event import SealFields, decode_seal_fields
+from answerable.evidence.canonical_event import decode_seal_fields
 from answerable.evidence.journal_format import JournalContents
 from answerable.evidence.log_entries import (
     MANIFEST_SCHEMA,
@@ -21,23 +19,17 @@ from answerable.evidence.log_entries import (
     list_live_segments,
 )
 from answerable.evidence.merkle import merkle_root
-from answerable.model.encoded_event import EncodedEvents, SealingFields
-from answerable.model.event import EVENT_SCHEMA
-from answerable.model.time_units import DAY_NS
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point, write_file
 from answerable.store.event_columns import NAMES, build_decode_records_sql
 from answerable.store.query_tables import ColumnType, NamedTable, register_table
+from answerable.store.segment_rows import SegmentRows, partition_rows
 from answerable.store.store_layout import StoreLayout, format_day
 
 if TYPE_CHECKING:
     from answerable.store.segment_statistics import SegmentStatistics
 
-MAX_SEGMENT_ROWS = 50_000
-_DECODED_ROWS = 500
 _NS_PER_MS = 1_000_000  # nanoseconds: what an id keeps of its time
-_get_event_time, _get_schema = attrgetter("event_time"), attrgetter("schema")
-_get_row = itemgetter(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +81,12 @@ def write_journal_segments(
     skipped: set[int] = set()
     if journal.records:
         engine = open_engine()
-        parts = _partition_rows(journal, skipped)
+        parts = partition_rows(journal, skipped)
         skipped = _find_rows_sealed_elsewhere(
             layout, engine, journal.records, parts, other_segments
         )
         if skipped:
-            parts = _partition_rows(journal, skipped)
+            parts = partition_rows(journal, skipped)
         for part in parts:
             rows = part.sort_rows()
             segment = _SegmentWriter(layout, engine, name, part)
@@ -158,7 +150,7 @@ def _find_rows_sealed_elsewhere(
     layout: StoreLayout,
     engine: DuckDbEngine,
     records: Sequence[bytes],
-    parts: "Sequence[_SegmentRows]",
+    parts: "Sequence[SegmentRows]",
     other_segments: Sequence[SegmentManifest],
 ) -> set[int]:
     """Find the rows that segments of other journals contain already.
@@ -216,137 +208,6 @@ def _find_rows_sealed_elsewhere(
     return {cast("int", row) for (row,) in found}
 
 
-class _SegmentRows:
-    """Rows of a journal that become one segment, with what its manifest says of them.
-
-    Attributes:
-        day: Their day, since 1970.
-        number: Number of the segment among those of the day.
-        count: Number of rows.
-        first: Earliest event time, UTC nanoseconds.
-        last: Latest event time.
-        schemas: Versions of their schema.
-        statistics: Their statistics.
-    """
-
-    def __init__(self, day: int, number: int) -> None:
-        from answerable.store.segment_statistics import StatisticsCollector
-
-        self.day, self.number = day, number
-        self.count = self.first = self.last = 0
-        self.schemas: set[int | str] = set()
-        self.statistics = StatisticsCollector(day)
-        self._rows: dict[str, list[tuple[int, bytes, int]]] = defaultdict(list)
-
-    def add(
-        self, rows: Sequence[int], briefs: Sequence[SealFields], times: Sequence[int]
-    ) -> None:
-        """Add rows of the day: their places in the journal, fields and times."""
-        self._count_times(times)
-        self.schemas.update(map(_get_schema, briefs))
-        self.statistics.add(briefs)
-        for row, brief, time in zip(rows, briefs, times, strict=True):
-            event_id = bytes.fromhex(brief.event_id)
-            self._rows[brief.identity].append((time, event_id, row))
-
-    def add_fields(
-        self, rows: range, events: EncodedEvents, fields: SealingFields
-    ) -> None:
-        """Add rows of the day whose fields are known: their places in the journal."""
-        times = events.event_times[rows.start : rows.stop]
-        event_ids = events.event_ids[rows.start : rows.stop]
-        self._count_times(times)
-        self.schemas.add(EVENT_SCHEMA)
-        self.statistics.add_fields(fields)
-        groups = [self._rows[identity] for identity in fields.values[0]]
-        for place, row in zip(
-            fields.identities, zip(times, event_ids, rows, strict=True), strict=True
-        ):
-            groups[place].append(row)
-
-    def _count_times(self, times: Sequence[int]) -> None:
-        """Count rows with these times."""
-        first, last = min(times), max(times)
-        self.first = min(self.first, first) if self.count else first
-        self.last = max(self.last, last) if self.count else last
-        self.count += len(times)
-
-    def list_times(self) -> Iterator[tuple[int, int]]:
-        """Yield each row with its event time."""
-        for rows in self._rows.values():
-            for time, _, row in rows:
-                yield row, time
-
-    def sort_rows(self) -> list[int]:
-        """Return the rows by identity, time and id; equal ones keep their order.
-
-        Code points sort as UTF-8 does. The rows of one identity are nearly sorted,
-        since a log is in the order of time.
-        """
-        found: list[int] = []
-        for _, rows in sorted(self._rows.items()):
-            rows.sort()
-            found += map(_get_row, rows)
-        return found
-
-
-def _partition_rows(journal: JournalContents, skipped: set[int]) -> list[_SegmentRows]:
-    """Partition the rows of a journal by day and then by size."""
-    days = _Days()
-    events = journal.events or EncodedEvents(fields=[(len(journal.records), None)])
-    end = 0
-    for count, fields in events.fields:
-        rows = range(end, end := end + count)
-        if fields is not None and not skipped:
-            part = days.get_part(fields.day)
-            if part.count + count <= MAX_SEGMENT_ROWS:
-                part.add_fields(rows, events, fields)
-                continue
-        # Few records are decoded at a time, and little of them is kept: what was
-        # decoded is still in the processor's cache when it is used.
-        for start in range(rows.start, rows.stop, _DECODED_ROWS):
-            some = rows[start - rows.start : start - rows.start + _DECODED_ROWS]
-            days.add_records(
-                [row for row in some if row not in skipped], journal.records
-            )
-    return days.list_parts()
-
-
-class _Days:
-    """Rows of a journal by day, in parts of the size of a segment."""
-
-    def __init__(self) -> None:
-        self._parts: dict[int, list[_SegmentRows]] = defaultdict(list)
-
-    def get_part(self, day: int) -> _SegmentRows:
-        """Return the last part of a day; a new one if it is full."""
-        parts = self._parts[day]
-        if not parts or parts[-1].count == MAX_SEGMENT_ROWS:
-            parts.append(_SegmentRows(day, len(parts)))
-        return parts[-1]
-
-    def add_records(self, rows: Sequence[int], records: Sequence[bytes]) -> None:
-        """Decode the records of rows, and add the rows to their days."""
-        briefs = [decode_seal_fields(records[row]) for row in rows]
-        times = list(map(int, map(_get_event_time, briefs)))
-        days = [time // DAY_NS for time in times]
-        for day in sorted(set(days)):
-            of_day = [at for at, each in enumerate(days) if each == day]
-            while of_day:
-                part = self.get_part(day)
-                room = MAX_SEGMENT_ROWS - part.count
-                taken, of_day = of_day[:room], of_day[room:]
-                part.add(
-                    [rows[at] for at in taken],
-                    [briefs[at] for at in taken],
-                    [times[at] for at in taken],
-                )
-
-    def list_parts(self) -> list[_SegmentRows]:
-        """List the parts, by day."""
-        return [part for _, parts in sorted(self._parts.items()) for part in parts]
-
-
 class _SegmentWriter:
     """Writer of the files of one segment."""
 
@@ -355,7 +216,7 @@ class _SegmentWriter:
         layout: StoreLayout,
         engine: DuckDbEngine,
         journal: str,
-        rows: _SegmentRows,
+        rows: SegmentRows,
     ) -> None:
         self.day = format_day(rows.day)
         self.name = make_segment_id(journal, self.day, rows.number)
