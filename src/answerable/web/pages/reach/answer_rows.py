@@ -26,7 +26,7 @@ from answerable.presentation.policy_condition_text import (
 )
 from answerable.presentation.unknown_permission_text import describe_unknown_verdict
 from answerable.web.pages.reach.question import ReachQuestion
-from answerable.web.template_filters import entity_page
+from answerable.web.template_filters import entity_page, strip_exception
 
 _MAX_ACTIONS = 6
 _MAX_PARTS = 3  # of a pattern, in the row of a caller; the proof lists all
@@ -150,7 +150,7 @@ def _link_to_proof(
 ) -> str:
     """Return the URL of the proof of a call; for a pattern, of the rows in it."""
     if _PATTERN & set(action):  # not one call, so it has no single proof
-        resource = "" if " " in item["resource"] else item["resource"]
+        action, resource = map(strip_exception, (action, item["resource"]))
         return question.link_to(
             "/reach", subject=subject, action=action, resource=resource
         )
@@ -182,7 +182,6 @@ def build_caller_rows(
         agents, parts = item.get("agents", []), build_pattern_part_rows(item)
         yield {
             "subject": item["subject"],
-            "page": entity_page(item["subject"]),
             "verdict": item["verdict"],
             "admin": item["admin"],
             "agents": [(one, entity_page(one)) for one in agents[:_MAX_AGENTS]],

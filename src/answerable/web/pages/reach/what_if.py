@@ -20,7 +20,7 @@ from answerable.web.pages.reach.entity_links import EntityLinks
 from answerable.web.pages.reach.question import REMOVED_FIELDS, ReachQuestion
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest
 from answerable.web.store_cache import StoreCache
-from answerable.web.template_filters import build_url, entity_page
+from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor
 
 _MAX_ROWS = 40  # a row has up to four kilobytes
@@ -110,7 +110,6 @@ def _build_change_row(item: AccessChangeItem) -> Mapping[str, object]:
     return {
         **item,
         "said": CHANGE_LABELS.get(item["change"], item["change"]),
-        "page": entity_page(item["subject"]),
         "steps": build_step_rows(item["path"]),
         "because": [describe_statement(one) for one in item["determining"]],
         "why": [describe_unknown_verdict(each) for each in item.get("unknown", [])],
