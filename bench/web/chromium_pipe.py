@@ -59,27 +59,6 @@ class PageLoad:
     errors: tuple[str, ...]
 
 
-def sum_processor_seconds(pid: int) -> float:
-    """Sum the processor seconds of a process and of its descendants (proc(5))."""
-    children: dict[int, list[int]] = {}
-    used: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = stat.read_text()
-        except OSError:  # it ended
-            continue
-        fields = text.rpartition(")")[2].split()
-        number = int(stat.parent.name)
-        children.setdefault(int(fields[1]), []).append(number)
-        used[number] = sum(map(int, fields[11:15]))
-    total, waiting = 0, [pid]
-    while waiting:
-        each = waiting.pop()
-        total += used.get(each, 0)
-        waiting += children.get(each, ())
-    return total / os.sysconf("SC_CLK_TCK")
-
-
 @dataclass
 class ChromiumPipe:
     """One tab of a browser without windows."""

@@ -186,7 +186,9 @@ def test_the_trend_of_a_large_inventory_is_that_of_the_command(
     monkeypatch.setattr(
         large, "start_in_background", lambda _, task: tasks.append(task)
     )
-    assert "being computed" in shown(large, investigator, "/findings/trend")
+    first = shown(large, investigator, "/findings/trend")
+    assert "being computed" in first
+    assert '<a href="/findings/trend">Show the result</a>' in first
     for each in tasks:
         each(large)
     computed = get_finding_trend(large)
