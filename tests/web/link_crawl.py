@@ -1,10 +1,14 @@
-"""Crawler of the pages: follows every link of a store from the overview.
+"""Crawler of the pages: follows the links of a store from the overview.
 
-    python -m tests.web.link_crawl STORE...
+    python -m tests.web.link_crawl [--each N] STORE...
 
-It asks the dispatcher in this process, as an administrator who owns agents.
+It asks the dispatcher in this process, as an administrator who owns agents. Each facet of
+an investigation or of a list adds a term to the query, so that their combinations are
+millions of links: a link with more than two terms is not followed. `--each` limits the
+links of one shape, for a large store.
 """
 
+import argparse
 import html
 import re
 import sys
@@ -14,11 +18,16 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from answerable.model.ids import PersonId
+from answerable.web.pages.reach.question import PATH_FIELDS, QUESTION_FIELDS
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import WebRole
 from tests.web.dispatcher_harness import DispatcherHarness
 
 ANA = PersonId("person:ana@corp.example")
+MOST_TERMS = 2
+# Parameters that name a question, a thing or a page of rows, and refine nothing.
+_NAMING = frozenset({*QUESTION_FIELDS, *PATH_FIELDS, "id", "of", "form", "before", "q"})
+_TERM = re.compile(r'(?:[^\s"]|"[^"]*")+')
 _LINK = re.compile(r'(?:href|src|hx-get|data-from|data-late)="(/[^"]*)"')
 
 
@@ -31,12 +40,14 @@ class CrawlResult:
         dead: Status, target and the page with the link.
         largest: Size in bytes of the largest page by path, uncompressed.
         left: Links that were not followed: at the limit of their shape.
+        refined: Links that were not followed: of too many terms.
     """
 
     asked: Counter[str] = field(default_factory=Counter)
     dead: list[tuple[int, str, str]] = field(default_factory=list)
     largest: Counter[str] = field(default_factory=Counter)
     left: int = 0
+    refined: int = 0
 
 
 def crawl(
@@ -63,8 +74,12 @@ def crawl(
         path = urlsplit(target).path
         found.largest[path] = max(found.largest[path], len(answer.body))
         for link in list_links(answer.text):
-            if link not in seen:
-                seen.add(link)
+            if link in seen:
+                continue
+            seen.add(link)
+            if count_terms(link) > MOST_TERMS:
+                found.refined += 1
+            else:
                 waiting.append((link, target))
     cache.close()
     assert harness.failures == []
@@ -77,17 +92,39 @@ def list_links(page: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def count_terms(target: str) -> int:
+    """Count the terms of the query of a link, and its other filters."""
+    fields = dict(parse_qsl(urlsplit(target).query))
+    return len(_TERM.findall(fields.get("q", ""))) + len(fields.keys() - _NAMING)
+
+
 def describe_shape(target: str) -> str:
     """Return the path and the names of the parameters of a link."""
     parts = urlsplit(target)
     return " ".join((parts.path, *sorted(name for name, _ in parse_qsl(parts.query))))
 
 
-if __name__ == "__main__":
-    for place in sys.argv[1:]:
-        result = crawl(Path(place))
-        print(f"{place}: {result.asked.total()} links, {len(result.dead)} dead")
+def main() -> int:
+    """Crawl the named stores, print what was found; 1 if a link is dead."""
+    parser = argparse.ArgumentParser(prog="python -m tests.web.link_crawl")
+    parser.add_argument("stores", nargs="+", type=Path, metavar="STORE")
+    parser.add_argument("--each", type=int, default=sys.maxsize, metavar="N")
+    named = parser.parse_args()
+    dead = 0
+    for place in named.stores:
+        result = crawl(place, named.each)
+        dead += len(result.dead)
+        print(
+            f"{place}: {result.asked.total():,} links followed, {len(result.dead)} dead; "
+            f"not followed: {result.refined:,} of more than {MOST_TERMS} terms, "
+            f"{result.left:,} more of a shape"
+        )
         for status, target, origin in result.dead:
             print(f"  {status} {target}\n      on {origin}")
         for path, size in result.largest.most_common(5):
             print(f"  {path}: at most {size:,} bytes")
+    return 1 if dead else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

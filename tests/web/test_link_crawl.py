@@ -10,7 +10,7 @@ import pytest
 from answerable.store.store import EvidenceStore
 from tests.estate.sample_stores import SOURCES, Stores
 from tests.usecases.owned_store import create_owned_store
-from tests.web.link_crawl import crawl, list_links
+from tests.web.link_crawl import count_terms, crawl, list_links
 
 MOST = 6  # of a shape
 PAGE_LIMIT = 200 * 1024
@@ -54,3 +54,9 @@ def test_no_link_of_an_empty_store_is_dead(tmp_path: Path) -> None:
 def test_a_form_that_changes_something_is_no_link() -> None:
     page = '<a href="/a?x=1&amp;y=2#z">a</a><form action="/kill" method="post"></form>'
     assert list_links(page) == ["/a?x=1&y=2"]
+
+
+def test_a_link_has_the_terms_of_its_query_and_its_other_filters() -> None:
+    assert count_terms("/can?subject=a&action=b&resource=c") == 0
+    assert count_terms("/trace?q=agent%3Aa+%22two+words%22&after=x") == 2
+    assert count_terms("/agents?q=a&owner-state=none&sort=name") == 3

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from playwright.sync_api import Error
+
 SIGN = "Sign with the key in this browser"
 
 
@@ -112,7 +114,10 @@ class Task:
         try:
             yield
         except Exception as error:
-            text = self.page.evaluate("document.body.innerText")
+            try:
+                text = self.page.inner_text("body")
+            except Error as unread:  # the page is being left
+                text = f"its text cannot be read: {unread}"
             error.add_note(f"after {self.clicks} clicks, at {self.page.url}:\n{text}")
             raise
 
