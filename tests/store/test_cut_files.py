@@ -8,7 +8,8 @@ import pytest
 
 from answerable.model.event import QuarantinedRecord
 from answerable.store.compaction import compact_segments, plan_compaction
-from answerable.store.object_difference import EarlierObject, read_base_digest
+from answerable.store.difference_encoder import EarlierObject
+from answerable.store.object_difference import read_base_digest
 from answerable.store.object_store import CHECKSUM_BYTES, HEADER, unwrap_object_file
 from answerable.store.store import EvidenceStore
 from tests.store.conftest import NOW, _make, wrong

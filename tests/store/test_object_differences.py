@@ -3,12 +3,14 @@
 import hashlib
 import json
 import random
+import re
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,14 +24,10 @@ from answerable.model.sighting import (
 )
 from answerable.services.inventory.snapshots import read_stored_object, store_snapshot
 from answerable.services.inventory.stored_sync import encode_sync, store_sync
-from answerable.store import object_difference
+from answerable.store import difference_encoder, object_difference
+from answerable.store.difference_encoder import DifferenceEncoder, EarlierObject
 from answerable.store.fsck import verify_store
-from answerable.store.object_difference import (
-    DifferenceEncoder,
-    EarlierObject,
-    apply_difference,
-    read_base_digest,
-)
+from answerable.store.object_difference import apply_difference, read_base_digest
 from answerable.store.object_store import (
     CHECKSUM_BYTES,
     DIFFERENCE_HEADER,
@@ -42,7 +40,12 @@ from answerable.usecases.evidence.erase_person import erase_person
 from tests.inventory.fact_builders import NOW, human, identity
 
 ADA = "ada.lovelace@example.com"
-PIECES = st.lists(st.sampled_from([b"a", b"b", b"cc", b"at 17", b"", b'"x":{}']))
+PIECES = st.lists(
+    st.sampled_from(
+        [b"a", b"b", b"cc", b"at 17", b"", b'"x":{}', b'"place":"f/', b'"place":"f/0"']
+        + [b'"place":"f/%d","a":"/1"' % number for number in range(1, 20)]
+    )
+)
 
 
 def make_content(at: int, changed: int = 0, person: str = "") -> bytes:
@@ -95,19 +98,19 @@ def test_a_difference_gives_the_content_again(
     old, new = b"},{".join(before), b"},{".join(after)
     earlier = EarlierObject("0" * 64, cut(old), "17", "18")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(object_difference, "_MIN_BYTES", 0)
-        patch.setattr(object_difference, "_MIN_SAVING", 0)
+        patch.setattr(difference_encoder, "_MIN_BYTES", 0)
+        patch.setattr(difference_encoder, "_MIN_SAVING", 0)
         packed = encode(new, earlier)
     assert packed is not None
     assert read_base_digest(packed) == "0" * 64
-    assert apply_difference(packed, old) == new
+    assert b"".join(apply_difference(packed, cut(old))) == new
     for kept in (len(DIFFERENCE_HEADER), len(packed) // 2, len(packed) - 1):
         with pytest.raises(ValueError, match="the checksum"):
-            apply_difference(packed[:kept], old)
+            list(apply_difference(packed[:kept], cut(old)))
         earlier_build = unwrap_object_file(packed)[: kept - len(HEADER)]
         if is_difference_file(earlier_build):
             with pytest.raises(ValueError, match="the difference"):
-                apply_difference(earlier_build[:-CHECKSUM_BYTES], old)
+                list(apply_difference(earlier_build[:-CHECKSUM_BYTES], cut(old)))
 
 
 def test_a_later_scan_needs_a_small_part_of_the_first(store: EvidenceStore) -> None:
@@ -163,7 +166,7 @@ def test_an_erased_earlier_object_leaves_the_later_ones_whole(
 def test_a_scan_that_found_the_same_is_stored_as_a_difference(
     store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_difference, "_MIN_BYTES", 0)
+    monkeypatch.setattr(difference_encoder, "_MIN_BYTES", 0)
     digests = []
     for at in (1_700, 1_800, 1_900):
         sync = Sync("aws:", "aws", at, SightedFacts())
@@ -182,13 +185,12 @@ def test_the_documented_form_is_enough_to_read_a_difference(
     store: EvidenceStore, tmp_path: Path
 ) -> None:
     """As docs/evidence.md describes it, without code of the product."""
-    zstandard = pytest.importorskip("zstandard")
     first = store.put_object("sync", make_content(1_700), 1)
     second = put(store, make_content(1_800, 5), 1_800, first, 1_700)
     header = bytes.fromhex("502a4d1800000000")
     file = (store.layout.objects / second).read_bytes().removeprefix(header)
     head, _, frame = file.partition(b"\n")
-    assert head == b"answerable object difference 1"
+    assert head == b"answerable object difference 2"
     content = zstandard.ZstdDecompressor().decompressobj().decompress(frame)
     line, _, rest = content.partition(b"\n")
     said, own = json.loads(line), iter(rest.split(b"},{"))
@@ -196,8 +198,18 @@ def test_the_documented_form_is_enough_to_read_a_difference(
     base = zstandard.ZstdDecompressor().decompressobj().decompress(base)
     pieces = base.replace(said["old"].encode(), said["new"].encode()).split(b"},{")
     parts: list[bytes] = []
-    for start, count in said["parts"]:
+    for start, count, shift in said["parts"]:
         taken = pieces[start : start + count]
+        if shift:
+            number = re.compile(rb'(?<="place":")([^"]*/)(0|[1-9][0-9]{0,14})(?=")')
+            found = [number.search(piece) for piece in taken]
+            taken = [
+                piece
+                if at is None
+                else b"%b%d%b"
+                % (piece[: at.start(2)], int(at[2]) + shift, piece[at.end(2) :])
+                for piece, at in zip(taken, found, strict=True)
+            ]
         parts += [next(own) for _ in range(count)] if start < 0 else taken
     assert hashlib.sha256(b"},{".join(parts)).hexdigest() == second
 
@@ -233,3 +245,43 @@ def test_parts_of_a_sync_join_to_its_json() -> None:
         Sync("aws:a", "aws", 7, facts, problems=problems, held=()),
     ):
         assert b"".join(encode_sync(sync)) == msgspec.json.encode(sync)
+
+
+def make_rows(count: int, changed: float, at: int) -> bytes:
+    """Encode entities of two lists, of which some changed, came or went."""
+    chance = random.Random(at)  # noqa: S311 - no secret
+    rows: list[dict[str, str]] = []
+    for number in range(count):
+        text = f"{number * 7919 % count:06}" if number % 5 else "the same"
+        if chance.random() < changed:
+            text = f"new {chance.getrandbits(40)}"
+        for _ in range(chance.choices((1, 0, 2), (1, changed, changed))[0]):
+            rows.append({"id": text, "place": f"file#/List/{len(rows)}"})
+    return json.dumps({"at": at, "a": rows}, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("changed", [0.0, 0.01, 0.2])
+def test_a_content_larger_than_the_window_is_a_small_difference(
+    monkeypatch: pytest.MonkeyPatch, changed: float
+) -> None:
+    monkeypatch.setattr(difference_encoder, "_WINDOW_PIECES", 200)
+    monkeypatch.setattr(difference_encoder, "_READ_PIECES", 10)
+    monkeypatch.setattr(difference_encoder, "MAX_BYTES_BEHIND", 30_000)
+    monkeypatch.setattr(object_difference, "_KEPT_BYTES", 66_000)
+    first, second = 1_234_567, 7_654_321
+    old, new = make_rows(20_000, 0, first), make_rows(20_000, changed, second)
+    packed = encode(new, EarlierObject("0" * 64, cut(old), str(first), str(second)))
+    assert packed is not None
+    assert b"".join(apply_difference(packed, cut(old))) == new
+    assert len(packed) < 400 + 1.5 * len(new) * changed
+
+
+def test_a_difference_of_version_1_is_read() -> None:
+    parts = {"base": "0" * 64, "old": "17", "new": "18", "parts": [[1, 2], [-1, 1]]}
+    content = json.dumps(parts).encode() + b"\nlast"
+    packed = b"answerable object difference 1\n" + zstandard.compress(content)
+    old = b"a},{at 17},{b"
+    assert b"".join(apply_difference(packed, [old])) == b"at 18},{b},{last"
+    for other in (b"2", b"3"):
+        with pytest.raises(ValueError, match="unknown version"):
+            list(apply_difference(packed.replace(b" 1\n", b" " + other + b"\n"), [old]))

@@ -1,157 +1,97 @@
-"""Encode an object as its difference from an earlier object, both read in parts.
+"""Read an object that is stored as its difference from an earlier object, in parts.
 
 Two scans of a source differ in a few entities and in the time of the scan. The earlier
 content, with its time replaced, is split where one JSON object of a list ends and the next
 begins. The difference has the pieces that are copied, and the other pieces themselves. The
 earlier object is stored whole, so an object is at most one difference away from it.
-The pieces of the earlier content are compared by their digests, so that neither content is
-in memory as a whole.
+A role that is new in a list shifts the number in the place of each later one. Such pieces
+are copied as well, with the shift.
 """
 
 import hashlib
+import io
+import itertools
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 
 import msgspec
 import zstandard
 
 from answerable.store.object_store import (
-    CHECKSUM_HEADER,
     DIFFERENCE_HEADER,
-    HEADER,
     is_difference_file,
     unwrap_object_file,
 )
 
-_BETWEEN = b"},{"
-_LITERAL = -1
-_LEVEL = 3
+BETWEEN = b"},{"
+LITERAL = -1
 _READ_BYTES = 16 << 10  # of a compressed file, about 20 times as much content
-_MIN_BYTES, _MAX_BYTES = 64 << 10, 64 << 20  # of contents
-_MIN_SAVING = 2  # a difference needs at most this part of the whole object
+# A copied piece is at most so far before the last one copied; a reader keeps more.
+MAX_BYTES_BEHIND, _KEPT_BYTES = 32 << 20, 72 << 20
+_PIECES_PER_PART = 1_000
+_PLACE = b'"place":"'
+_MAX_DIGITS = 15
+VERSION = b"2\n"
+_VERSIONS = {b"1\n": 2, VERSION: 3}  # with the numbers of a part
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierObject:
-    """Object that is stored whole, and from which another one differs.
-
-    Attributes:
-        digest: SHA-256 of its content, hex.
-        content: Its content, in parts; read once.
-        old: Text that the other object replaces, e.g. the time of the scan.
-        new: Text of the other object in its place.
-    """
-
-    digest: str
-    content: Iterable[bytes]
-    old: str
-    new: str
-
-
-class _Parts(msgspec.Struct, forbid_unknown_fields=True):
+class DifferenceParts(msgspec.Struct, forbid_unknown_fields=True):
     """First line of a difference.
 
     Attributes:
         base: Digest of the earlier object.
         old: Text that is replaced in its content.
         new: Text in its place.
-        parts: Pairs (first piece, number of pieces) of the earlier content; the first
-            is -1 for the next pieces of the difference itself.
+        parts: Triples (first piece, number of pieces, shift) of the earlier content; the
+            first is -1 for the next pieces of the difference itself. A shift is added to
+            the number in the place of each piece. Differences of version 1 have none.
     """
 
     base: str
     old: str
     new: str
-    parts: list[tuple[int, int]]
+    parts: list[tuple[int, ...]]
 
 
-_DECODER = msgspec.json.Decoder(_Parts)
+class EarlierObjectError(ValueError):
+    """Another object than expected, or a damaged one, from which one differs."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("the earlier object is damaged")
 
 
-class DifferenceEncoder:
-    """Encoder of one content as a difference, which receives it in parts."""
-
-    def __init__(self, earlier: EarlierObject) -> None:
-        """Read the earlier content.
-
-        Raises:
-            VerificationError: It is damaged.
-        """
-        self._earlier = earlier
-        self._before: list[bytes] = []
-        self._before_size = 0
-        split = _PieceSplitter()
-        for part in earlier.content:
-            self._before_size += len(part)
-            if self._before_size <= _MAX_BYTES:
-                self._before += map(self._digest_replaced, split.add(part))
-        self._before += map(self._digest_replaced, split.end())
-        self._where = {
-            digest: index for index, digest in reversed(list(enumerate(self._before)))
-        }
-        self._split = _PieceSplitter()
-        self._size = self._literal_size = 0
-        self._literals: list[bytes] = []
-        self._parts: list[tuple[int, int]] = []
-        self._start, self._count = _LITERAL, 0  # the run of pieces that continues
-        self._is_useless = not _MIN_BYTES <= self._before_size <= _MAX_BYTES
-
-    def _digest_replaced(self, piece: bytes) -> bytes:
-        """Compute the digest of an earlier piece, with the text replaced."""
-        if self._earlier.old:
-            old, new = self._earlier.old.encode(), self._earlier.new.encode()
-            piece = piece.replace(old, new)
-        return _compute_digest(piece)
-
-    def add(self, part: bytes) -> None:
-        """Add the next part of the content."""
-        self._size += len(part)
-        if not self._is_useless:
-            self._match_pieces(self._split.add(part))
-        limit = max(self._size, self._before_size)
-        if self._size > _MAX_BYTES or self._literal_size * _MIN_SAVING > limit:
-            self._is_useless = True
-            self._literals.clear()
-
-    def encode(self) -> bytes | None:
-        """Encode the difference; None if it would save too little."""
-        if not self._is_useless:
-            self._match_pieces(self._split.end())
-            self._end_run()
-        too_much = self._literal_size * _MIN_SAVING > self._size
-        if self._is_useless or self._size < _MIN_BYTES or too_much:
-            return None
-        earlier = self._earlier
-        head = _Parts(earlier.digest, earlier.old, earlier.new, self._parts)
-        content = msgspec.json.encode(head) + b"\n" + _BETWEEN.join(self._literals)
-        compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
-        return wrap_object_file(DIFFERENCE_HEADER + compressor.compress(content))
-
-    def _match_pieces(self, pieces: Iterable[bytes]) -> None:
-        """Extend the runs of equal pieces, and of pieces only in the new content."""
-        for piece in pieces:
-            digest = _compute_digest(piece)
-            start, following = self._start, self._start + self._count
-            if start == _LITERAL or self._before[following : following + 1] != [digest]:
-                start = self._where.get(digest, _LITERAL)
-                if start != _LITERAL or self._start != _LITERAL:
-                    self._end_run()
-            if start == _LITERAL:
-                self._literals.append(piece)
-                self._literal_size += len(piece)
-            if not self._count:
-                self._start = start
-            self._count += 1
-
-    def _end_run(self) -> None:
-        """End the run of pieces."""
-        if self._count:
-            self._parts.append((self._start, self._count))
-        self._count = 0
+_DECODER = msgspec.json.Decoder(DifferenceParts)
 
 
-class _PieceSplitter:
+def iterate_replaced(content: Iterable[bytes], old: str, new: str) -> Iterator[bytes]:
+    """Yield the pieces of an earlier content, with a text replaced."""
+    split, before, after = PieceSplitter(), old.encode(), new.encode()
+    for part in content:
+        pieces = split.add(part)
+        yield from [p.replace(before, after) for p in pieces] if old else pieces
+    yield from [p.replace(before, after) for p in split.end()] if old else split.end()
+
+
+def split_at_number(piece: bytes) -> tuple[bytes, bytes, bytes]:
+    """Split a piece at the number that its place ends with; empty if there is none."""
+    start = piece.find(_PLACE)
+    end = piece.find(b'"', start + len(_PLACE)) if start >= 0 else -1
+    at = piece.rfind(b"/", start, end) + 1 if end >= 0 else 0
+    number = piece[at:end] if at else b""
+    if not number.isdigit() or len(number) > _MAX_DIGITS:
+        return piece, b"", b""
+    if number[:1] == b"0" and number != b"0":  # it could not be written again
+        return piece, b"", b""
+    return piece[:at], number, piece[end:]
+
+
+def _shift_number(piece: bytes, shift: int) -> bytes:
+    """Add to the number that the place of a piece ends with, if there is one."""
+    head, number, tail = split_at_number(piece)
+    return b"%b%d%b" % (head, int(number) + shift, tail) if number else piece
+
+
+class PieceSplitter:
     """Splitter of a content that arrives in parts; a separator may be cut."""
 
     def __init__(self) -> None:
@@ -160,50 +100,12 @@ class _PieceSplitter:
 
     def add(self, part: bytes) -> list[bytes]:
         """Return the pieces that are complete."""
-        *pieces, self._rest = (self._rest + part).split(_BETWEEN)
+        *pieces, self._rest = (self._rest + part).split(BETWEEN)
         return pieces
 
     def end(self) -> list[bytes]:
         """Return the last piece."""
         return [self._rest]
-
-
-def _compute_digest(piece: bytes) -> bytes:
-    """Compute the digest by which pieces are compared."""
-    return hashlib.blake2b(piece, digest_size=16).digest()
-
-
-def encode_object(
-    data: bytes | Iterable[bytes], earlier: EarlierObject | None
-) -> tuple[str, bytes, bytes | None]:
-    """Return the digest of a content, its file, and the file of a difference if any."""
-    encoder = _start_difference(earlier)
-    digest, packed = hashlib.sha256(), bytearray()
-    whole = len(data) if isinstance(data, bytes) else -1
-    compressor = zstandard.ZstdCompressor(level=3).compressobj(size=whole)
-    for part in (data,) if isinstance(data, bytes) else data:
-        digest.update(part)
-        packed += compressor.compress(part)
-        if encoder is not None:
-            encoder.add(part)
-    packed += compressor.flush()
-    difference = encoder.encode() if encoder is not None else None
-    return digest.hexdigest(), wrap_object_file(bytes(packed)), difference
-
-
-def wrap_object_file(packed: bytes) -> bytes:
-    """Return the file of an object: header, compressed content, checksum."""
-    body = HEADER + packed
-    return body + CHECKSUM_HEADER + hashlib.sha256(body).digest()
-
-
-def _start_difference(earlier: EarlierObject | None) -> DifferenceEncoder | None:
-    """Start to encode a difference; None if there is no intact earlier object."""
-    if earlier is None:
-        return None
-    with suppress(ValueError):
-        return DifferenceEncoder(earlier)
-    return None
 
 
 def iterate_content(packed: bytes, digest: str) -> Iterator[bytes]:
@@ -216,17 +118,28 @@ def iterate_content(packed: bytes, digest: str) -> Iterator[bytes]:
     Raises:
         ValueError: The content has another digest.
     """
-    packed = unwrap_object_file(packed)
+    try:
+        packed = unwrap_object_file(packed)
+    except ValueError as error:
+        raise EarlierObjectError from error
     reader, found = zstandard.ZstdDecompressor().decompressobj(), hashlib.sha256()
     for at in range(0, len(packed), _READ_BYTES):
         try:
             part = reader.decompress(packed[at : at + _READ_BYTES])
         except zstandard.ZstdError as error:
-            raise ValueError("the earlier object is damaged") from error
+            raise EarlierObjectError from error
         found.update(part)
         yield part
     if found.hexdigest() != digest:
-        raise ValueError("the earlier object is damaged")
+        raise EarlierObjectError
+
+
+def join_parts(parts: Iterable[bytes]) -> bytes:
+    """Join the parts of a large content without a second copy of it."""
+    joined = io.BytesIO()
+    for part in parts:
+        joined.write(part)
+    return joined.getvalue()
 
 
 def read_base_digest(packed: bytes) -> str:
@@ -240,32 +153,75 @@ def read_base_digest(packed: bytes) -> str:
     return _decode(packed)[0].base
 
 
-def apply_difference(packed: bytes, base: bytes) -> bytes:
-    """Compute the content of an object from its difference.
+def apply_difference(packed: bytes, base: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the content of an object from its difference, in parts.
 
     Args:
         packed: File of the object.
-        base: Content of the earlier object.
+        base: Content of the earlier object, in parts.
 
     Raises:
-        ValueError: The difference is malformed.
+        ValueError: The difference is malformed, or the earlier object is damaged.
     """
     head, rest = _decode(packed)
-    before = _split_replaced(base, head.old, head.new)
-    literals = rest.split(_BETWEEN)
-    pieces: list[bytes] = []
-    at = 0
-    for start, count in head.parts:
-        source, first = (literals, at) if start == _LITERAL else (before, start)
-        taken = source[first : first + count]
-        if first < 0 or count < 1 or len(taken) != count:
+    before = _BaseReader(iterate_replaced(base, head.old, head.new))
+    literals = iter(rest.split(BETWEEN))
+    lead = b""
+    for start, count, *shift in head.parts:
+        if count < 1 or start < LITERAL:
             raise ValueError("the difference names pieces that do not exist")
-        at += count if start == _LITERAL else 0
-        pieces += taken
-    return _BETWEEN.join(pieces)
+        for first in range(start, start + count, _PIECES_PER_PART):
+            number = min(_PIECES_PER_PART, start + count - first)
+            if start == LITERAL:
+                taken = list(itertools.islice(literals, number))
+            else:
+                taken = before.read(first, number)
+            if len(taken) != number:
+                raise ValueError("the difference names pieces that do not exist")
+            if any(shift):
+                taken = [_shift_number(piece, *shift) for piece in taken]
+            yield lead + BETWEEN.join(taken)
+            lead = BETWEEN
+    before.end()
 
 
-def _decode(packed: bytes) -> tuple[_Parts, bytes]:
+class _BaseReader:
+    """Reader of the pieces of an earlier content, which keeps the last ones."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        """Begin before the first piece."""
+        self._pieces = pieces
+        self._kept: list[bytes] = []
+        self._first = self._size = 0
+
+    def read(self, start: int, count: int) -> list[bytes]:
+        """Read some pieces; fewer if they do not exist, or are not kept any more."""
+        missing = start + count - self._first - len(self._kept)
+        for piece in itertools.islice(self._pieces, max(missing, 0)):
+            self._kept.append(piece)
+            self._size += len(piece)
+        at = start - self._first
+        taken = self._kept[at : at + count] if at >= 0 else []
+        if self._size > 2 * _KEPT_BYTES:
+            self._drop()
+        return taken
+
+    def _drop(self) -> None:
+        """Drop what is too far behind."""
+        count = 0
+        while self._size > _KEPT_BYTES:
+            self._size -= len(self._kept[count])
+            count += 1
+        del self._kept[:count]
+        self._first += count
+
+    def end(self) -> None:
+        """Read the rest, at whose end the digest of the earlier content is compared."""
+        for _ in self._pieces:
+            pass
+
+
+def _decode(packed: bytes) -> tuple[DifferenceParts, bytes]:
     """Decode the first line of a difference, and return the rest.
 
     Raises:
@@ -273,19 +229,15 @@ def _decode(packed: bytes) -> tuple[_Parts, bytes]:
     """
     reader = zstandard.ZstdDecompressor().decompressobj()
     try:
-        whole = unwrap_object_file(packed)
-        content = reader.decompress(whole.removeprefix(DIFFERENCE_HEADER))
+        whole = unwrap_object_file(packed).removeprefix(DIFFERENCE_HEADER)
+        content = reader.decompress(whole[len(VERSION) :])
         line, _, rest = content.partition(b"\n")
         head = _DECODER.decode(line)
     except (zstandard.ZstdError, msgspec.DecodeError, UnicodeError) as error:
         raise ValueError("the difference cannot be decoded") from error
     if not reader.eof or reader.unused_data:
         raise ValueError("the difference has another length")
+    size = _VERSIONS.get(whole[: len(VERSION)])
+    if any(len(part) != size for part in head.parts):
+        raise ValueError("the difference has an unknown version, or other parts")
     return head, rest
-
-
-def _split_replaced(content: bytes, old: str, new: str) -> list[bytes]:
-    """Replace a text in a content, and split the content into pieces."""
-    if old:
-        content = content.replace(old.encode(), new.encode())
-    return content.split(_BETWEEN)

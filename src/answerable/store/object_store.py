@@ -30,7 +30,7 @@ from answerable.store.transparency_log import ANY_ENTRY, TransparencyLog
 
 if TYPE_CHECKING:  # few objects are differences
     from answerable.model.event import QuarantinedRecord
-    from answerable.store.object_difference import EarlierObject
+    from answerable.store.difference_encoder import EarlierObject
 
 # An object's file is header, content and checksum; `zstd -d` skips the two frames
 # (RFC 8878, 3.1.2). A zstd frame has bits that no decoder reads; a change there is found
@@ -39,8 +39,8 @@ if TYPE_CHECKING:  # few objects are differences
 HEADER = b"\x50\x2a\x4d\x18\x00\x00\x00\x00"
 CHECKSUM_HEADER = b"\x5e\x2a\x4d\x18\x20\x00\x00\x00"  # then SHA-256 of all before
 CHECKSUM_BYTES = len(CHECKSUM_HEADER) + 32
-# First line of an object that is stored as a difference, after the header.
-DIFFERENCE_HEADER = b"answerable object difference 1\n"
+# First line of an object that is stored as a difference, after the header; then a version.
+DIFFERENCE_HEADER = b"answerable object difference "
 _QUARANTINE = "quarantine"
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -112,7 +112,7 @@ class ObjectStore:
         Raises:
             EnvironmentFailure: The disk failed.
         """
-        from answerable.store.object_difference import encode_object
+        from answerable.store.difference_encoder import encode_object
 
         for path in sorted(self._layout.objects.glob("[0-9a-f]*")):
             if path.name not in bases and read_object_base(path) in bases:
@@ -212,7 +212,7 @@ class ObjectStore:
         earlier: "EarlierObject | None" = None,
     ) -> str:
         """Write an object, log it, and then move it into place."""
-        from answerable.store.object_difference import encode_object
+        from answerable.store.difference_encoder import encode_object
 
         if self._layout.remote is not None:
             earlier = None
@@ -332,21 +332,21 @@ def _read_difference(path: Path, packed: bytes, digest: str) -> bytes:
     Raises:
         VerificationError: The difference or the earlier object is damaged.
     """
-    from answerable.store.object_difference import apply_difference, read_base_digest
+    from answerable.store import object_difference as difference
 
     name = f"{path.parent.name}/{path.name}"
     try:
-        base = read_base_digest(packed)
+        base = difference.read_base_digest(packed)
         place = path.with_name(base)
         if not _DIGEST.fullmatch(base) or read_object_base(place):
             raise ValueError("the earlier object is no whole object")
-        data = apply_difference(packed, read_compressed_object(place))
+        before = difference.iterate_content(_read_packed(place), base)
+        data = difference.join_parts(difference.apply_difference(packed, before))
+    except (AnswerableError, difference.EarlierObjectError) as error:
+        what = f"{name} differs from {base}, which cannot be read: {error}"
+        raise VerificationError(what) from None
     except ValueError:
         raise VerificationError(f"{name} is damaged") from None
-    except AnswerableError as error:
-        raise VerificationError(
-            f"{name} differs from an object that cannot be read: {error.message}"
-        ) from None
     if hashlib.sha256(data).hexdigest() != digest:
         raise VerificationError(f"{name} is damaged")
     return data

@@ -25,9 +25,9 @@ from answerable.store.transparency_log import ANY_ENTRY, TransparencyLog
 if TYPE_CHECKING:  # what reads or writes events is imported where it runs
     from answerable.model.event import AuditEvent, QuarantinedRecord
     from answerable.store.deduplication import KnownEventIds, StoredEvent, StoredEvents
+    from answerable.store.difference_encoder import EarlierObject
     from answerable.store.journal_files import JournalWriter
     from answerable.store.journal_sealing import JournalSealer
-    from answerable.store.object_difference import EarlierObject
     from answerable.store.query_tables import NamedTable, ParquetTable
     from answerable.store.query_views import ViewDefinitions
     from answerable.store.search_index import EventPlace, SearchIndex

@@ -8,7 +8,7 @@ import msgspec
 
 from answerable.model.errors import AnswerableError
 from answerable.model.sighting import ReadProblem, SightedFacts, Sync
-from answerable.store.object_difference import EarlierObject
+from answerable.store.difference_encoder import EarlierObject
 from answerable.store.store import EvidenceStore
 
 COUNTED_KINDS = ("agents", "tools", "credentials", "identities", "policies")

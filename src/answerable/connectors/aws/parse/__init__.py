@@ -68,5 +68,5 @@ def parse_pages(
     """Parse already decoded pages of get-account-authorization-details."""
     details = parse_authorization_details(pages, place)
     facts, problems = build_account_facts(details, source=source, now=now)
-    used = any(at.record.role_last_used for at in details.roles.values())
+    used = any(at.record.role_last_used for at in details.roles)
     return ParsedAccountDetails(facts, problems, used)

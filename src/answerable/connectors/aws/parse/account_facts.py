@@ -12,7 +12,6 @@ from answerable.connectors.aws.parse.authorization_details import (
     AttachedPolicy,
     AuthorizationDetails,
     GroupDetail,
-    IamTag,
     InlinePolicyDetail,
     ManagedPolicyDetail,
     PlacedRecord,
@@ -63,9 +62,15 @@ class _AccountFactsBuilder(ProblemCollector):
     evidence: list[OwnerEvidence] = field(default_factory=list)
     agents: dict[str, Agent] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
+    last_seen: FactProvenance | None = None
 
     def get_provenance(self, place: str) -> FactProvenance:
-        return FactProvenance(self.source, place, WrittenBy.PLATFORM, self.now)
+        """Return the provenance of a place; the facts of one record share it."""
+        seen = self.last_seen
+        if seen is None or seen.place != place:
+            seen = FactProvenance(self.source, place, WrittenBy.PLATFORM, self.now)
+            self.last_seen = seen
+        return seen
 
 
 def build_account_facts(
@@ -77,14 +82,14 @@ def build_account_facts(
         now: UTC nanoseconds; observation time of tags.
     """
     builder = _AccountFactsBuilder(source, now, problems=list(details.problems))
-    for managed in details.policies.values():
+    for managed in details.policies:
         _add_managed_policy(builder, managed)
-    for group in details.groups.values():
+    for group in details.groups:
         _add_group_policies(builder, group)
-    for user in details.users.values():
+    for user in details.users:
         _add_user(builder, user)
     _attach_group_policies(builder, details)
-    for role in details.roles.values():
+    for role in details.roles:
         _add_role(builder, role)
     _add_trusted_account_roots(builder)
     for policy in builder.policies.values():
@@ -211,10 +216,6 @@ def _list_policy_arns(attached: Sequence[AttachedPolicy]) -> Iterator[str]:
     return (one.policy_arn for one in attached)
 
 
-def _list_tag_pairs(tags: Sequence[IamTag]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((tag.key, tag.value) for tag in tags))
-
-
 def _add_identity(
     facts: _AccountFactsBuilder,
     entry: PlacedRecord[UserDetail] | PlacedRecord[RoleDetail],
@@ -230,7 +231,7 @@ def _add_identity(
         name=name,
         account=entry.parts.account,
         unique_id=unique_id,
-        tags=_list_tag_pairs(entry.record.tags),
+        tags=tuple(sorted((tag.key, tag.value) for tag in entry.record.tags)),
         created_at=parse_timestamp_ns(entry.record.create_date),
         last_used_at=last_used,
         seen=facts.get_provenance(entry.place),
@@ -283,10 +284,10 @@ def _list_user_groups(
 ) -> Iterator[UserGroup]:
     """List the groups with their members, including empty groups."""
     members: dict[tuple[str, str], set[IdentityId]] = defaultdict(set)
-    for user in details.users.values():
+    for user in details.users:
         for name in user.record.group_list:
             members[user.parts.account, name].add(IdentityId(user.record.arn))
-    for at in details.groups.values():
+    for at in details.groups:
         account, name = at.parts.account, at.record.group_name
         yield UserGroup(
             id=ResourceId(at.record.arn),
@@ -301,9 +302,9 @@ def _attach_group_policies(
 ) -> None:
     """Attach an IAM group's policies to each of its member users."""
     named: dict[tuple[str, str], PlacedRecord[GroupDetail]] = {
-        (at.parts.account, at.record.group_name): at for at in details.groups.values()
+        (at.parts.account, at.record.group_name): at for at in details.groups
     }
-    for user in details.users.values():
+    for user in details.users:
         for name in user.record.group_list:
             group = named.get((user.parts.account, name))
             if group is None:
@@ -394,7 +395,6 @@ def _list_accounts(facts: _AccountFactsBuilder) -> tuple[Account, ...]:
     found: dict[str, Account] = {}
     for identity in facts.identities.values():
         number = identity.account
-        if len(number) == 12 and number.isdecimal():
-            account = Account(number, "", "", (), False, identity.seen)
-            found.setdefault(number, account)
+        if number not in found and len(number) == 12 and number.isdecimal():
+            found[number] = Account(number, "", "", (), False, identity.seen)
     return tuple(found.values())

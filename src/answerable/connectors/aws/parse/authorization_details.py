@@ -141,21 +141,73 @@ class PlacedRecord(Generic[RecordT]):
     parts: Arn
 
 
+class RecordList(Generic[RecordT]):
+    """Records of one kind, one per ARN, decoded each time they are read.
+
+    Undecoded, a record is a part of the answer's bytes; decoded, it needs several times
+    as much memory.
+    """
+
+    def __init__(self, kind: type[RecordT]) -> None:
+        """Begin with no record."""
+        self._decoder: msgspec.json.Decoder[RecordT] = msgspec.json.Decoder(kind)
+        self._name = _LIST_OF[kind]
+        self._raw: dict[str, tuple[msgspec.Raw, str]] = {}  # by ARN, with its place
+
+    def add_answer(
+        self, answer: AwsAnswer, parent_place: str, problems: list[ReadProblem]
+    ) -> None:
+        """Add the records of an answer; the first record with an ARN is kept."""
+        raws = _decode_raw_list(answer, self._name, parent_place, problems)
+        for index, raw in enumerate(raws):
+            place = f"{parent_place}/{self._name}/{index}"
+            try:
+                record = self._decoder.decode(raw)
+                Arn.parse(record.arn)
+            except DECODE_ERRORS as error:
+                what = describe_decode_error(error)
+                problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
+            except IdError:
+                what = "has no usable Arn"
+                problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
+            else:
+                # Pages that overlap repeat a record; the first one stands.
+                self._raw.setdefault(record.arn, (raw, place))
+
+    def __iter__(self) -> Iterator[PlacedRecord[RecordT]]:
+        """Decode the records, in the order of the answers."""
+        for arn, (raw, place) in self._raw.items():
+            yield PlacedRecord(self._decoder.decode(raw), place, Arn.parse(arn))
+
+
+_LIST_OF: dict[type, str] = dict(
+    zip((UserDetail, GroupDetail, RoleDetail, ManagedPolicyDetail), LISTS, strict=True)
+)
+
+
 @dataclass(slots=True)
 class AuthorizationDetails:
     """All records of an account, pages merged, one record per ARN."""
 
-    users: dict[str, PlacedRecord[UserDetail]] = field(default_factory=dict)
-    groups: dict[str, PlacedRecord[GroupDetail]] = field(default_factory=dict)
-    roles: dict[str, PlacedRecord[RoleDetail]] = field(default_factory=dict)
-    policies: dict[str, PlacedRecord[ManagedPolicyDetail]] = field(default_factory=dict)
+    users: RecordList[UserDetail] = field(
+        default_factory=lambda: RecordList(UserDetail)
+    )
+    groups: RecordList[GroupDetail] = field(
+        default_factory=lambda: RecordList(GroupDetail)
+    )
+    roles: RecordList[RoleDetail] = field(
+        default_factory=lambda: RecordList(RoleDetail)
+    )
+    policies: RecordList[ManagedPolicyDetail] = field(
+        default_factory=lambda: RecordList(ManagedPolicyDetail)
+    )
     problems: list[ReadProblem] = field(default_factory=list)
 
 
 def parse_authorization_details(
     answers: Sequence[AwsAnswer], place: str
 ) -> AuthorizationDetails:
-    """Decode the records of all pages, in page order.
+    """Check the records of all pages, in page order.
 
     Args:
         answers: The pages.
@@ -164,50 +216,12 @@ def parse_authorization_details(
     details = AuthorizationDetails()
     for answer in answers:
         base = f"{place}#{answer.pointer}"
-        _decode_records(details.users, UserDetail, answer, base, details.problems)
-        _decode_records(details.groups, GroupDetail, answer, base, details.problems)
-        _decode_records(details.roles, RoleDetail, answer, base, details.problems)
-        _decode_records(
-            details.policies, ManagedPolicyDetail, answer, base, details.problems
-        )
+        details.users.add_answer(answer, base, details.problems)
+        details.groups.add_answer(answer, base, details.problems)
+        details.roles.add_answer(answer, base, details.problems)
+        details.policies.add_answer(answer, base, details.problems)
     details.problems += _iter_missing_list_problems(answers, place)
     return details
-
-
-_LIST_OF: dict[type, str] = dict(
-    zip((UserDetail, GroupDetail, RoleDetail, ManagedPolicyDetail), LISTS, strict=True)
-)
-
-
-def _decode_records(
-    found: dict[str, PlacedRecord[RecordT]],
-    kind: type[RecordT],
-    answer: AwsAnswer,
-    parent_place: str,
-    problems: list[ReadProblem],
-) -> None:
-    """Decode the records of one kind; the first record with an ARN is kept."""
-    name = _LIST_OF[kind]
-    raws = _decode_raw_list(answer, name, parent_place, problems)
-    decoder = msgspec.json.Decoder(kind)
-    for index, raw in enumerate(raws):
-        place = f"{parent_place}/{name}/{index}"
-        try:
-            record = decoder.decode(raw)
-            parts = Arn.parse(record.arn)
-        except DECODE_ERRORS as error:
-            problems.append(
-                ReadProblem(
-                    ReadProblemKind.INVALID, place, describe_decode_error(error)
-                )
-            )
-        except IdError:
-            problems.append(
-                ReadProblem(ReadProblemKind.INVALID, place, "has no usable Arn")
-            )
-        else:
-            # Pages that overlap repeat a record; the first one stands.
-            found.setdefault(record.arn, PlacedRecord(record, place, parts))
 
 
 def _decode_raw_list(
