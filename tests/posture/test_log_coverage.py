@@ -92,6 +92,33 @@ def test_logged_calls_of_a_service_account_are_counted(
     assert LoggedUse(store, inventory(), now).get_use("k8s:test/a/x/y") is None
 
 
+def test_the_use_of_many_identities_is_counted_by_one_query(
+    store: EvidenceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = K8S | {
+        "auditID": "5a3f0d6e-0000-4000-8000-000000000002",
+        "user": {"username": "system:serviceaccount:apps:refused"},
+        "responseStatus": {"code": 403},
+        "annotations": {"authorization.k8s.io/decision": "forbid"},
+    }
+    ingest(store, tmp_path, "k8s-audit:PATH,cluster=prod", denied)
+    now = ingest(store, tmp_path, "k8s-audit:PATH,cluster=prod", K8S) + DAY
+    names = [BUILDER, *(BUILDER.replace("builder", n) for n in ("refused", "quiet"))]
+    one_by_one = LoggedUse(store, inventory(*names), now)
+    expected = {each: one_by_one.get_use(each) for each in names}
+    assert [use and use.count for use in expected.values()] == [1, 0, 0]
+    use = LoggedUse(store, inventory(*names), now)
+    assert use.get_use(BUILDER.replace("builder", "other"))  # loads spans and chains
+    queries: list[str] = []
+    run = store.run_query
+    monkeypatch.setattr(
+        store, "run_query", lambda sql, *more: queries.append(sql) or run(sql, *more)
+    )
+    use.load_uses(names)
+    assert {each: use.get_use(each) for each in names} == expected
+    assert len(queries) == 1
+
+
 def test_the_audit_log_of_github_closes_a_gap_only_with_api_requests(
     store: EvidenceStore, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Rules whose facts no small file has: directories, root users, logs, baselines."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -68,6 +69,9 @@ class Use:
 
     def get_use(self, identity: str) -> UsageCount | None:
         return self.use
+
+    def load_uses(self, identities: Collection[str]) -> None:
+        pass
 
     def find_log_gap(self, identity: str) -> str:
         return "" if self.use else NO_LOG

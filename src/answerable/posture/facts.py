@@ -1,7 +1,7 @@
 """Facts that rules read: the inventory, and what reach and logs show on request."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -156,6 +156,9 @@ class NoLogs:
         """Return that the use of an identity is not known."""
         return None
 
+    def load_uses(self, identities: Collection[str]) -> None:
+        """Read nothing, since there is no log."""
+
     def find_log_gap(self, identity: str) -> str:
         """Return that nothing covers the calls of an identity."""
         return NO_LOG
@@ -196,6 +199,9 @@ class UseView(Protocol):
 
     def get_use(self, identity: str) -> UsageCount | None:
         """Return the use of an identity; None if no log covers it."""
+
+    def load_uses(self, identities: Collection[str]) -> None:
+        """Read the use of several identities at once, for later questions."""
 
     def find_log_gap(self, identity: str) -> str:
         """Name the evidence that an identity's calls lack; empty if a log covers them."""

@@ -222,6 +222,28 @@ def count_calls_by_chain_key(
     ]
 
 
+def count_successful_calls_by_chain_key(
+    store: "EvidenceStore", keys: Sequence[JointInterval]
+) -> dict[int, tuple[int, int]]:
+    """Count calls that were not denied, with the latest time, by index in the list."""
+    where, values = build_implied_bounds_sql(keys)
+    query = (
+        "SELECT c.n, count(*), max(e.event_time) FROM skimmed e "  # noqa: S608 - ours
+        f"JOIN intervals c ON {JOINED_CHAINS} WHERE {' AND '.join(where)} "
+        "AND e.outcome <> ? GROUP BY c.n"
+    )
+    rows = store.run_query(
+        query,
+        [*values, EventOutcome.DENIED.value],
+        {"intervals": build_chain_interval_table(keys)},
+        build_filter_scope(EventFilter(), [list_key_values(keys)]),
+    )
+    return {
+        cast("int", n): (cast("int", count), cast("int", last))
+        for n, count, last in rows
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class AccountLogSpan:
     """Logged time span and data events of one account.

@@ -29,7 +29,9 @@ def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
     known = facts.inventory.get_or_compute_value(
         "posture: identities", lambda each: each.facts.identities_by_id()
     )
-    for identity in _list_agent_identities(facts):
+    identities = _list_agent_identities(facts)
+    facts.use.load_uses(identities)
+    for identity in identities:
         use = facts.use.get_use(identity)
         fact = known.get(identity)
         recorded = fact.last_used_at if fact else 0

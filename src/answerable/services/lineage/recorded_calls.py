@@ -17,6 +17,7 @@ from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.store.event_queries import (
     AccountLogSpan,
     count_calls_by_chain_key,
+    count_successful_calls_by_chain_key,
     read_account_log_spans,
     read_logged_days,
 )
@@ -79,6 +80,37 @@ def count_recorded_calls(
             last = max(last, found[counted].last)
         found[counted] = CallCount(*counted, count=count, last=last)
     return list(found.values())
+
+
+def count_successful_calls(
+    store: EvidenceStore, identities: Collection[str], chains: ChainIndex
+) -> dict[str, tuple[int, int]]:
+    """Count the platform calls of identities that were not denied, by one query.
+
+    Returns:
+        Number of calls and time of the latest (UTC nanoseconds), by identity with calls.
+    """
+    wanted = frozenset(identities)
+    found = [
+        (each.chain_key, chain, names)
+        for each in {
+            each.chain_key: each
+            for name in wanted
+            for each in chains.chains_by_id.get(name, ())
+        }.values()
+        if each.chain_key.believed and not each.chain_key.key.agent
+        for chain in each.chains
+        if (names := wanted.intersection(chain.identity_path))
+    ]
+    if not found:
+        return {}
+    keys = [(joint, chain.valid_from, chain.valid_to) for joint, chain, _ in found]
+    counted: dict[str, tuple[int, int]] = {}
+    for n, (count, last) in count_successful_calls_by_chain_key(store, keys).items():
+        for name in found[n][2]:
+            known = counted.get(name, (0, 0))
+            counted[name] = known[0] + count, max(known[1], last)
+    return counted
 
 
 def _build_subject_predicate(

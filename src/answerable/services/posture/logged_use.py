@@ -1,14 +1,14 @@
 """Logged use of identities, from the ingested audit logs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.model.event import EventOutcome
 from answerable.model.inventory import Inventory
 from answerable.posture.facts import UsageCount
 from answerable.services.lineage.chain_cache import load_or_compute_chains
-from answerable.services.lineage.recorded_calls import count_recorded_calls
+from answerable.services.lineage.recorded_calls import count_successful_calls
 from answerable.services.posture.log_coverage import LogCoverageView
 from answerable.store.store import EvidenceStore
 
@@ -30,28 +30,23 @@ class LoggedUse:
 
     def get_use(self, identity: str) -> UsageCount | None:
         """Return the use of an identity; None if no log covers it."""
-        if identity not in self._known:
-            self._known[identity] = self._count_use(identity)
+        self.load_uses((identity,))
         return self._known[identity]
 
-    def _count_use(self, identity: str) -> UsageCount | None:
-        """Count the successful calls of an identity."""
-        span = self._log_coverage.get_span(identity)
-        if span is None:
-            return None
-        calls = [
-            each
-            for each in count_recorded_calls(
-                self.store, self.inventory, identity, self.chains
-            )
-            if each.outcome is not EventOutcome.DENIED
-        ]
-        return UsageCount(
-            sum(each.count for each in calls),
-            max((each.last for each in calls), default=0),
-            span.since,
-            span.until,
+    def load_uses(self, identities: Collection[str]) -> None:
+        """Count the successful calls of identities by one query, for later questions."""
+        wanted = [each for each in identities if each not in self._known]
+        spans = {each: self._log_coverage.get_span(each) for each in wanted}
+        covered = [each for each, span in spans.items() if span is not None]
+        calls = (
+            count_successful_calls(self.store, covered, self.chains) if covered else {}
         )
+        for each, span in spans.items():
+            self._known[each] = (
+                None
+                if span is None
+                else UsageCount(*calls.get(each, (0, 0)), span.since, span.until)
+            )
 
     def find_log_gap(self, identity: str) -> str:
         """Name the evidence that an identity's calls lack; empty if a log covers them."""
