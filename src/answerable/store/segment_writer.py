@@ -1,7 +1,7 @@
 """Seal a closed journal: write Parquet segments, and commit them by one log append."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -27,8 +27,12 @@ from answerable.store.segment_rows import SegmentRows, partition_rows
 from answerable.store.store_layout import StoreLayout, format_day
 
 if TYPE_CHECKING:
+    from arro3.core import RecordBatch
+
     from answerable.store.segment_statistics import SegmentStatistics
 
+_STREAMED_ROWS = 2_048
+_RECORDS = "(SELECT 0 AS n, record FROM records)"
 _NS_PER_MS = 1_000_000  # nanoseconds: what an id keeps of its time
 
 
@@ -208,6 +212,38 @@ def _find_rows_sealed_elsewhere(
     return {cast("int", row) for (row,) in found}
 
 
+class _RecordStream:
+    """Arrow stream of canonical records, of which few are copied at a time.
+
+    The query engine adapts an object of these methods; it reads the stream once.
+    """
+
+    def __init__(self, records: Sequence[bytes]) -> None:
+        from arro3.core import DataType, Field, Schema
+
+        self._records = records
+        self._schema = Schema([Field("record", DataType.utf8(), nullable=False)])
+
+    def __arrow_c_schema__(self) -> object:
+        return self._schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        from arro3.core import RecordBatchReader
+
+        reader = RecordBatchReader.from_batches(self._schema, self._list_batches())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _list_batches(self) -> "Iterator[RecordBatch]":
+        """Yield record batches."""
+        from arro3.core import Array, DataType, RecordBatch
+
+        for start in range(0, len(self._records), _STREAMED_ROWS):
+            some = self._records[start : start + _STREAMED_ROWS]
+            # The cast checks that they are UTF-8, and copies none of them.
+            texts = Array(some, DataType.binary()).cast(DataType.utf8())
+            yield RecordBatch.from_arrays([texts], schema=self._schema)
+
+
 class _SegmentWriter:
     """Writer of the files of one segment."""
 
@@ -230,13 +266,13 @@ class _SegmentWriter:
         """Write sorted records and leaves; return the digest of the Parquet file."""
         from answerable.store.segment_files import copy_rows_to_segment
 
-        self._engine.load_records("records", records)
+        self._engine.register_arrow("records", _RecordStream(records))
         mark_crash_point("segment-begin")
         try:
             digest = copy_rows_to_segment(
                 self._layout,
                 self._engine,
-                f"SELECT {NAMES} FROM ({build_decode_records_sql('records')})",  # noqa: S608
+                f"SELECT {NAMES} FROM ({build_decode_records_sql(_RECORDS)})",  # noqa: S608
                 (self.day, self.name),
             )
         finally:
