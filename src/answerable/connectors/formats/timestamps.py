@@ -27,9 +27,10 @@ _TEXT_FORMAT = re2.compile(
     r"([A-Za-z]{3})[a-z]* (\d{1,2}), (\d{4}),? "
     r"(\d{1,2}):(\d\d):(\d\d)[\s\x{202f}\x{a0}]*([AaPp])[Mm]"
 )
-# A time in UTC with seconds, milliseconds or microseconds is the sum of its parts: the
-# start of the day is cached, and the unit of the fraction follows from the length. Of
-# finer fractions the digits after the sixth are cut off.
+# A time in UTC with seconds is the sum of its minute, which is cached, and of them. One
+# with milliseconds or microseconds is the sum of its parts: the start of the day is cached,
+# and the unit of the fraction follows from the length. Of finer fractions the digits after
+# the sixth are cut off.
 _FRACTION_UNITS = {
     len("2026-11-30T12:00:00Z"): 0,
     len("2026-11-30T12:00:00.000Z"): SECOND_NS // 10**3,
@@ -39,10 +40,12 @@ _FRACTION_UNITS = {
 }
 _MINUTES = {f"{n // 60:02}:{n % 60:02}": n * 60 * SECOND_NS for n in range(24 * 60)}
 _SECONDS = {f":{second:02}": second * SECOND_NS for second in range(60)}
+_WHOLE_SECONDS = {f"{second:02}Z": second * SECOND_NS for second in range(60)}
 _DAY_NS = 24 * 60 * 60 * SECOND_NS
 _SHORTEST = len("20261130T120000")
 _MAX_CACHED = 5_000
 _days: dict[str, int] = {}  # by the date and its separator
+_minutes: dict[str, int] = {}  # by a time without its seconds
 _cache: dict[str, int] = {}  # times in other forms
 # Midnight by the date of an expiry, and hours by the half of the day.
 _midnights: dict[str, int] = {}
@@ -56,12 +59,15 @@ def parse_instant(text: str) -> int:
         ValueError: It is not a time, a date alone, or before 1970.
     """
     unit = _FRACTION_UNITS.get(len(text))
-    if unit is not None and text[-1] == "Z":
+    if unit == 0:
+        try:
+            return _minutes[text[:17]] + _WHOLE_SECONDS[text[17:]]
+        except KeyError:
+            pass
+    elif unit is not None and text[-1] == "Z":
         try:
             seconds = _MINUTES[text[11:16]] + _SECONDS[text[16:19]]
             digits = text[20:-1]
-            if not unit:
-                return _days[text[:11]] + seconds
             if text[19] == "." and digits.isdigit() and digits.isascii():
                 return _days[text[:11]] + seconds + int(digits[:6]) * unit
         except KeyError:
@@ -80,10 +86,13 @@ def _parse_new_instant(text: str) -> int:
     nanoseconds = (when - EPOCH) // _MICRO * 1000
     if not 0 <= nanoseconds < _LIMIT:
         raise ValueError("a time before 1970")
-    if len(_cache) + len(_days) >= _MAX_CACHED:
+    if len(_cache) + len(_days) + len(_minutes) >= _MAX_CACHED:
         _cache.clear()
         _days.clear()
-    if text[-1] == "Z" and text[11:16] in _MINUTES and text[16:19] in _SECONDS:
+        _minutes.clear()
+    if _FRACTION_UNITS.get(len(text)) == 0 and text[17:] in _WHOLE_SECONDS:
+        _minutes[text[:17]] = nanoseconds - _WHOLE_SECONDS[text[17:]]
+    elif text[-1] == "Z" and text[11:16] in _MINUTES and text[16:19] in _SECONDS:
         _days[text[:11]] = nanoseconds - nanoseconds % _DAY_NS
     else:
         _cache[text] = nanoseconds

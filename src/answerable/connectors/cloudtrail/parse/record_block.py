@@ -65,6 +65,7 @@ Facts = tuple[tuple[str, str], ...]
 _MAX_CACHED = 8_000
 _MAX_KEY_BYTES = 2048  # a longer value is derived each time: what is kept stays small
 _NO_EFFECTS = CallEffects()
+_NONE: tuple[str, str, tuple[str, ...]] = ("", "", ())
 _REQUEST, _CHOSEN, _ISSUER = "request_id", "self:", "session_issuer_id"
 _ISSUED_SESSION_NAME = "self:issued_session_name"  # the first that a caller chooses
 _CALL_MEMBERS = (
@@ -199,7 +200,7 @@ def _build_usual_row(raw: bytes, record: CloudTrailRecord) -> tuple[Any, ...] | 
         effects = brought
         if effects.session_name:
             chosen = ((_ISSUED_SESSION_NAME, effects.session_name), *chosen)
-    resource, others = _find_resources(record, call.action, caller, effects)
+    resource, parent, others = _find_resources(record, call.action, caller, effects)
     head = raw[:HEAD_BYTES]
     digest = (
         hashlib.sha256(raw).digest()
@@ -224,7 +225,7 @@ def _build_usual_row(raw: bytes, record: CloudTrailRecord) -> tuple[Any, ...] | 
         caller.credential,
         caller.person,
         resource,
-        _find_parent(resource),
+        parent,
         others,
         (record.source_ip or "")[:MAX_FACT_LENGTH],
         effects.issued,
@@ -311,26 +312,24 @@ def _find_resources(
     action: str,
     caller: CloudTrailCaller,
     effects: CallEffects,
-) -> tuple[str, tuple[str, ...]]:
-    """Return the first resource of a call, and its others."""
+) -> tuple[str, str, tuple[str, ...]]:
+    """Return the first resource of a call with its parent, and the others."""
     listed = record.resources
-    if effects.created or effects.deleted:
-        return effects.created or effects.deleted, ()
+    if changed := effects.created or effects.deleted:
+        return changed, _find_parent(changed), ()
     if listed:
         if len(listed) == 1 and isinstance(only := listed[0], ResourceEntry):
             arn = only.listed_arn or only.arn
             if arn and len(arn) <= MAX_ARN_LENGTH:
-                return arn, ()
+                return arn, _parents.get(arn) or _find_parent(arn), ()
     elif record.request_parameters == NULL:
-        return "", ()
+        return _NONE
     found = list_called_resources(record, action, caller, effects)
-    return (found[0], tuple(found[1:])) if found else ("", ())
+    return (found[0], _find_parent(found[0]), tuple(found[1:])) if found else _NONE
 
 
 def _find_parent(resource: str) -> str:
     """Return the parent of a resource, derived once."""
-    if not resource:
-        return ""
     parent = _parents.get(resource)
     if parent is None:
         if len(_parents) >= _MAX_CACHED:

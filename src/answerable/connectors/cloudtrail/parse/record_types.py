@@ -82,7 +82,7 @@ class TlsDetails(msgspec.Struct, rename="camel", frozen=True, gc=False):
     tls_version: str | None = None
 
 
-class CloudTrailRecord(msgspec.Struct, rename="camel"):
+class CloudTrailRecord(msgspec.Struct, rename="camel", gc=False):
     """CloudTrail record."""
 
     event_time: str | None = None
