@@ -17,7 +17,7 @@ from answerable.usecases.posture.list_findings import list_findings
 from answerable.web.http.errors import RequestRejected
 from answerable.web.pages import finding_trend, findings
 from answerable.web.pages.finding_trend import get_finding_trend, read_ages
-from answerable.web.routing import FileDownload
+from answerable.web.routing import DocumentAnswer, FileDownload
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
 from tests.web.conftest import answer, shown, visitor
@@ -197,3 +197,60 @@ def test_the_trend_of_a_large_inventory_is_that_of_the_command(
     assert "being computed" not in shown(large, investigator, "/findings/trend")
     small.close()
     large.close()
+
+
+@pytest.mark.parametrize("logs", [True, False])
+def test_the_log_counts_as_collected_once_it_is_ingested(
+    estate: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    investigator: Visitor,
+    *,
+    logs: bool,
+) -> None:
+    store = ["--store", str(tmp_path / "store"), "--quiet", "-o", "json"]
+    assert main([*store, "scan", f"aws:{estate}/aws/account.json"]) == 0
+    if logs:
+        assert main([*store, "ingest", f"cloudtrail:{estate}/trail"]) == 0
+    cache = StoreCache(tmp_path / "store")
+    paths = ("/api/v1/findings", "/findings")
+    said = [{}, {"as": "json"}]
+    for words in (["findings"], ["findings", "trend"]):
+        capsys.readouterr()
+        assert main([*store, *words]) == 0
+        coverage = json.loads(capsys.readouterr().out)["coverage"]
+        assert ("cloudtrail" in coverage["seen"]) is logs
+        assert ("cloudtrail" in coverage["not_collected"]) is not logs
+    for path, query in zip(paths, said, strict=True):
+        found = answer(cache, investigator, path, **query)
+        if isinstance(found, FileDownload):
+            coverage = json.loads(found.body)["coverage"]
+        else:
+            assert isinstance(found, DocumentAnswer)
+            coverage = dict(found.document.coverage)
+        assert ("cloudtrail" in coverage["seen"]) is logs
+        assert ("cloudtrail" in coverage["not_collected"]) is not logs
+    missing = "CloudTrail not collected" in shown(cache, investigator, "/findings")
+    assert missing is not logs
+    cache.close()
+
+
+def test_the_filter_of_a_platform_keeps_the_rows_about_several(
+    desk: StoreCache, investigator: Visitor, items: list[dict[str, Any]]
+) -> None:
+    several = [each for each in items if ", " in each["platform"]]
+    assert several
+    for name in several[0]["platform"].split(", "):
+        with desk.open_store() as store:
+            view = desk.current_view()
+            command = list_findings(
+                store, view.inventory, now=view.at, platform=name
+            ).items
+            expected = {each["id"] for each in command}
+        found = answer(desk, investigator, "/findings", platform=name, **{"as": "json"})
+        assert isinstance(found, FileDownload)
+        assert {each["id"] for each in json.loads(found.body)["items"]} == expected
+        api = answer(desk, investigator, "/api/v1/findings", platform=name, limit="999")
+        assert isinstance(api, DocumentAnswer)
+        assert {str(each["id"]) for each in api.document.items} == expected
+        assert several[0]["id"] in expected

@@ -13,6 +13,8 @@ HOOK_PREFIX = "hook-"  # prefix of its recorder names
 CREDENTIAL_BROKER = "credential-broker"
 WEB = "web"  # source of the web page's events
 WEB_PREFIX = "web-"  # prefix of its recorder names
+# Sources of the events that this product records itself.
+OWN_SOURCES = (GATEWAY, STS, PDP, HOOK, CREDENTIAL_BROKER, WEB)
 
 # Sources that issue credentials to agents, and name their attested owners.
 ISSUERS = (STS, CREDENTIAL_BROKER)

@@ -11,6 +11,7 @@ CONTAINER = "container"
 SHELL = "shell"
 # Built-in tools of a client: they run commands, read and write files, fetch pages.
 BUILT_IN = (SHELL, "file", "fetch")
+TRANSPORTS = ("stdio", *REMOTE, CONTAINER, *BUILT_IN)
 # These call no service themselves: what they can do is read a credential.
 _READ_ONLY_TRANSPORTS = ("file", "fetch")
 

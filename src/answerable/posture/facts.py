@@ -152,6 +152,11 @@ class GrantedActionUse:
 class NoLogs:
     """Logged use without any log."""
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """Return that no log was ingested."""
+        return frozenset()
+
     def get_use(self, identity: str) -> UsageCount | None:
         """Return that the use of an identity is not known."""
         return None
@@ -196,6 +201,10 @@ class ArgumentLimit:
 
 class UseView(Protocol):
     """Logged use of identities."""
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """Return the sources of the ingested logs."""
 
     def get_use(self, identity: str) -> UsageCount | None:
         """Return the use of an identity; None if no log covers it."""

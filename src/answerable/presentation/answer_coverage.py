@@ -1,6 +1,6 @@
 """Build the coverage record of an inventory answer: sources and missing data."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from answerable.model.documents.shared_shapes import CoverageRecord, CoverageSourceItem
@@ -81,7 +81,12 @@ def _build_store_coverage(unreadable: Sequence[str], now: int) -> SourceCoverage
 
 
 def build_list_coverage(
-    kind: str, inventory: Inventory, now: int, *, has_items: bool = False
+    kind: str,
+    inventory: Inventory,
+    now: int,
+    *,
+    has_items: bool = False,
+    logs: Collection[str] = (),
 ) -> CoverageRecord:
     """Build the coverage of a list, with the missing data that could extend it.
 
@@ -90,20 +95,32 @@ def build_list_coverage(
         now: UTC nanoseconds.
         has_items: Whether the list has items. Before the first scan they come from
             logs; an empty list then only needs a scan.
+        logs: Sources of the ingested logs, for a list that depends on them.
     """
     is_started = inventory.coverage or has_items
-    missing = list_missing_data(kind, inventory) if is_started else []
-    return build_coverage(inventory, now, missing)
+    missing = list_missing_data(kind, inventory, logs) if is_started else []
+    coverage = build_coverage(inventory, now, missing)
+    used = set(logs).intersection(_REQUIRED_DATA.get(kind, ()))
+    coverage["seen"] = sorted(used.union(coverage["seen"]))
+    return coverage
 
 
-def list_missing_data(kind: str, inventory: Inventory) -> list[str]:
-    """List the uncollected data that a list depends on."""
+def list_missing_data(
+    kind: str, inventory: Inventory, logs: Collection[str] = ()
+) -> list[str]:
+    """List the uncollected data that a list depends on.
+
+    Args:
+        logs: Sources of the ingested logs, for a list that depends on them.
+    """
     words = _REQUIRED_DATA.get(kind, ())
     if kind == "identities" and inventory.get_or_compute_value(
         "names workflows without a description", _names_undescribed_workflow
     ):
         words = (*words, "github-workflows")
-    return select_uncollected_data(words, inventory)
+    return [
+        word for word in select_uncollected_data(words, inventory) if word not in logs
+    ]
 
 
 def _names_undescribed_workflow(inventory: Inventory) -> bool:
@@ -120,9 +137,12 @@ def select_uncollected_data(words: Iterable[str], inventory: Inventory) -> list[
     return [word for word in words if word not in seen]
 
 
-def count_or_unknown(kind: str, inventory: Inventory, number: int) -> int | None:
+def count_or_unknown(
+    kind: str, inventory: Inventory, number: int, logs: Collection[str] = ()
+) -> int | None:
     """Return a count; None for zero while a source is missing."""
-    return None if not number and list_missing_data(kind, inventory) else number
+    missing = list_missing_data(kind, inventory, logs)
+    return None if not number and missing else number
 
 
 def build_source_coverage(

@@ -128,12 +128,13 @@ def count_entries(cache: StoreCache, visitor: Visitor) -> Mapping[str, str]:
             listing = view.get_built(entry.counted, PagedList)
             name, value = entry.facet
             found = listing.count_matching({name: value} if name else {})
+            logs = view.chains.sources
             known = answer_coverage.count_or_unknown(
-                entry.counted, view.inventory, found
+                entry.counted, view.inventory, found, logs
             )
             if known is not None:
                 missing = answer_coverage.list_missing_data(
-                    entry.counted, view.inventory
+                    entry.counted, view.inventory, logs
                 )
                 counts[entry.path] = f"{known:,}{'+' if missing else ''}"
     return counts

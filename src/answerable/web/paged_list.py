@@ -11,6 +11,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import chain
 from typing import Generic, TypeVar
 
 from answerable.lineage.substring_index import SubstringIndex
@@ -29,13 +30,13 @@ class ListFacet(Generic[ItemT]):
     """A filter of a list.
 
     Attributes:
-        get_value: Returns the value of an item.
+        get_value: Returns the value of an item, or several values.
         values: All possible values; empty if they are not declared.
     """
 
     name: str
     label: str
-    get_value: Callable[[ItemT], str]
+    get_value: Callable[[ItemT], str | tuple[str, ...]]
     values: tuple[str, ...] = ()
 
     def check_value(self, value: str) -> None:
@@ -116,7 +117,8 @@ class PagedList(Generic[ItemT]):
             for facet in definition.facets
         }
         self.counts: Mapping[str, Counter[str]] = {
-            name: Counter(values) for name, values in self._facets.items()
+            name: Counter(chain.from_iterable(map(_as_values, values)))
+            for name, values in self._facets.items()
         }
         self._orders: dict[str, list[_SortEntry]] = {}
         self._facet_counts: dict[_FacetValues, int] = {}
@@ -204,7 +206,7 @@ class PagedList(Generic[ItemT]):
         indexes = set.intersection(*sets) if words else set(range(len(self.items)))
         for name, value in facet_values:
             values = self._facets[name]
-            indexes = {at for at in indexes if values[at] == value}
+            indexes = {at for at in indexes if value in _as_values(values[at])}
         return indexes
 
     def _sorted_entries(self, order: str) -> list[_SortEntry]:
@@ -222,6 +224,11 @@ class PagedList(Generic[ItemT]):
                 (sort_value(item), key(item), at) for at, item in enumerate(self.items)
             )
         return self._orders[order]
+
+
+def _as_values(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the values of an item as a tuple."""
+    return (value,) if isinstance(value, str) else value
 
 
 def require_declared_value(name: str, value: str, values: Sequence[str]) -> None:

@@ -65,15 +65,17 @@ def test_what_does_not_fit_is_a_problem(
 @pytest.mark.parametrize(
     ("path", "query", "hint"),
     [
-        ("/trace", {"source": "cloudtrial"}, "did you mean cloudtrail?"),
         ("/trace", {"q": "source:gatewya"}, "did you mean gateway?"),
         (
             "/trace",
-            {"source": "x"},
+            {"q": "source:x"},
             "sources of events: anthropic-audit, azure-activity, bedrock, claude-code, "
-            "cloudtrail, entra, gateway, gcp-audit, github-audit, k8s-audit, okta, "
-            "openai-audit, otel",
+            "cloudtrail, credential-broker, entra, gateway, gcp-audit, github-audit, "
+            "hook, k8s-audit, okta, openai-audit, otel, pdp, sts, web",
         ),
+        ("/agents", {"kind": "claude-cod"}, "did you mean claude-code?"),
+        ("/credentials", {"kind": "aws-acess-key"}, "did you mean aws-access-key?"),
+        ("/identities", {"kind": "zzz"}, "choose one of them"),
         (
             "/decisions",
             {"agent": "agent:claude-code/ana/reportre"},
@@ -88,6 +90,36 @@ def test_a_misspelled_name_is_no_empty_list(
     answer = get(here, cookie, path, query)
     assert answer.status == 422, answer.text
     assert answer.json["hint"] == hint
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value", "near"),
+    [
+        ("/trace", "source", "cloudtrial", "cloudtrail"),
+        ("/trace", "status", "mising", "missing"),
+        ("/trace", "status", "agent=mising", "agent=missing"),
+        ("/trace/by", "by", "agent,resorce", "resource"),
+        ("/trace/first-seen", "by", "chian", "chain"),
+        ("/findings", "platform", "kubernets", "kubernetes"),
+        ("/tools", "kind", "stdoi", "stdio"),
+    ],
+)
+def test_a_value_that_is_no_choice_is_refused_and_the_choices_are_described(
+    here: DispatcherHarness, path: str, name: str, value: str, near: str
+) -> None:
+    cookie, _ = here.signed_in(*WebRole)
+    answer = get(here, cookie, path, {name: value})
+    assert answer.status == 400, answer.text
+    assert name in answer.json["detail"]
+    assert f"did you mean {near}?" in answer.json["hint"]
+    paths = get(here, cookie, "/openapi.json", {}).json["paths"]
+    (described,) = (
+        each
+        for each in paths[f"/api/v1{path}"]["get"]["parameters"]
+        if each["name"] == name
+    )
+    schema = described["schema"].get("items", described["schema"])
+    assert near in schema["enum"]
 
 
 @pytest.mark.parametrize("path", ["/trace", "/trace/unmediated"])

@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
+from answerable.model.log_sources import OWN_SOURCES
 from answerable.store.event_queries import EventFilter, count_events_by_source
 from answerable.store.investigation_queries import (
     InvestigationFilter,
@@ -47,6 +48,14 @@ def require_known_action(store: EvidenceStore, glob: str) -> None:
     )
 
 
+def list_log_sources() -> list[str]:
+    """List the names of all sources of events: logs, and own recorders."""
+    from answerable.connectors.registry import CONNECTORS, EVENTS
+
+    logs = {each.name for each in CONNECTORS if each.spec.gives == EVENTS}
+    return sorted(logs.union(OWN_SOURCES))
+
+
 def require_known_source(store: EvidenceStore, source: str) -> None:
     """Refuse the name of a source that no connector and no stored event has.
 
@@ -59,10 +68,7 @@ def require_known_source(store: EvidenceStore, source: str) -> None:
     Raises:
         UsageError: There is no such source; the hint has the nearest name.
     """
-    from answerable.connectors.registry import CONNECTORS, EVENTS
-
-    names = {each.name for each in CONNECTORS if each.spec.gives == EVENTS}
-    names |= {name for name, _ in count_events_by_source(store)}
+    names = {*list_log_sources(), *(n for n, _ in count_events_by_source(store))}
     if not source or source in names:
         return
     close = get_close_matches(source.lower(), names, n=1, cutoff=_SIMILARITY)

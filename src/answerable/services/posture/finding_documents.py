@@ -164,11 +164,13 @@ def _list_bounded_agents(store: EvidenceStore, now: int) -> frozenset[str]:
 
 
 def build_findings_document(
-    inventory: Inventory, items: Sequence[FindingItem], *, now: int
+    inventory: Inventory, items: FindingItems, *, now: int
 ) -> Document:
     """Build the `findings` document of computed items.
 
     Args:
         now: UTC nanoseconds.
     """
-    return Document("findings", items, build_list_coverage("findings", inventory, now))
+    logs = items.context.use.sources
+    coverage = build_list_coverage("findings", inventory, now, logs=logs)
+    return Document("findings", items, coverage)

@@ -81,6 +81,11 @@ class LogCoverageView:
                 return f"the log of {where} has no API requests"
         return ""
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """Return the sources of the ingested logs."""
+        return frozenset(source for source, _ in self._log_spans)
+
     @cached_property
     def _log_spans(self) -> dict[tuple[str, str], LogSpan]:
         """Read the logged time by source and scope."""

@@ -52,6 +52,11 @@ class LoggedUse:
         """Name the evidence that an identity's calls lack; empty if a log covers them."""
         return self._log_coverage.find_log_gap(identity)
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """Return the sources of the ingested logs."""
+        return self._log_coverage.sources
+
     @cached_property
     def _log_coverage(self) -> LogCoverageView:
         """Build the view of the ingested logs."""

@@ -14,6 +14,7 @@ from answerable.services.posture.finding_trend import (
     build_trend_items,
     summarize_findings,
 )
+from answerable.store.event_queries import read_log_spans
 from answerable.store.store import EvidenceStore
 
 
@@ -78,7 +79,8 @@ def list_finding_trend(
 
     items = build_trend_items(summarize())
     newest = load_inventory(store, now=now)
-    coverage = build_list_coverage("findings", newest, now)
+    logs = {source for source, _ in read_log_spans(store)}
+    coverage = build_list_coverage("findings", newest, now, logs=logs)
     document = Document("finding-trend", items, coverage)
     noun = "snapshot was" if len(names) == 1 else "snapshots were"
     return replace(document, searched=f"{len(names):,} {noun} compared")

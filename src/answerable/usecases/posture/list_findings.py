@@ -12,7 +12,7 @@ from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
 from answerable.posture.facts import GATEWAY_POLICIES, ArgumentLimit
 from answerable.posture.reviews import NO_REVIEWS, FindingReviews
-from answerable.posture.rule_catalogue import RULES
+from answerable.posture.rule_catalogue import PLATFORMS
 from answerable.posture.rule_data import DATA_OF_PLATFORM
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.posture.finding_documents import (
@@ -64,11 +64,10 @@ def list_findings(
         loaded_chains=loaded_chains,
     )
     unused = _describe_unused_entries(suppressions, reviews, found, now)
-    platforms = {name for rule in RULES for name in rule.platforms}
-    if platform and platform not in platforms:
+    if platform and platform not in PLATFORMS:
         raise UsageError(
             f"no rule is about this platform (got {platform!r})",
-            f"platforms: {', '.join(sorted(platforms))}",
+            f"platforms: {', '.join(PLATFORMS)}",
         )
     known: set[str] = set()
     if new_since:

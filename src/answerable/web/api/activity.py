@@ -17,7 +17,6 @@ from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
 from answerable.services.authorization import decision_records
 from answerable.services.lineage import lineage_search, name_resolution
-from answerable.services.lineage.event_counts import FIELDS as BY_FIELDS
 from answerable.services.lineage.event_counts import parse_fields
 from answerable.services.lineage.lineage_search import (
     is_chain_visible,
@@ -55,6 +54,7 @@ from answerable.web.api.operations import (
     read_page_size,
 )
 from answerable.web.api.trace_query import (
+    BY_FIELDS,
     FIELD_PARAMETERS,
     FILTER_NAMES,
     HOP_PARAMETERS,
@@ -269,7 +269,11 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         item=EventCountItem,
         parameters=(
             ApiParameter(
-                "by", f"Fields: {', '.join(BY_FIELDS)} or `chain`.", required=True
+                "by",
+                "Fields, separated by commas; `chain` is the four actor hops.",
+                BY_FIELDS,
+                required=True,
+                is_list=True,
             ),
             QUERY,
             SAVED,

@@ -1,6 +1,7 @@
 """REST operations that list agents, identities, credentials, tools and people."""
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 from answerable.model.documents.owners import OwnershipItem
@@ -12,7 +13,9 @@ from answerable.model.documents.shared_shapes import (
     SnapshotItem,
 )
 from answerable.model.documents.show import ShowItem
-from answerable.posture.rule_catalogue import RULES_BY_ID
+from answerable.model.errors import UsageError
+from answerable.model.tool import TRANSPORTS
+from answerable.posture.rule_catalogue import PLATFORMS, RULES_BY_ID
 from answerable.presentation import answer_coverage
 from answerable.presentation.inventory_items import format_time
 from answerable.server.pins.pin_files import PinFiles
@@ -44,9 +47,10 @@ from answerable.web.visitor import Visitor, WebPermission
 def _build_list_handler(
     kind: str,
     build_list: Callable[[StoreCache], PagedList[Any]],
-    facets: tuple[str, ...],
+    facets: tuple[ApiParameter, ...],
 ) -> Callable[[StoreCache, Visitor, OperationParams], DocumentPart]:
     """Return the handler of an inventory list: filter, sort and page its items."""
+    names = tuple(each.name for each in facets)
 
     def handle_list(
         cache: StoreCache, _visitor: Visitor, params: OperationParams
@@ -54,21 +58,23 @@ def _build_list_handler(
         view, listing = cache.current_view(), build_list(cache)
         has_items = kind != "findings" and bool(listing.items)
         coverage = answer_coverage.build_list_coverage(
-            kind, view.inventory, view.at, has_items=has_items
+            kind,
+            view.inventory,
+            view.at,
+            has_items=has_items,
+            logs=view.chains.sources,
         )
         if params.get("id"):
             item = listing.by_key.get(params["id"])
             return DocumentPart(
                 Document(kind, [] if item is None else [item], coverage)
             )
-        for name in facets:
-            if name in params and params[name] not in listing.counts[name]:
-                answer_coverage.refuse_misspelled_value(
-                    name, params[name], listing.counts[name]
-                )
+        for each in facets:
+            if each.name in params and not each.choices:
+                _require_listed_value(each.name, params[each.name], listing)
         query = ListQuery(
             search=params.get("q", ""),
-            only={name: params[name] for name in facets if name in params},
+            only={name: params[name] for name in names if name in params},
             order=params.get("sort", ""),
             after=params.get("after", ""),
         )
@@ -79,6 +85,22 @@ def _build_list_handler(
         )
 
     return handle_list
+
+
+def _require_listed_value(name: str, value: str, listing: PagedList[Any]) -> None:
+    """Refuse a value that no item of a list has; an empty list accepts each.
+
+    Raises:
+        UsageError: No item has it; the message lists the values that items have.
+    """
+    known = sorted(listing.counts[name])
+    if known and value not in known:
+        near = get_close_matches(value[:80].lower(), known, 1)
+        raise UsageError(
+            f"no item has this {name} (got {value[:80]!r}, "
+            f"expected one of {', '.join(known)})",
+            f"did you mean {near[0]}?" if near else "choose one of them",
+        )
 
 
 def _build_list_operation(
@@ -103,11 +125,10 @@ def _build_list_operation(
         LIMIT,
         AFTER,
     )
-    names = tuple(each.name for each in facets)
     return ApiOperation(
         f"/{kind}",
         summary,
-        _build_list_handler(kind, build_list, names),
+        _build_list_handler(kind, build_list, facets),
         kind,
         get_item_type_of_document_kind(kind),
         takes,
@@ -121,7 +142,10 @@ _STATE = ApiParameter(
     "Only items with this ownership status.",
     inventory_list_definitions.OWNER_STATES,
 )
-_KIND = ApiParameter("kind", "Only this kind.")
+_KIND = ApiParameter(
+    "kind", "Only this kind; the error about an unknown kind lists those of the store."
+)
+_TRANSPORT = ApiParameter("kind", "Only tools with this transport.", TRANSPORTS)
 _RUNS = inventory_list_definitions.RUN_MODES
 
 
@@ -231,7 +255,11 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         "tools",
         "Tools of every agent; `kind` is the transport.",
         inventory_list_definitions.tools,
-        (_STATE, _KIND, ApiParameter("runs", "How calls run.", (*_RUNS, "disabled"))),
+        (
+            _STATE,
+            _TRANSPORT,
+            ApiParameter("runs", "How calls run.", (*_RUNS, "disabled")),
+        ),
     ),
     _build_list_operation(
         "people",
@@ -257,7 +285,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
             ),
             ApiParameter("state", "Only findings in this state.", findings.STATES),
             ApiParameter("rule", "Only findings of this rule.", tuple(RULES_BY_ID)),
-            ApiParameter("platform", "Only findings of this platform."),
+            ApiParameter("platform", "Only findings of this platform.", PLATFORMS),
             _STATE,
         ),
         findings.FINDING_PERMISSIONS,

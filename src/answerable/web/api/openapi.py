@@ -137,13 +137,16 @@ def _describe_operation(
 
 def _describe_parameter(parameter: ApiParameter) -> dict[str, object]:
     """Return the OpenAPI parameter object of a query parameter."""
-    return {
+    described: dict[str, object] = {
         "name": parameter.name,
         "in": "query",
         "required": parameter.required,
         "description": parameter.description,
         "schema": parameter.schema,
     }
+    if parameter.is_list:  # separated by commas
+        described |= {"style": "form", "explode": False}
+    return described
 
 
 def _build_form_schema(operation: ApiOperation) -> dict[str, object]:

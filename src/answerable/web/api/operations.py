@@ -64,6 +64,7 @@ class ApiParameter:
     Attributes:
         name: As the option of the command line.
         choices: Accepted values; empty for any text.
+        is_list: Whether several choices can be given, separated by commas.
         maximum: Maximum of a number; 0 for a text.
         default: Default of a number.
         max_length: Maximum characters of a text.
@@ -76,6 +77,7 @@ class ApiParameter:
     maximum: int = 0
     default: int = 0
     max_length: int = MAX_TEXT
+    is_list: bool = False
 
     @property
     def schema(self) -> Mapping[str, object]:
@@ -88,7 +90,8 @@ class ApiParameter:
                 "default": self.default,
             }
         if self.choices:
-            return {"type": "string", "enum": list(self.choices)}
+            choice = {"type": "string", "enum": list(self.choices)}
+            return {"type": "array", "items": choice} if self.is_list else choice
         least = 1 if self.required else 0
         return {
             "type": "string",
@@ -113,19 +116,24 @@ class ApiParameter:
                     self.name, "is not a valid number", f"expected 1 to {self.maximum}"
                 )
         elif self.choices:
-            if value not in self.choices:
-                near = get_close_matches(value[:80].lower(), self.choices, 1)
-                expected = f"expected {', '.join(self.choices)}"
-                raise _build_parameter_error(
-                    self.name,
-                    "is not an accepted value",
-                    f"{expected}; did you mean {near[0]}?" if near else expected,
-                )
+            for each in value.split(",") if self.is_list else (value,):
+                self._require_choice(each)
         elif len(value) > self.max_length or (self.required and not value):
             raise _build_parameter_error(
                 self.name,
                 "is empty or too long",
                 f"expected up to {self.max_length:,} characters",
+            )
+
+    def _require_choice(self, value: str) -> None:
+        """Check that a value is one of the choices."""
+        if value not in self.choices:
+            near = get_close_matches(value[:80].lower(), self.choices, 1)
+            expected = f"expected {', '.join(self.choices)}"
+            raise _build_parameter_error(
+                self.name,
+                "is not an accepted value",
+                f"{expected}; did you mean {near[0]}?" if near else expected,
             )
 
 

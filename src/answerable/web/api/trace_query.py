@@ -3,6 +3,8 @@
 from answerable.lineage import search_query
 from answerable.lineage.search_query import FIELDS, SearchQuery
 from answerable.model.errors import UsageError
+from answerable.services.lineage.event_counts import FIELDS as COUNTED_FIELDS
+from answerable.services.lineage.query_validation import list_log_sources
 from answerable.services.lineage.saved_queries import (
     find_saved_query,
     merge_queries,
@@ -35,13 +37,25 @@ _DESCRIPTIONS = {
     "since": "Events since this time: `7d`, a date or an RFC 3339 time.",
     "until": "Events until this time.",
 }
-_CHOICES = {"outcome": search_query.CHOICES["outcome"]}
+_CHOICES = {
+    "outcome": search_query.CHOICES["outcome"],
+    "source": tuple(list_log_sources()),
+    "status": (
+        *search_query.CHOICES["status"],
+        *(
+            f"{hop}={status}"
+            for hop in search_query.HOPS
+            for status in search_query.CHOICES["status"]
+        ),
+    ),
+}
 FIELD_PARAMETERS = tuple(
     ApiParameter(name, _DESCRIPTIONS[name], _CHOICES.get(name, ())) for name in FIELDS
 )
 HOP_PARAMETERS = tuple(
     each for each in FIELD_PARAMETERS if each.name in (*FILTER_NAMES, "since", "until")
 )
+BY_FIELDS = (*COUNTED_FIELDS, "chain")
 QUERY = ApiParameter("q", "A query as in the search box: `agent:*bot since:7d`.")
 SAVED = ApiParameter(
     "saved", "Name of a saved query; `q` and the other parameters refine it."

@@ -22,6 +22,7 @@ from answerable.web.api.operations import (
     read_page_size,
 )
 from answerable.web.api.trace_query import (
+    BY_FIELDS,
     FIELD_PARAMETERS,
     QUERY,
     SAVED,
@@ -35,7 +36,12 @@ from answerable.web.visitor import Visitor
 _OWN = flag_parameter(
     "own", "Include sign-ins at the web page and handshakes about a nonce."
 )
-_BY = ApiParameter("by", "Fields, as of `/trace/by`; the command's own without it.")
+_BY = ApiParameter(
+    "by",
+    "Fields, as of `/trace/by`; the command's own without it.",
+    BY_FIELDS,
+    is_list=True,
+)
 
 
 def _list_chains(

@@ -58,7 +58,9 @@ FINDING_LIST: ListDefinition[FindingItem] = ListDefinition(
         ListFacet("severity", "severity", lambda item: item["severity"], SEVERITIES),
         ListFacet("state", "state", lambda item: item["state"], STATES),
         ListFacet("rule", "rule", lambda item: item["rule"], tuple(RULES_BY_ID)),
-        ListFacet("platform", "platform", lambda item: item["platform"]),
+        ListFacet(
+            "platform", "platform", lambda item: tuple(item["platform"].split(", "))
+        ),
         ListFacet(
             "owner-state",
             "owner",

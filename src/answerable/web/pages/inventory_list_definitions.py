@@ -23,6 +23,7 @@ from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerState
 from answerable.model.provenance import WrittenBy
+from answerable.model.tool import TRANSPORTS
 from answerable.presentation import answer_coverage
 from answerable.presentation.cell_text import get_cell_sort_key
 from answerable.presentation.inventory_items import get_owner_item as get_owner_item
@@ -189,7 +190,7 @@ def define_tool_list(cache: StoreCache) -> ListDefinition[ToolItem]:
         # A tool is listed once for each agent that has it.
         key=lambda item: f"{item['id']} {item['agent']} {item['target']}",
         facets=(
-            ListFacet("kind", "transport", lambda item: item["transport"]),
+            ListFacet("kind", "transport", lambda item: item["transport"], TRANSPORTS),
             ListFacet(
                 "runs",
                 "runs",
@@ -302,20 +303,31 @@ def build_coverage_document(
         kind: The list; empty for the whole inventory.
         has_items: Whether the list has items.
     """
+    view = cache.current_view()
     coverage = answer_coverage.build_list_coverage(
-        kind, cache.current_view().inventory, cache.now, has_items=has_items
+        kind,
+        view.inventory,
+        cache.now,
+        has_items=has_items,
+        logs=view.chains.sources,
     )
     return Document("coverage", (), coverage)
 
 
 def count_or_none_if_unscanned(cache: StoreCache, kind: str, count: int) -> int | None:
     """Return a count; None instead of 0 if a source was not scanned."""
-    return answer_coverage.count_or_unknown(kind, cache.current_view().inventory, count)
+    view = cache.current_view()
+    return answer_coverage.count_or_unknown(
+        kind, view.inventory, count, view.chains.sources
+    )
 
 
 def is_list_complete(cache: StoreCache, kind: str) -> bool:
     """Return whether all data was collected that a list is made from."""
-    return not answer_coverage.list_missing_data(kind, cache.current_view().inventory)
+    view = cache.current_view()
+    return not answer_coverage.list_missing_data(
+        kind, view.inventory, view.chains.sources
+    )
 
 
 def _build_document(cache: StoreCache, view: StoreView, kind: str) -> Document:
