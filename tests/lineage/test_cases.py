@@ -80,6 +80,32 @@ def test_a_closed_case_takes_nothing_more(day: EvidenceStore, case: str) -> None
     manage_cases.create_case(day, "use of AKIAIOSFODNN7EXAMPLE", "ana", now=NOW)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_refused"),
+    [
+        ("password=hunter2", True),
+        ("the agent had pwd: hunter2, rotate it", True),
+        ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", True),
+        ('export TOKEN="correcthorse"', True),
+        ("psql postgres://ana:hunter2@db/x", True),
+        ("token=correcthorse", True),
+        ("the token: it was renewed; password was changed", False),
+        ("secret:arn:aws:secretsmanager:eu-west-1:1:secret:db", False),
+        ("key=s3://warehouse/a.parquet of AKIAIOSFODNN7EXAMPLE", False),
+        ("token=$TOKEN and password=***", False),
+    ],
+)
+def test_a_note_with_a_password_is_refused(
+    day: EvidenceStore, case: str, text: str, *, is_refused: bool
+) -> None:
+    if is_refused:
+        with pytest.raises(UsageError, match="contains a credential") as refused:
+            manage_cases.note_on_case(day, case, text, "ana", now=NOW)
+        assert "hunter2" not in f"{refused.value.message} {refused.value.hint}"
+    else:
+        manage_cases.note_on_case(day, case, text, "ana", now=NOW)
+
+
 def test_a_bundle_verifies_without_the_store_and_has_the_joining_events(
     day: EvidenceStore, case: str
 ) -> None:

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,7 +11,9 @@ import pytest
 
 from answerable.lineage.search_query import SearchQuery
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.provenance import WrittenBy
+from answerable.model.ids import PersonId
+from answerable.model.person import Person
+from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.lineage_search import SearchScope, build_event_filter
@@ -57,7 +60,7 @@ def test_chains_of_the_whole_answer_are_counted_once_each(desk, admin) -> None:
         assert max(each["last"] for each in actions) == item["last"]
 
 
-@pytest.mark.parametrize("name", ["person", "action", "source", "outcome", "resource"])
+@pytest.mark.parametrize("name", FACETS)
 def test_a_facet_leads_to_as_many_events_as_it_counts(desk, admin, name) -> None:
     values = facet(shown(desk, admin, "/trace/chains"), name)
     assert values
@@ -68,7 +71,15 @@ def test_a_facet_leads_to_as_many_events_as_it_counts(desk, admin, name) -> None
 
 def test_a_missing_person_is_a_facet_value_of_its_own(desk, admin) -> None:
     page = shown(desk, admin, "/trace/chains")
-    assert ("status:person=missing", 4) in facet(page, "person")
+    assert ("person:=", 4) in facet(page, "person")
+
+
+def test_a_chain_leads_to_as_many_events_as_it_counts(desk, admin) -> None:
+    found = answer(desk, admin, "/trace/chains").values
+    assert len(found["rows"]) > 3
+    for row in found["rows"]:
+        page = shown(desk, admin, "/trace/chains", q=query_of(row.link))
+        assert f"1 chain behind {row.item['events']:,} event" in page, row.link
 
 
 def test_a_chain_unfolds_without_script_to_its_actions(desk, admin) -> None:
@@ -162,6 +173,27 @@ def summary(store: EvidenceStore, *events: AuditEvent, own: bool) -> EventSummar
     scope = SearchScope(inventory, load_or_compute_chains(store, inventory))
     wanted = build_event_filter(scope, SearchQuery(), now=NOW)
     return summarize_events(store, scope.chains, wanted, with_own_protocols=own)
+
+
+def test_the_facet_of_an_alias_leads_to_the_events_of_that_spelling(store) -> None:
+    ana, alias = "person:ana@corp.example", "person:ana"
+    calls = [gateway_call(50, shown="T1", person=ana)]
+    calls += [gateway_call(60 + n, shown=f"T{n}", person=alias) for n in range(2, 4)]
+    found = summary(store, *calls, own=False)
+    seen = FactProvenance("people:a.csv", "a.csv", WrittenBy.PERSON, NOW)
+    person = Person(PersonId(ana), "Ana", ("ana",), team=False, alive=True, seen=seen)
+    inventory = replace(load_inventory(store, now=NOW), persons={PersonId(ana): person})
+    scope = SearchScope(inventory, load_or_compute_chains(store, inventory))
+    counts = {e["value"]: e["events"] for e in found.facets if e["field"] == "person"}
+    assert counts == {ana: 1, alias: 2}
+    every = SearchQuery().with_field("person", ana.removeprefix("person:"))
+    selected = [
+        (trace_summary.select_field_value(SearchQuery(), "person", value), count)
+        for value, count in counts.items()
+    ]
+    for query, expected in [(every, 3), *selected]:
+        wanted = build_event_filter(scope, query, now=NOW)
+        assert summarize_events(store, scope.chains, wanted).total == expected
 
 
 @pytest.mark.parametrize("own", [False, True])

@@ -178,6 +178,7 @@ SECRETS = {
     "-----BEGIN PRIVATE KEY-----\nMC4CAQAw\n-----END PRIVATE KEY-----": "***",
     "AKIARTX3GSDSRRFJNQSQ was used": "AKIARTX3GSDSRRFJNQSQ was used",
     "the token: it was renewed": "the token: it was renewed",
+    "login with password=hunter2 here": "login with password=*** here",
 }
 
 

@@ -21,13 +21,16 @@ from answerable.connectors.formats.credential_name import (
 )
 from answerable.connectors.formats.secret_formats import (
     classify_secret_format,
+    contains_credential,
     looks_random,
+    mask_credentials,
 )
 from answerable.connectors.formats.value_reference import split_references
 
 HIDDEN = "***"
 TEXT_LIMIT = 16_384
 _NESTING_LIMIT = 8
+_LEAST_WRITTEN = 4  # characters of a secret in a text of a person
 SCHEMES = frozenset(
     str.split(
         "bearer basic token bot apikey api-key key ssws geniekey digest negotiate"
@@ -119,6 +122,36 @@ def mask_named_secrets(text: str) -> str:
             shown += (text[at:start], HIDDEN)
         at = max(at, stop)
     return "".join((*shown, text[at:]))
+
+
+def contains_written_secret(text: str) -> bool:
+    """Return whether a text that a person wrote contains a credential.
+
+    Text about credentials contains none: `the token: it was renewed`, `key=s3://a/b`.
+    """
+    return contains_credential(text) or any(
+        _is_written_secret(text, each) for each in find_named_secrets(text)
+    )
+
+
+def mask_written_secrets(text: str) -> str:
+    """Replace each credential in a text that a person wrote by `***`."""
+    text = mask_credentials(text)
+    found = [e for e in find_named_secrets(text) if _is_written_secret(text, e)]
+    for value in sorted({each.value for each in found}, key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    return text
+
+
+def _is_written_secret(text: str, found: NamedSecret) -> bool:
+    """Return whether a value after a name is a credential, and no word or address."""
+    value = found.value
+    if not found.certain or len(value) < _LEAST_WRITTEN:
+        return False
+    if "://" in value or value.startswith("arn:"):
+        return False
+    is_assigned = text[: found.start].rstrip("\\\"'`").endswith("=")
+    return is_assigned or not value.isalpha()
 
 
 def find_trailing_secret_name(text: str) -> str:

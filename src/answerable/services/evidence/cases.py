@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from answerable.connectors.formats.secret_formats import contains_credential
+from answerable.connectors.formats.secrets_in_text import contains_written_secret
 from answerable.evidence.case_records import (
     CASE_RECORD,
     CaseRecord,
@@ -201,9 +201,9 @@ def require_case_text(text: str, name: str) -> str:
         raise UsageError(
             f"the {name} has {len(bare):,} characters (expected 1 to {MAX_TEXT:,})"
         )
-    if contains_credential(_KEY_ID.sub("", bare)):
+    if contains_written_secret(_KEY_ID.sub("", bare)):
         raise UsageError(
-            f"the {name} contains a credential",
-            "name the credential by its id: a store keeps no secret",
+            f"the {name} contains a credential, or a text such as password=VALUE",
+            "remove the value, or name the credential by its id: a store keeps no secret",
         )
     return bare

@@ -37,7 +37,8 @@ def resolve_audit_log_identity(
         UsageError: Neither the snapshot nor an event knows it.
         AmbiguousError: It names several identities.
     """
-    if not text or name_resolution.is_glob(text):
+    exact = name_resolution.get_exact_value(text)
+    if not text or exact is not None or name_resolution.is_glob(text):
         return text
     try:
         name_resolution.resolve_identity(inventory, chains, text)

@@ -151,7 +151,8 @@ def _write_chain_file(
 def _has_searchable_name(query: TraceQuery) -> bool:
     """Return whether the chain file can be searched for some name of a query."""
     return any(
-        not name_resolution.is_glob(text) or _get_longest_literal(text)
+        text != "="
+        and (not name_resolution.is_glob(text) or _get_longest_literal(text))
         for field in name_resolution.FIELDS
         if (text := getattr(query, field))
     )
@@ -213,6 +214,9 @@ def _resolve_name(
         UsageError: The name is unknown or ambiguous.
     """
     field, text = name
+    hop_value = name_resolution.get_exact_value(text)
+    if hop_value is not None:
+        return NameCondition(field, (hop_value,) if hop_value else ())
     if name_resolution.is_glob(text):
         return NameCondition(field, part=_get_longest_literal(text))
     asked = text.strip()

@@ -222,7 +222,8 @@ def _build_filter_alternatives(
     parts = split_filter_by_words(
         _select_chains_by_id(scope, asked), by_name, query.words
     )
-    if not name_resolution.is_glob(identity):
+    exact = name_resolution.get_exact_value(identity)
+    if exact is None and not name_resolution.is_glob(identity):
         about = name_resolution.resolve_identity(
             scope.inventory, scope.chains, identity
         )

@@ -1,6 +1,6 @@
 """Resolve names of persons, agents, tools, identities and credentials in a query."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -77,23 +77,15 @@ def build_chain_predicates(
         UsageError: A name is unknown or ambiguous.
     """
     found: list[ChainTest] = []
-    if names.person:
-        person = _build_person_predicate(inventory, chains, names.person)
-        found.append(lambda chain: person(chain.person.value))
-    if names.agent:
-        agent = _build_agent_predicate(inventory, chains, names.agent)
-        found.append(lambda chain: any(map(agent, chain.agent_path)))
-    if names.tool:
-        tool = _build_tool_predicate(inventory, chains, names.tool)
-        found.append(lambda chain: tool(chain.tool.value))
-    if names.identity:
-        name = _build_identity_predicate(inventory, chains, names.identity)
-        found.append(lambda chain: any(map(name, chain.identity_path)))
-    if names.credential:
-        key = _build_credential_predicate(inventory, chains, names.credential)
-        found.append(
-            lambda chain: any(map(key, (*chain.credential_path, chain.key.credential)))
-        )
+    for field, (build_predicate, list_ids) in _FIELD_TESTS.items():
+        text = getattr(names, field)
+        exact = get_exact_value(text)
+        if exact is not None:
+            found.append(_HasHopValue(field, exact))
+        elif text:
+            found.append(
+                _HasMatchingId(build_predicate(inventory, chains, text), list_ids)
+            )
     return found
 
 
@@ -105,17 +97,17 @@ def list_required_ids(
     Raises:
         UsageError: A name is unknown or ambiguous.
     """
-    fits = (
-        find(inventory, chains, text)
-        for find, text in (
-            (_build_agent_predicate, names.agent),
-            (_build_tool_predicate, names.tool),
-            (_build_identity_predicate, names.identity),
-            (_build_credential_predicate, names.credential),
-        )
-        if text
-    )
-    return [each.id for each in fits if isinstance(each, _EqualsId)]
+    found = []
+    for field, (build_predicate, _) in _FIELD_TESTS.items():
+        text = getattr(names, field)
+        exact = get_exact_value(text)
+        if field == "person" or not text:
+            continue
+        if exact is not None:
+            found.append(exact)
+        elif isinstance(fits := build_predicate(inventory, chains, text), _EqualsId):
+            found.append(fits.id)
+    return [each for each in found if each]
 
 
 def resolve_query_name(
@@ -143,9 +135,18 @@ def resolve_query_name(
     return frozenset({resolve(inventory, chains, text)})
 
 
+def get_exact_value(text: str) -> str | None:
+    """Return the value of an exact name, `=VALUE`; None for another name.
+
+    `=` alone asks for a missing hop. An exact name selects by the hop itself, neither by
+    an alias or a short name, nor by the agents and identities that led to it.
+    """
+    return text[1:] if text.startswith("=") else None
+
+
 def is_glob(text: str) -> bool:
-    """Return whether a name is a glob pattern."""
-    return "*" in text or "?" in text
+    """Return whether a name is a glob pattern; an exact name is none."""
+    return ("*" in text or "?" in text) and not text.startswith("=")
 
 
 def build_pattern_predicate(pattern: str) -> IdTest:
@@ -172,6 +173,32 @@ class _EqualsId:
     def __call__(self, key: str) -> bool:
         """Return whether that is it."""
         return key == self.id
+
+
+@dataclass(frozen=True, slots=True)
+class _HasHopValue:
+    """Test whether the hop of a chain, or its credential, is exactly a value."""
+
+    field: str
+    value: str
+
+    def __call__(self, chain: LineageChain) -> bool:
+        """Return whether the chain has the value."""
+        if self.field == "credential":
+            return chain.key.credential == self.value
+        return bool(getattr(chain, self.field).value == self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _HasMatchingId:
+    """Test whether one of the ids of a chain in a field matches."""
+
+    fits: IdTest
+    list_ids: Callable[[LineageChain], Iterable[str]]
+
+    def __call__(self, chain: LineageChain) -> bool:
+        """Return whether an id of the chain matches."""
+        return any(map(self.fits, self.list_ids(chain)))
 
 
 def _build_agent_predicate(
@@ -210,6 +237,10 @@ def _build_person_predicate(
     if is_glob(text):
         return build_pattern_predicate(text)
     return _list_person_aliases(inventory, chains, text).__contains__
+
+
+_BuildPredicate = Callable[[Inventory, Sequence[ChainTimeline], str], IdTest]
+_ListIds = Callable[[LineageChain], Iterable[str]]
 
 
 def resolve_agent(
@@ -305,6 +336,19 @@ def _resolve_tool(
     )
 
 
+# Of each field: the predicate of its names, and the ids of a chain that it tests.
+_FIELD_TESTS: Mapping[str, tuple[_BuildPredicate, _ListIds]] = {
+    "person": (_build_person_predicate, lambda chain: (chain.person.value,)),
+    "agent": (_build_agent_predicate, lambda chain: chain.agent_path),
+    "tool": (_build_tool_predicate, lambda chain: (chain.tool.value,)),
+    "identity": (_build_identity_predicate, lambda chain: chain.identity_path),
+    "credential": (
+        _build_credential_predicate,
+        lambda chain: (*chain.credential_path, chain.key.credential),
+    ),
+}
+
+
 def list_unconfirmed_aliases(
     inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[str]:
@@ -313,7 +357,7 @@ def list_unconfirmed_aliases(
     An alias that an agent could have written finds rows; only a trusted source can
     confirm that both are one person.
     """
-    if not names.person or is_glob(names.person):
+    if not names.person or names.person.startswith("=") or is_glob(names.person):
         return []
     try:
         known = _resolve_person(inventory, names.person)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from answerable.connectors.formats.secret_formats import mask_credentials
+from answerable.connectors.formats.secrets_in_text import mask_written_secrets
 from answerable.web.http.incoming_request import SENT_FORM
 from answerable.web.http.request_parsing import build_permalink, strip_controls
 from answerable.web.routing import API_PREFIX, WebRoute
@@ -106,7 +106,7 @@ def _parse_leniently(data: bytes) -> dict[str, str]:
 
 def _clean(value: str) -> str:
     """Return a value as fields have it, without what a page must not show."""
-    return mask_credentials(strip_controls(value.replace("\r\n", "\n")))
+    return mask_written_secrets(strip_controls(value.replace("\r\n", "\n")))
 
 
 def _select_fields(

@@ -121,7 +121,7 @@ def _change_url(query: SearchQuery, item: Mapping[str, object]) -> str:
         query = query.with_field("since", _LATER)
     if "field" in item:
         return build_events_url(
-            query.with_field(str(item["field"]), str(item["value"]))
+            select_field_value(query, str(item["field"]), str(item["value"]))
         )
     for name in _COMPARED:
         value = item.get(name)

@@ -1,5 +1,6 @@
 """Page `/trace/chains`: the events of a query by chain, with facets."""
 
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -67,10 +68,12 @@ class ChainSummaryRow(NamedTuple):
     """A chain with links to its events, and to those of each action.
 
     Attributes:
+        query: The query of its events.
         more_link: The chain alone, with more of its actions.
     """
 
     item: ChainSummaryItem
+    query: SearchQuery
     link: str
     actions: Sequence[tuple[Mapping[str, object], str]]
     more_actions: int
@@ -185,15 +188,19 @@ def _build_rows(
         space: Bytes that the rows may take.
     """
     rows: list[ChainSummaryRow] = []
+    by_values: dict[tuple[str, ...], list[ChainSummaryItem]] = defaultdict(list)
+    for item in chains:
+        by_values[_list_hop_values(item)].append(item)
     for item in chains[:_MAX_CHAINS]:
-        row = _build_row(query, item, own)
+        same = by_values[_list_hop_values(item)]
+        row = _build_row(_narrow_to_chain(query, item, same), item, own)
         space -= _estimate_row(row)
         if rows and space < 0:
             break
         rows.append(row)
     limit = _MAX_ACTIONS if len(chains) > 1 else _MAX_ACTIONS_ALONE
     for at, row in enumerate(rows):
-        narrowed = _narrow_to_chain(query, row.item)
+        narrowed = row.query
         actions = list(row.actions)
         for action in row.item["actions"][len(actions) : limit]:
             to = build_events_url(narrowed.with_field("action", action["action"]))
@@ -207,26 +214,44 @@ def _build_rows(
 
 
 def _build_row(query: SearchQuery, item: ChainSummaryItem, own: str) -> ChainSummaryRow:
-    """Build the row of a chain with its links, and with its first action."""
-    narrowed = _narrow_to_chain(query, item)
+    """Build the row of a chain with its links, and with its first action.
+
+    Args:
+        query: The query of the events of this chain.
+    """
     actions = [
-        (action, build_events_url(narrowed.with_field("action", action["action"])))
+        (action, build_events_url(query.with_field("action", action["action"])))
         for action in item["actions"][:1]
     ]
     return ChainSummaryRow(
         item,
-        build_events_url(narrowed),
+        query,
+        build_events_url(query),
         actions,
         len(item["actions"]) - len(actions),
-        build_url("/trace/chains", q=narrowed.format_as_text, own=own),
+        build_url("/trace/chains", q=query.format_as_text, own=own),
     )
 
 
-def _narrow_to_chain(query: SearchQuery, item: ChainSummaryItem) -> SearchQuery:
-    """Return the query with the hops of a chain."""
+def _list_hop_values(item: ChainSummaryItem) -> tuple[str, ...]:
+    """Return the values of the hops of a chain."""
+    return tuple(item[name]["value"] for name in HOPS)  # type: ignore[literal-required]
+
+
+def _narrow_to_chain(
+    query: SearchQuery, item: ChainSummaryItem, same: Sequence[ChainSummaryItem]
+) -> SearchQuery:
+    """Return the query with the hops of a chain.
+
+    Args:
+        same: Chains with these hops; they can differ by the status of one.
+    """
     for name in HOPS:
         hop = item[name]  # type: ignore[literal-required]  # a hop's name
         query = select_field_value(query, name, hop["value"] or None)
+        alike = [e for e in same if e[name]["status"] == hop["status"]]  # type: ignore[literal-required]
+        if len(alike) < len(same) and not query.get_field_value("status"):
+            query = query.with_field("status", f"{name}={hop['status']}")
     return query
 
 
@@ -261,15 +286,10 @@ def build_events_url(query: SearchQuery) -> str:
 
 
 def select_field_value(query: SearchQuery, name: str, value: str | None) -> SearchQuery:
-    """Return the query with one value of a field; a missing hop by its status.
-
-    A query holds one status, so that of a second missing hop is left out.
-    """
-    if value is not None:
-        return query.with_field(name, value)
-    if name in HOPS and not query.get_field_value("status"):
-        return query.with_field("status", f"{name}=missing")
-    return query
+    """Return the query with exactly one value of a field; None is a missing hop."""
+    if name in HOPS:
+        return query.with_field(name, f"={value or ''}")
+    return query if value is None else query.with_field(name, value)
 
 
 def _build_facets(query: SearchQuery, found: EventSummary, own: str) -> list[Facet]:
@@ -281,7 +301,10 @@ def _build_facets(query: SearchQuery, found: EventSummary, own: str) -> list[Fac
             if item["field"] == name:
                 narrowed = select_field_value(query, name, item["value"])
                 link = build_url("/trace/chains", q=narrowed.format_as_text, own=own)
-                is_selected = query.get_field_value(name) == item["value"]
+                is_selected = query.get_field_value(name) in (
+                    item["value"],
+                    f"={item['value'] or ''}",
+                )
                 usable = narrowed != query and not is_selected
                 values.append(FacetValue(item, link if usable else "", is_selected))
         costs = accumulate(map(_estimate_value, values))
