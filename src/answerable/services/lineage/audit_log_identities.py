@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
-from answerable.services.lineage import name_resolution
+from answerable.services.lineage import name_predicates, name_resolution
 from answerable.store.store import EvidenceStore
 
 # An identity that never acted is on no path: only these columns name it.
@@ -37,8 +37,8 @@ def resolve_audit_log_identity(
         UsageError: Neither the snapshot nor an event knows it.
         AmbiguousError: It names several identities.
     """
-    exact = name_resolution.get_exact_value(text)
-    if not text or exact is not None or name_resolution.is_glob(text):
+    exact = name_predicates.get_exact_value(text)
+    if not text or exact is not None or name_predicates.is_glob(text):
         return text
     try:
         name_resolution.resolve_identity(inventory, chains, text)

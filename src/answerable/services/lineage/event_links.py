@@ -31,7 +31,7 @@ from answerable.services.lineage.lineage_search import (
     is_chain_visible,
     join_events_with_chains,
 )
-from answerable.services.lineage.name_resolution import build_pattern_predicate, is_glob
+from answerable.services.lineage.name_predicates import build_pattern_predicate, is_glob
 from answerable.services.lineage.resource_filter import restrict_to_resource
 from answerable.services.lineage.trace_rows import build_trace_item
 from answerable.store.chain_tables import JointInterval

@@ -12,7 +12,7 @@ from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChain
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import build_person_id
 from answerable.model.inventory import Inventory
-from answerable.services.lineage import name_resolution
+from answerable.services.lineage import name_predicates, name_resolution
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import (
     derive_chains_of_keys,
@@ -152,7 +152,7 @@ def _has_searchable_name(query: TraceQuery) -> bool:
     """Return whether the chain file can be searched for some name of a query."""
     return any(
         text != "="
-        and (not name_resolution.is_glob(text) or _get_longest_literal(text))
+        and (not name_predicates.is_glob(text) or _get_longest_literal(text))
         for field in name_resolution.FIELDS
         if (text := getattr(query, field))
     )
@@ -214,10 +214,10 @@ def _resolve_name(
         UsageError: The name is unknown or ambiguous.
     """
     field, text = name
-    hop_value = name_resolution.get_exact_value(text)
+    hop_value = name_predicates.get_exact_value(text)
     if hop_value is not None:
         return NameCondition(field, (hop_value,) if hop_value else ())
-    if name_resolution.is_glob(text):
+    if name_predicates.is_glob(text):
         return NameCondition(field, part=_get_longest_literal(text))
     asked = text.strip()
     if field == "person":

@@ -19,7 +19,7 @@ from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import ChainRow, HopStatus, LineageChain
 from answerable.presentation.time_input import parse_time
-from answerable.services.lineage import name_resolution
+from answerable.services.lineage import name_predicates, name_resolution
 from answerable.services.lineage.resource_filter import (
     parse_event_id,
     restrict_to_resource,
@@ -222,8 +222,8 @@ def _build_filter_alternatives(
     parts = split_filter_by_words(
         _select_chains_by_id(scope, asked), by_name, query.words
     )
-    exact = name_resolution.get_exact_value(identity)
-    if exact is None and not name_resolution.is_glob(identity):
+    exact = name_predicates.get_exact_value(identity)
+    if exact is None and not name_predicates.is_glob(identity):
         about = name_resolution.resolve_identity(
             scope.inventory, scope.chains, identity
         )
@@ -320,7 +320,7 @@ def _select_chains_with_any_word(
     chains: Sequence[ChainTimeline], words: Sequence[str]
 ) -> Sequence[ChainTimeline]:
     """Select the chains that contain at least one of some words."""
-    if not isinstance(chains, ChainIndex) or any(map(name_resolution.is_glob, words)):
+    if not isinstance(chains, ChainIndex) or any(map(name_predicates.is_glob, words)):
         return chains
     return chains.find_chains_with_any_word(words)
 
@@ -345,7 +345,7 @@ def _list_unmatched_words(
 def _build_chain_word_predicate(word: str) -> Test:
     """Build a predicate that selects the chains that contain a word or pattern."""
     folded = word.lower()
-    if not name_resolution.is_glob(word):
+    if not name_predicates.is_glob(word):
         return lambda chain: any(
             folded in value.lower() for value in list_searchable_texts(chain)
         )

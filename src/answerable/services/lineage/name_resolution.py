@@ -1,13 +1,11 @@
 """Resolve names of persons, agents, tools, identities and credentials in a query."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import Protocol
 
 from answerable.inventory.name_resolution import EntityKind, resolve_entity_by_name
 from answerable.inventory.person_directory import PersonDirectory, get_person_handle
-from answerable.lineage.chain_index import ChainIndex, ShortNameIndex, list_short_names
+from answerable.lineage.chain_index import ChainIndex, ShortNameIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.errors import AmbiguousError, IdError, UsageError
 from answerable.model.event import AuditEvent
@@ -19,6 +17,15 @@ from answerable.model.ids import (
 )
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import ChainKey, LineageChain
+from answerable.services.lineage.name_predicates import (
+    EqualsId,
+    HasHopValue,
+    HasMatchingId,
+    IdTest,
+    build_pattern_predicate,
+    get_exact_value,
+    is_glob,
+)
 from answerable.services.lineage.similar_names import (
     build_unknown_name_error,
     find_ids_containing,
@@ -26,7 +33,6 @@ from answerable.services.lineage.similar_names import (
 )
 
 ChainTest = Callable[[LineageChain], bool]
-IdTest = Callable[[str], bool]
 FIELDS = ("person", "agent", "tool", "identity", "credential")
 
 
@@ -81,10 +87,10 @@ def build_chain_predicates(
         text = getattr(names, field)
         exact = get_exact_value(text)
         if exact is not None:
-            found.append(_HasHopValue(field, exact))
+            found.append(HasHopValue(field, exact))
         elif text:
             found.append(
-                _HasMatchingId(build_predicate(inventory, chains, text), list_ids)
+                HasMatchingId(build_predicate(inventory, chains, text), list_ids)
             )
     return found
 
@@ -105,7 +111,7 @@ def list_required_ids(
             continue
         if exact is not None:
             found.append(exact)
-        elif isinstance(fits := build_predicate(inventory, chains, text), _EqualsId):
+        elif isinstance(fits := build_predicate(inventory, chains, text), EqualsId):
             found.append(fits.id)
     return [each for each in found if each]
 
@@ -135,79 +141,13 @@ def resolve_query_name(
     return frozenset({resolve(inventory, chains, text)})
 
 
-def get_exact_value(text: str) -> str | None:
-    """Return the value of an exact name, `=VALUE`; None for another name.
-
-    `=` alone asks for a missing hop. An exact name selects by the hop itself, neither by
-    an alias or a short name, nor by the agents and identities that led to it.
-    """
-    return text[1:] if text.startswith("=") else None
-
-
-def is_glob(text: str) -> bool:
-    """Return whether a name is a glob pattern; an exact name is none."""
-    return ("*" in text or "?" in text) and not text.startswith("=")
-
-
-def build_pattern_predicate(pattern: str) -> IdTest:
-    """Build a predicate that matches an id, whole or by a short name."""
-    import re2  # slow to import, and few names are patterns
-
-    spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in pattern)
-    compiled = re2.compile(f"(?s){spelled}")
-
-    @cache
-    def fits(key: str) -> bool:
-        names = (key, *list_short_names(key)) if key else ()
-        return any(compiled.fullmatch(name) is not None for name in names)
-
-    return fits
-
-
-@dataclass(frozen=True, slots=True)
-class _EqualsId:
-    """Test for one id."""
-
-    id: str
-
-    def __call__(self, key: str) -> bool:
-        """Return whether that is it."""
-        return key == self.id
-
-
-@dataclass(frozen=True, slots=True)
-class _HasHopValue:
-    """Test whether the hop of a chain, or its credential, is exactly a value."""
-
-    field: str
-    value: str
-
-    def __call__(self, chain: LineageChain) -> bool:
-        """Return whether the chain has the value."""
-        if self.field == "credential":
-            return chain.key.credential == self.value
-        return bool(getattr(chain, self.field).value == self.value)
-
-
-@dataclass(frozen=True, slots=True)
-class _HasMatchingId:
-    """Test whether one of the ids of a chain in a field matches."""
-
-    fits: IdTest
-    list_ids: Callable[[LineageChain], Iterable[str]]
-
-    def __call__(self, chain: LineageChain) -> bool:
-        """Return whether an id of the chain matches."""
-        return any(map(self.fits, self.list_ids(chain)))
-
-
 def _build_agent_predicate(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
     """Build a predicate for the agent of a chain, by id, name or pattern."""
     if is_glob(text):
         return build_pattern_predicate(text)
-    return _EqualsId(resolve_agent(inventory, chains, text))
+    return EqualsId(resolve_agent(inventory, chains, text))
 
 
 def _build_identity_predicate(
@@ -217,7 +157,7 @@ def _build_identity_predicate(
     return (
         build_pattern_predicate(text)
         if is_glob(text)
-        else _EqualsId(resolve_identity(inventory, chains, text))
+        else EqualsId(resolve_identity(inventory, chains, text))
     )
 
 
@@ -227,7 +167,7 @@ def _build_credential_predicate(
     """Build a predicate for a credential of a chain, by id or pattern."""
     if is_glob(text):
         return build_pattern_predicate(text)
-    return _EqualsId(_resolve_credential(inventory, chains, text))
+    return EqualsId(_resolve_credential(inventory, chains, text))
 
 
 def _build_person_predicate(
@@ -324,7 +264,7 @@ def _build_tool_predicate(
     """Build a predicate for the tool of a chain, by name or pattern."""
     if is_glob(text):
         return build_pattern_predicate(text)
-    return _EqualsId(_resolve_tool(inventory, chains, text))
+    return EqualsId(_resolve_tool(inventory, chains, text))
 
 
 def _resolve_tool(
