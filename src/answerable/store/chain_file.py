@@ -106,7 +106,7 @@ def _find_file(store: "EvidenceStore", name: str) -> ParquetTable | None:
     with contextlib.suppress(FileNotFoundError, EnvironmentFailure):
         found = read_file(_get_path(store, name, "mac"))
         if found == _compute_mac(store, name, file):
-            return ParquetTable(file)
+            return ParquetTable((file,))
     return None
 
 
@@ -122,7 +122,7 @@ def _write_file(
     _write_parquet(tables, file, order)
     mac = _compute_mac(store, name, file)
     write_file(_get_path(store, name, "mac"), mac, sync=False)
-    return ParquetTable(file)
+    return ParquetTable((file,))
 
 
 def _write_parquet(tables: Iterable[NamedTable], file: Path, order: str) -> None:

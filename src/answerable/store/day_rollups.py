@@ -1,15 +1,9 @@
 """Rollups: number of events by day and value, one Parquet file for each day of segments.
 
 A row has the events of one action, resource or credential with one source and outcome,
-and the times of the first and the last. The name of a file has the generation of the
-day's segments and a MAC of the content, so that late events, compaction, retention and
-erasure give a day another file. The files are derived: a missing, damaged or foreign
-one is written again, and deleting them is harmless.
+and the times of the first and the last.
 """
 
-import contextlib
-import hashlib
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +12,8 @@ from typing import TYPE_CHECKING, cast
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import EventOutcome
 from answerable.model.time_units import DAY_NS
-from answerable.store.damaged_segments import compute_file_digest
+from answerable.store.day_files import DayFileKind, open_day_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
-from answerable.store.durable_files import (
-    FILE_MODE,
-    make_private_folder,
-    translate_os_errors,
-)
 from answerable.store.event_columns import DATA_SERVICE, build_fact_sql
 from answerable.store.event_count_queries import (
     COLUMNS,
@@ -32,18 +21,14 @@ from answerable.store.event_count_queries import (
     EventCounts,
 )
 from answerable.store.event_queries import convert_glob_to_like
-from answerable.store.event_sources import build_segment_rows_sql
 from answerable.store.query_tables import ColumnType, NamedTable, register_table
 from answerable.store.segment_scope import NO_SEGMENTS, SegmentScope
 
 if TYPE_CHECKING:
-    from answerable.evidence.log_entries import SegmentManifest
     from answerable.store.event_sources import EventSources
     from answerable.store.store import EvidenceStore
 
 ROLLUP_VERSION = 2  # raised when the rows of the same segments change
-_FOLDER = "rollups"
-_GENERATION_HEX = 24
 _ALL_DAYS = 2**63 // DAY_NS + 1  # no time of 64 bits is later
 # Columns of events that a row of the rollup can count.
 VALUE_FIELDS = ("action", "resource", "credential")
@@ -126,10 +111,9 @@ def count_by_rollups(store: "EvidenceStore", query: RollupQuery) -> RollupCounts
     sources = store.queries.get_current_sources()
     if store.queries.has_index or sources.foreign or not sources.segments:
         return None
-    folder = store.derived / _FOLDER
     try:
-        files = _open_rollups(store, sources, folder)
-        engine = DuckDbEngine(folder)
+        files = open_day_files(store, sources, _ROLLUPS)
+        engine = DuckDbEngine(store.derived / _ROLLUPS.folder)
     except EnvironmentFailure:
         return None
     try:
@@ -153,7 +137,7 @@ def write_rollups(store: "EvidenceStore") -> None:
     """
     sources = store.queries.get_current_sources()
     if sources.segments and not sources.foreign:
-        _open_rollups(store, sources, store.derived / _FOLDER)
+        open_day_files(store, sources, _ROLLUPS)
 
 
 def _run_count(
@@ -259,93 +243,6 @@ def _build_rollup_sql(rows: str, names: Sequence[str] = VALUE_FIELDS) -> str:
     )
 
 
-def _open_rollups(
-    store: "EvidenceStore", sources: "EventSources", folder: Path
-) -> list[Path]:
-    """Find the rollup of each day of the segments; write the missing ones.
-
-    Raises:
-        EnvironmentFailure: The disk cannot be written.
-    """
-    days: dict[str, list[SegmentManifest]] = defaultdict(list)
-    for each in sources.segments:
-        days[each.day].append(each)
-    known = _list_valid_files(store, folder)
-    wanted = {day: _compute_generation(day, part) for day, part in days.items()}
-    missing = [day for day, generation in wanted.items() if generation not in known]
-    if missing:
-        make_private_folder(folder)
-        for day in sorted(missing):
-            file = _write_rollup(store, sources, days[day], folder, wanted[day])
-            known[wanted[day]] = file
-    found = [known[generation] for generation in wanted.values()]
-    if missing:
-        _remove_other_files(folder, found)
-    return found
-
-
-def _list_valid_files(store: "EvidenceStore", folder: Path) -> dict[str, Path]:
-    """List the files of a folder whose name has the MAC of their content."""
-    found: dict[str, Path] = {}
-    for path in folder.glob("*.parquet"):
-        generation, _, _ = path.stem.rpartition("-")
-        if path.stem == f"{generation}-{_compute_mac(store, generation, path)}":
-            found[generation] = path
-    return found
-
-
-def _write_rollup(
-    store: "EvidenceStore",
-    sources: "EventSources",
-    segments: Sequence["SegmentManifest"],
-    folder: Path,
-    generation: str,
-) -> Path:
-    """Write the rollup of one day, and return its file.
-
-    Raises:
-        EnvironmentFailure: The disk cannot be written.
-    """
-    sources.layout.require_segments(segments)
-    paths = [sources.segment_path(each) for each in segments]
-    temp_path = folder / f".{generation}.new"
-    engine = DuckDbEngine(folder, files=[Path(each) for each in paths])
-    try:
-        rows = _build_rollup_sql(build_segment_rows_sql(paths))
-        engine.run(
-            f"COPY ({rows} ORDER BY field, value) "
-            f"TO {quote_text(str(temp_path.absolute()))} "
-            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
-        )
-        file = folder / f"{generation}-{_compute_mac(store, generation, temp_path)}"
-        file = file.with_name(f"{file.name}.parquet")
-        with translate_os_errors("write", file):
-            temp_path.chmod(FILE_MODE)
-            temp_path.replace(file)
-    finally:
-        engine.close()
-        with contextlib.suppress(OSError):
-            temp_path.unlink(missing_ok=True)
-    return file
-
-
-def _remove_other_files(folder: Path, kept: Sequence[Path]) -> None:
-    """Remove files of obsolete generations; a process that reads one counts rows."""
-    names = {each.name for each in kept}
-    for path in folder.iterdir():
-        if path.name not in names:
-            with contextlib.suppress(OSError):
-                path.unlink()
-
-
-def _compute_generation(day: str, segments: Sequence["SegmentManifest"]) -> str:
-    """Compute the generation of a day, which changes with the rows of its segments."""
-    files = sorted(each.file_sha256 for each in segments)
-    digest = hashlib.sha256("\n".join(files).encode()).hexdigest()
-    return f"{day}-{digest[:_GENERATION_HEX]}"
-
-
-def _compute_mac(store: "EvidenceStore", generation: str, file: Path) -> str:
-    """Compute the MAC of a rollup, with the fingerprint key of the store."""
-    named = f"rollup {ROLLUP_VERSION} {generation} {compute_file_digest(file)}"
-    return store.fingerprint(named)
+_ROLLUPS = DayFileKind(
+    "rollup", "rollups", ROLLUP_VERSION, _build_rollup_sql, "field, value"
+)

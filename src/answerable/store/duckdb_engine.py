@@ -52,6 +52,7 @@ class DuckDbEngine:
         threads: Number of threads: one takes least processor time, two end sooner.
         with_kept_database: Attach a second, compacted database `kept`.
         files: Files outside that folder that queries may read.
+        folders: Other folders that queries may read.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class DuckDbEngine:
         threads: int = 2,
         with_kept_database: bool = False,
         files: Sequence[Path] = (),
+        folders: Sequence[Path] = (),
     ) -> None:
         import _duckdb as duckdb
 
@@ -88,7 +90,7 @@ class DuckDbEngine:
             f"late_materialization_max_rows = {LATE_MATERIALIZATION_ROWS}",
             # What a segment says of itself never changes.
             "parquet_metadata_cache = true",
-            f"allowed_directories = [{quote_text(str(segments.absolute()) + '/')}]",
+            f"allowed_directories = [{', '.join(quote_text(f'{f.absolute()}/') for f in (segments, *folders))}]",
             f"allowed_paths = [{', '.join(quote_text(str(f.absolute())) for f in files)}]",
             "enable_external_access = false",
             "lock_configuration = true",

@@ -39,7 +39,7 @@ from answerable.store.credential_joint_facts import (
     read_token_id_issuances,
 )
 from answerable.store.durable_files import make_store_folder, read_file, write_file
-from answerable.store.query_tables import NamedTable
+from answerable.store.query_tables import NamedTable, ParquetTable
 
 if TYPE_CHECKING:
     from answerable.store.segment_scope import SegmentScope
@@ -112,6 +112,7 @@ class _CacheFile(msgspec.Struct, frozen=True):
 
 
 _Chains = tuple[ChainTimeline, ...]
+Table = NamedTable | ParquetTable
 _FILE_DECODER = msgspec.msgpack.Decoder(_CacheFile)
 _FACTS_DECODER = msgspec.msgpack.Decoder(LineageFacts)
 _CHAINS_DECODER: msgspec.msgpack.Decoder[_Chains | None] = msgspec.msgpack.Decoder(
@@ -294,29 +295,48 @@ def _read_chain_keys(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
         )
 
 
+def build_issuance_rows_sql(rows: str) -> str:
+    """Build the SQL of the believed records of issued credentials.
+
+    Args:
+        rows: SQL of a table of events.
+    """
+    return (
+        "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)) AS "  # noqa: S608 - ours
+        f"event, source, {_CHAIN} AS chain, {_OWNER} AS owner, {_KEYS} FROM {rows} "
+        f"WHERE issued <> '' AND outcome = 'success' AND {_BELIEVED}"
+    )
+
+
 def read_credential_issuances(
     store: "EvidenceStore",
     condition: str = "true",
     tables: Mapping[str, NamedTable] | None = None,
     scope: "SegmentScope | None" = None,
+    days: ParquetTable | None = None,
 ) -> Iterable[CredentialIssuance]:
     """Read the events that issued a credential, such as AssumeRole.
 
     Args:
         store: The store.
-        condition: Trusted SQL condition on the columns of an event.
+        condition: Trusted SQL condition on `issued`, `source` and the chain key.
         tables: Tables that the condition names.
         scope: Segments that may match the condition; None for all.
+        days: Issuances of all sealed events; None to read them from the events.
     """
+    from answerable.store.segment_scope import NO_SEGMENTS
+
+    rows, named = build_issuance_rows_sql("events"), dict[str, Table](tables or {})
+    if days is not None:
+        named["issuance_days"], scope = days, NO_SEGMENTS
+        rows = f"SELECT * FROM issuance_days UNION ALL {rows}"  # noqa: S608 - ours
     query = (
-        "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)), "  # noqa: S608 - ours
-        f"source, {_CHAIN}, {_OWNER}, {_KEYS} FROM events "
-        f"WHERE issued <> '' AND outcome = 'success' AND {_BELIEVED} AND ({condition}) "
-        "ORDER BY event_time, event_id"
+        "SELECT event_time, issued, issued_to, issued_until, event, source, chain, "  # noqa: S608 - ours
+        f"owner, {_KEYS} FROM ({rows}) WHERE {condition} ORDER BY event_time, event"
     )
-    rows = store.run_query(query, (), tables, scope)
+    found = store.run_query(query, (), named, scope)
     parents: dict[tuple[object, ...], ChainKey] = {}  # few callers open most sessions
-    for at, issued, to, until, event, source, chain, owner, *key in drain_rows(rows):
+    for at, issued, to, until, event, source, chain, owner, *key in drain_rows(found):
         parent = parents.get(tuple(key)) or _decode_chain_key(key)
         yield CredentialIssuance(
             at=_as_int(at),

@@ -23,13 +23,14 @@ from answerable.store.investigation_queries import (
     build_investigation_scope,
     build_matching_query,
 )
+from answerable.store.lineage_days import ISSUANCES, open_lineage_days
 from answerable.store.lineage_facts import (
     LineageFacts,
     drain_rows,
     read_credential_issuances,
     read_sign_ins,
 )
-from answerable.store.query_tables import ColumnType, NamedTable
+from answerable.store.query_tables import ColumnType, NamedTable, ParquetTable
 from answerable.store.segment_scope import SegmentScope
 
 if TYPE_CHECKING:
@@ -106,12 +107,13 @@ def _read_issuances_behind(
     others: dict[str, list[CredentialIssuance]] = defaultdict(list)
     for each in (*read_delegated_issuances(store), *read_token_id_issuances(store)):
         others[each.credential].append(each)
-    found = _read_delegations(store, keys)
+    days = open_lineage_days(store, ISSUANCES)
+    found = _read_delegations(store, keys, days)
     seen: set[str] = set()
     wanted = credentials | {each.parent.credential for each in found}
     while fresh := wanted - seen - {""}:
         made = [
-            *_read_issuances_of(store, fresh),
+            *_read_issuances_of(store, fresh, days),
             *(each for credential in sorted(fresh) for each in others[credential]),
         ]
         seen |= fresh
@@ -121,29 +123,19 @@ def _read_issuances_behind(
 
 
 def _read_issuances_of(
-    store: "EvidenceStore", credentials: set[str]
+    store: "EvidenceStore", credentials: set[str], days: ParquetTable | None
 ) -> Iterable[CredentialIssuance]:
-    """Read the issuances of some credentials.
-
-    Their times are found first, in few columns: the complete rows are then read from the
-    segments of these times alone.
-    """
+    """Read the issuances of some credentials."""
     tables = {"wanted_credentials": _build_value_table(credentials)}
     wanted = "issued IN (SELECT value FROM wanted_credentials)"
-    rows = store.run_query(
-        f"SELECT DISTINCT event_time FROM events WHERE {wanted} ORDER BY event_time",  # noqa: S608 - ours
-        (),
-        tables,
-        SegmentScope(alternatives=({"issued": credentials},)),
-    )
-    if not rows:
-        return ()
-    scope = SegmentScope(times=tuple(int(str(at)) for (at,) in rows))
-    return read_credential_issuances(store, wanted, tables, scope)
+    scope = SegmentScope(alternatives=({"issued": credentials},))
+    return read_credential_issuances(store, wanted, tables, scope, days)
 
 
 def _read_delegations(
-    store: "EvidenceStore", keys: Sequence[SourcedChainKey]
+    store: "EvidenceStore",
+    keys: Sequence[SourcedChainKey],
+    days: ParquetTable | None,
 ) -> list[CredentialIssuance]:
     """Read the records of our token service for the runs and agents of chain keys."""
     runs = {each.key.run for each in keys} - {""}
@@ -165,6 +157,7 @@ def _read_delegations(
                     {"source": {STS}, "agent": agents},
                 )
             ),
+            days,
         )
     )
 

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.store_keys import LogKeys
-from answerable.store.store_layout import StoreLayout, list_derived_tables
+from answerable.store.store_layout import (
+    DAYS_FOLDER,
+    StoreLayout,
+    list_derived_tables,
+)
 from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:
@@ -394,10 +398,12 @@ class EventQueries:
         """Open an engine over the segments and the foreign events."""
         from answerable.store.duckdb_engine import DuckDbEngine
 
-        files = list_derived_tables(self._layout.root / "derived")
+        derived = self._layout.root / "derived"
+        files = list_derived_tables(derived)
         if self._foreign is not None:
             files += tuple(map(Path, self._foreign.files))
-        return DuckDbEngine(self._layout.segments, files=files)
+        segments, days = self._layout.segments, derived / DAYS_FOLDER
+        return DuckDbEngine(segments, files=files, folders=[days])
 
     def _read_store_state(self) -> object:
         """Return what changes with each write, or with each file found damaged."""

@@ -45,13 +45,20 @@ class NamedTable:
 
 @dataclass(frozen=True, slots=True)
 class ParquetTable:
-    """Table in a Parquet file of `derived/`, of which a query reads what it needs.
+    """Table in Parquet files of `derived/`, of which a query reads what it needs.
 
     Attributes:
-        file: The file; user SQL may read it.
+        files: Files with equal columns, at least one; user SQL may read them.
     """
 
-    file: Path
+    files: tuple[Path, ...]
+
+    def build_rows_sql(self) -> str:
+        """Build the SQL that reads the rows."""
+        from answerable.store.duckdb_engine import quote_text
+
+        names = ", ".join(quote_text(str(each.absolute())) for each in self.files)
+        return f"read_parquet([{names}], union_by_name=false, hive_partitioning=false)"
 
 
 # More rows are faster through Arrow, whose adapter takes a tenth of a second to import.
@@ -117,12 +124,9 @@ def _make_temporary_table(
     if isinstance(table, NamedTable):
         register_table(engine, name, table, temporary=True)
         return
-    from answerable.store.duckdb_engine import quote_text
-
-    file = quote_text(str(table.file.absolute()))
     engine.run(
         f"CREATE OR REPLACE TEMP VIEW {quote_name(name)} AS "  # noqa: S608 - quoted
-        f"SELECT * FROM read_parquet({file})"
+        f"SELECT * FROM {table.build_rows_sql()}"
     )
 
 

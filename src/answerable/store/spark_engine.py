@@ -201,7 +201,7 @@ class SparkEngine(EventEngine):
                 frame = (
                     read_table(session, table, folder / name)
                     if isinstance(table, NamedTable)
-                    else session.read.parquet(str(table.file.absolute()))
+                    else session.read.parquet(*(str(e.absolute()) for e in table.files))
                 )
                 frame.createOrReplaceTempView(name)
             yield

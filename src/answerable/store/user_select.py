@@ -17,7 +17,6 @@ from answerable.store.documented_views import EVENTS
 from answerable.store.duckdb_engine import (
     MEMORY_LIMIT,
     DuckDbEngine,
-    quote_text,
 )
 from answerable.store.event_sources import create_event_view
 from answerable.store.query_tables import (
@@ -107,7 +106,8 @@ class UserSelect:
             for name, build in self.definitions.tables.items()
             if name in names
         }
-        files = [t.file for t in tables.values() if isinstance(t, ParquetTable)]
+        shown = [t for t in tables.values() if isinstance(t, ParquetTable)]
+        files = [file for table in shown for file in table.files]
         sources = read_sources() if _RAW_EVENTS in names else None
         if sources is not None:
             files += map(Path, sources.foreign)
@@ -161,12 +161,11 @@ def _create_view(engine: DuckDbEngine, name: str, body: str) -> None:
 def _create_table(
     engine: DuckDbEngine, name: str, table: NamedTable | ParquetTable
 ) -> None:
-    """Create a table of rows, or a view of a Parquet file."""
+    """Create a table of rows, or a view of Parquet files."""
     if isinstance(table, NamedTable):
         register_table(engine, name, table)
         return
-    file = quote_text(str(table.file.absolute()))
-    _create_view(engine, name, f"SELECT * FROM read_parquet({file})")  # noqa: S608 - quoted
+    _create_view(engine, name, f"SELECT * FROM {table.build_rows_sql()}")  # noqa: S608 - quoted
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from answerable.services.lineage.chain_cache import (
 )
 from answerable.store import chain_file, day_rollups
 from answerable.store.event_queries import count_sealed_events
+from answerable.store.lineage_days import ISSUANCES, open_lineage_days
 from answerable.store.store import EvidenceStore
 
 # The chains of all events are derived again for this part of new events, or after this
@@ -34,6 +35,7 @@ def write_question_files(store: EvidenceStore, stored: int, *, now: int) -> None
         return
     with suppress(EnvironmentFailure):
         day_rollups.write_rollups(store)
+        open_lineage_days(store, ISSUANCES)
         age = chain_file.find_chain_file_age(store, now)
         part = count_sealed_events(store) // _NEW_PART
         if stored >= part or age is None or age > _MAX_AGE:

@@ -1,0 +1,166 @@
+"""Derived Parquet files in `derived/`, one for each day of segments.
+
+The name of a file has the generation of the day's segments and a MAC of the content, so
+that late events, compaction, retention and erasure give a day another file. A missing,
+damaged or foreign file is written again, and deleting one is harmless.
+"""
+
+import contextlib
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from answerable.store.damaged_segments import compute_file_digest
+from answerable.store.duckdb_engine import DuckDbEngine, quote_text
+from answerable.store.durable_files import (
+    FILE_MODE,
+    make_private_folder,
+    translate_os_errors,
+)
+from answerable.store.event_sources import build_segment_rows_sql
+
+if TYPE_CHECKING:
+    from answerable.evidence.log_entries import SegmentManifest
+    from answerable.store.event_sources import EventSources
+    from answerable.store.store import EvidenceStore
+
+_GENERATION_HEX = 24
+
+
+@dataclass(frozen=True, slots=True)
+class DayFileKind:
+    """Kind of rows that are derived from the events of a day.
+
+    Attributes:
+        name: Name of the kind.
+        folder: Name of its folder in `derived/`.
+        version: Raised when the rows of the same segments change.
+        build_rows: Builds the SQL of the rows from the SQL of a table of events.
+        order: Columns that the rows are sorted by, in SQL.
+    """
+
+    name: str
+    folder: str
+    version: int
+    build_rows: Callable[[str], str]
+    order: str
+
+
+def open_day_files(
+    store: "EvidenceStore", sources: "EventSources", kind: DayFileKind
+) -> list[Path]:
+    """Find the file of each day of the segments; write the missing ones.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    days: dict[str, list[SegmentManifest]] = defaultdict(list)
+    for each in sources.segments:
+        days[each.day].append(each)
+    folder = store.derived / kind.folder
+    known = _list_valid_files(store, kind, folder)
+    wanted = {day: _compute_generation(day, part) for day, part in days.items()}
+    missing = [day for day, generation in wanted.items() if generation not in known]
+    if missing:
+        make_private_folder(folder)
+        rows = {wanted[day]: days[day] for day in sorted(missing)}
+        known |= _write_files(store, sources, kind, rows)
+    found = [known[generation] for generation in wanted.values()]
+    if missing:
+        _remove_other_files(folder, {each.name for each in found})
+    return found
+
+
+def _list_valid_files(
+    store: "EvidenceStore", kind: DayFileKind, folder: Path
+) -> dict[str, Path]:
+    """List the files of a folder whose name has the MAC of their content."""
+    found: dict[str, Path] = {}
+    for path in folder.glob("*.parquet"):
+        generation, _, _ = path.stem.rpartition("-")
+        if path.stem == f"{generation}-{_compute_mac(store, kind, generation, path)}":
+            found[generation] = path
+    return found
+
+
+def _write_files(
+    store: "EvidenceStore",
+    sources: "EventSources",
+    kind: DayFileKind,
+    days: "Mapping[str, Sequence[SegmentManifest]]",
+) -> dict[str, Path]:
+    """Write the files of some days, by generation; return them likewise.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    sources.layout.require_segments([each for part in days.values() for each in part])
+    paths = {
+        generation: [sources.segment_path(each) for each in part]
+        for generation, part in days.items()
+    }
+    folder = store.derived / kind.folder
+    engine = DuckDbEngine(
+        folder, files=[Path(e) for part in paths.values() for e in part]
+    )
+    try:
+        return {
+            generation: _write_file(store, engine, kind, generation, part)
+            for generation, part in paths.items()
+        }
+    finally:
+        engine.close()
+
+
+def _write_file(
+    store: "EvidenceStore",
+    engine: DuckDbEngine,
+    kind: DayFileKind,
+    generation: str,
+    segment_paths: Sequence[str],
+) -> Path:
+    """Write the file of one day, and return its path."""
+    folder = store.derived / kind.folder
+    temp_path = folder / f".{generation}.new"
+    try:
+        rows = kind.build_rows(build_segment_rows_sql(segment_paths))
+        engine.run(
+            f"COPY ({rows} ORDER BY {kind.order}) "
+            f"TO {quote_text(str(temp_path.absolute()))} "
+            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+        )
+        mac = _compute_mac(store, kind, generation, temp_path)
+        file = folder / f"{generation}-{mac}.parquet"
+        with translate_os_errors("write", file):
+            temp_path.chmod(FILE_MODE)
+            temp_path.replace(file)
+    finally:
+        with contextlib.suppress(OSError):
+            temp_path.unlink(missing_ok=True)
+    return file
+
+
+def _remove_other_files(folder: Path, kept: Collection[str]) -> None:
+    """Remove files of obsolete generations; a process that reads one reads rows."""
+    for path in folder.iterdir():
+        if path.name not in kept:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _compute_generation(day: str, segments: Sequence["SegmentManifest"]) -> str:
+    """Compute the generation of a day, which changes with the rows of its segments."""
+    files = sorted(each.file_sha256 for each in segments)
+    digest = hashlib.sha256("\n".join(files).encode()).hexdigest()
+    return f"{day}-{digest[:_GENERATION_HEX]}"
+
+
+def _compute_mac(
+    store: "EvidenceStore", kind: DayFileKind, generation: str, file: Path
+) -> str:
+    """Compute the MAC of a file, with the fingerprint key of the store."""
+    named = f"{kind.name} {kind.version} {generation} {compute_file_digest(file)}"
+    return store.fingerprint(named)
