@@ -1,11 +1,15 @@
 """Map the fields of `AuditEvent` to Parquet and SQL columns."""
 
 import json
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, cast
 
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.provenance import WrittenBy
+from answerable.store.query_tables import ColumnType, NamedTable
+
+if TYPE_CHECKING:
+    from answerable.store.search_index import EventPlace
 
 # SQL type by column. Binary ids are BLOB: Spark cannot read DuckDB's UUID columns.
 TYPES: dict[str, str] = {
@@ -97,6 +101,34 @@ def build_fact_sql(name: str, default: str) -> str:
     """Build the SQL for one named fact of an event, with a default."""
     pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
     return f"coalesce({pairs}[1][2], {default})"
+
+
+def build_read_events_sql(
+    places: "Sequence[EventPlace]", identities: Collection[str]
+) -> tuple[str, list[object], dict[str, NamedTable]]:
+    """Build the query of complete events by place, with its parameters and tables.
+
+    A list of values, or one join by both columns, is compared after all columns of a row
+    group are decoded; two joins by one column each are compared before.
+
+    Args:
+        places: The places, at least one.
+        identities: All identities of these events; empty if they are not known.
+    """
+    times = [at for at, _, _, _ in places]
+    marks = ", ".join("?" * len(identities))
+    query = (
+        f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - our own names
+        "AND event_time IN (SELECT event_time FROM wanted_places) "
+        "AND event_id IN (SELECT event_id FROM wanted_places)"
+        f"{f' AND identity IN ({marks})' if identities else ''} ORDER BY raw_sha256"
+    )
+    wanted = NamedTable(
+        {"event_time": ColumnType.INT, "event_id": ColumnType.BYTES},
+        [{"event_time": at, "event_id": key} for at, key, _, _ in places],
+    )
+    tables = {"wanted_places": wanted}
+    return query, [min(times), max(times), *identities], tables
 
 
 def decode_event_row(row: Sequence[object]) -> AuditEvent:

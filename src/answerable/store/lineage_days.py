@@ -7,8 +7,8 @@ time needs those of other days.
 from typing import TYPE_CHECKING
 
 from answerable.model.errors import EnvironmentFailure
+from answerable.store.credential_issuances import build_issuance_rows_sql
 from answerable.store.day_files import DayFileKind, open_day_files
-from answerable.store.lineage_facts import build_issuance_rows_sql
 from answerable.store.query_tables import ParquetTable
 from answerable.store.store_layout import DAYS_FOLDER
 

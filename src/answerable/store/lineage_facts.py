@@ -7,7 +7,7 @@ damaged or a foreign file is derived again; deleting it is harmless.
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -27,10 +27,16 @@ from answerable.model.lineage import (
     CredentialIssuance,
     CredentialPresentation,
 )
-from answerable.model.log_sources import ISSUERS
 from answerable.store.cache_generation import (
     compute_chains_generation,
     compute_events_generation,
+)
+from answerable.store.credential_issuances import (
+    BELIEVED,
+    KEY_COLUMNS,
+    decode_chain_key,
+    drain_rows,
+    read_credential_issuances,
 )
 from answerable.store.credential_joint_facts import (
     read_delegated_issuances,
@@ -39,21 +45,12 @@ from answerable.store.credential_joint_facts import (
     read_token_id_issuances,
 )
 from answerable.store.durable_files import make_store_folder, read_file, write_file
-from answerable.store.query_tables import NamedTable, ParquetTable
 
 if TYPE_CHECKING:
     from answerable.store.segment_scope import SegmentScope
     from answerable.store.store import EvidenceStore
 
-_KEYS = "identity, credential, session, person, run, agent, tool"
-# Facts that our own issuers write; of another source they are its own words.
-_CHAIN, _OWNER = (
-    f"if(source IN {ISSUERS}, coalesce(list_filter(facts, lambda f: f[1] = '{name}')[1][2], "
-    "''), '')"
-    for name in ("chain", "owner")
-)
 MAX_CACHED_EVENTS = 250_000  # whose facts are in memory as a whole
-_BELIEVED = "written_by <> 'self-reported'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,6 @@ class _CacheFile(msgspec.Struct, frozen=True):
 
 
 _Chains = tuple[ChainTimeline, ...]
-Table = NamedTable | ParquetTable
 _FILE_DECODER = msgspec.msgpack.Decoder(_CacheFile)
 _FACTS_DECODER = msgspec.msgpack.Decoder(LineageFacts)
 _CHAINS_DECODER: msgspec.msgpack.Decoder[_Chains | None] = msgspec.msgpack.Decoder(
@@ -269,85 +265,19 @@ def _build_kind_scope(kind: str) -> "SegmentScope":
     return build_kind_scope(kind)
 
 
-def _decode_chain_key(row: Sequence[object]) -> ChainKey:
-    """Decode the key columns of a row."""
-    return ChainKey(*map(str, row))
-
-
 def _as_int(value: object) -> int:
     """Narrow an SQL value to `int` for the type checker."""
     return cast("int", value)
 
 
-def drain_rows(rows: list[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
-    """Yield rows and free each, so that they are not in memory twice."""
-    rows.reverse()
-    while rows:
-        yield rows.pop()
-
-
 def _read_chain_keys(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
     """Read the distinct chain keys of all events."""
-    query = f"SELECT DISTINCT source, written_by, {_KEYS} FROM skimmed ORDER BY ALL"  # noqa: S608 - ours
+    query = (
+        f"SELECT DISTINCT source, written_by, {KEY_COLUMNS} FROM skimmed ORDER BY ALL"  # noqa: S608 - ours
+    )
     for source, written_by, *key in drain_rows(store.run_query(query)):
         yield SourcedChainKey(
-            _decode_chain_key(key), str(source), written_by != "self-reported"
-        )
-
-
-def build_issuance_rows_sql(rows: str) -> str:
-    """Build the SQL of the believed records of issued credentials.
-
-    Args:
-        rows: SQL of a table of events.
-    """
-    return (
-        "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)) AS "  # noqa: S608 - ours
-        f"event, source, {_CHAIN} AS chain, {_OWNER} AS owner, {_KEYS} FROM {rows} "
-        f"WHERE issued <> '' AND outcome = 'success' AND {_BELIEVED}"
-    )
-
-
-def read_credential_issuances(
-    store: "EvidenceStore",
-    condition: str = "true",
-    tables: Mapping[str, NamedTable] | None = None,
-    scope: "SegmentScope | None" = None,
-    days: ParquetTable | None = None,
-) -> Iterable[CredentialIssuance]:
-    """Read the events that issued a credential, such as AssumeRole.
-
-    Args:
-        store: The store.
-        condition: Trusted SQL condition on `issued`, `source` and the chain key.
-        tables: Tables that the condition names.
-        scope: Segments that may match the condition; None for all.
-        days: Issuances of all sealed events; None to read them from the events.
-    """
-    from answerable.store.segment_scope import NO_SEGMENTS
-
-    rows, named = build_issuance_rows_sql("events"), dict[str, Table](tables or {})
-    if days is not None:
-        named["issuance_days"], scope = days, NO_SEGMENTS
-        rows = f"SELECT * FROM issuance_days UNION ALL {rows}"  # noqa: S608 - ours
-    query = (
-        "SELECT event_time, issued, issued_to, issued_until, event, source, chain, "  # noqa: S608 - ours
-        f"owner, {_KEYS} FROM ({rows}) WHERE {condition} ORDER BY event_time, event"
-    )
-    found = store.run_query(query, (), named, scope)
-    parents: dict[tuple[object, ...], ChainKey] = {}  # few callers open most sessions
-    for at, issued, to, until, event, source, chain, owner, *key in drain_rows(found):
-        parent = parents.get(tuple(key)) or _decode_chain_key(key)
-        yield CredentialIssuance(
-            at=_as_int(at),
-            credential=str(issued),
-            identity=str(to),
-            until=_as_int(until),
-            parent=parents.setdefault(tuple(key), parent),
-            event=str(event),
-            source=str(source),
-            chain=tuple(str(chain).split()),
-            owner=str(owner),
+            decode_chain_key(key), str(source), written_by != "self-reported"
         )
 
 
@@ -360,7 +290,7 @@ def read_sign_ins(store: "EvidenceStore") -> Iterable[SignIn]:
         "if(contains(identity, ':user/'), identity, '') AS own, "
         "if(person <> '', person, 'person:' || lower(split_part(identity, '/', -1))) "
         "AS who FROM events "
-        f"WHERE {_BELIEVED} AND agent = '' AND (person <> '' OR (contains(identity, ':user/') "
+        f"WHERE {BELIEVED} AND agent = '' AND (person <> '' OR (contains(identity, ':user/') "
         "AND list_contains(facts, ['console', 'true'])))"
         ") GROUP BY who, own, cred, source ORDER BY ALL"
     )
@@ -375,16 +305,16 @@ def _read_identity_changes(store: "EvidenceStore") -> Iterable[IdentityChange]:
     """Read the events that created or deleted an identity."""
     query = (
         "SELECT event_time, created, deleted, action, lower(hex(event_id)), source, "  # noqa: S608 - ours
-        f"{_KEYS} FROM events "
+        f"{KEY_COLUMNS} FROM events "
         f"WHERE (created <> '' OR deleted <> '') AND outcome = 'success' "
-        f"AND {_BELIEVED} ORDER BY event_time, event_id"
+        f"AND {BELIEVED} ORDER BY event_time, event_id"
     )
     for at, created, deleted, action, event, source, *key in store.run_query(query):
         yield IdentityChange(
             at=_as_int(at),
             created=str(created),
             deleted=str(deleted),
-            key=_decode_chain_key(key),
+            key=decode_chain_key(key),
             action=str(action),
             event=str(event),
             source=str(source),
@@ -396,7 +326,7 @@ def _read_access_key_uses(store: "EvidenceStore") -> Iterable[CredentialUse]:
     query = (
         "SELECT credential, identity, min(event_time), max(event_time), count(*), "  # noqa: S608 - ours
         "source FROM skimmed WHERE starts_with(credential, 'cred:aws/AKIA') "
-        f"AND identity <> '' AND {_BELIEVED} GROUP BY ALL ORDER BY ALL"
+        f"AND identity <> '' AND {BELIEVED} GROUP BY ALL ORDER BY ALL"
     )
     rows = store.run_query(query, scope=_build_kind_scope("access-key"))
     for credential, identity, first, last, count, source in rows:

@@ -12,6 +12,10 @@ from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.lineage.credential_presentations import get_presented_subject
 from answerable.model.lineage import ChainKey, CredentialIssuance
 from answerable.model.log_sources import BEDROCK, STS
+from answerable.store.credential_issuances import (
+    drain_rows,
+    read_credential_issuances,
+)
 from answerable.store.credential_joint_facts import (
     read_delegated_issuances,
     read_invocation_calls,
@@ -26,8 +30,6 @@ from answerable.store.investigation_queries import (
 from answerable.store.lineage_days import ISSUANCES, open_lineage_days
 from answerable.store.lineage_facts import (
     LineageFacts,
-    drain_rows,
-    read_credential_issuances,
     read_sign_ins,
 )
 from answerable.store.query_tables import ColumnType, NamedTable, ParquetTable

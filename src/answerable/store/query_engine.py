@@ -279,29 +279,17 @@ class EventQueries:
         self, places: "Sequence[EventPlace]", identities: Collection[str]
     ) -> "list[AuditEvent]":
         """Read complete events by id and time."""
-        from answerable.store.event_columns import NAMES, decode_event_row
-        from answerable.store.query_tables import ColumnType, NamedTable
+        from answerable.store.event_columns import (
+            build_read_events_sql,
+            decode_event_row,
+        )
         from answerable.store.segment_scope import SegmentScope
 
-        times = [at for at, _, _, _ in places]
         named = identities if len(identities) <= _MAX_TESTED_IDENTITIES else ()
-        only = f" AND identity IN ({', '.join('?' * len(named))})" if named else ""
-        # A list of values, or one join by both columns, is compared after all columns of
-        # a row group are decoded; two joins by one column each are compared before.
-        query = (
-            f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - our own names
-            "AND event_time IN (SELECT event_time FROM wanted_places) "
-            f"AND event_id IN (SELECT event_id FROM wanted_places){only} "
-            "ORDER BY raw_sha256"
-        )
+        query, parameters, tables = build_read_events_sql(places, named)
+        times = [at for at, _, _, _ in places]
         tested = ({"identity": named},) if named else ()
         scope = SegmentScope(min(times), max(times) + 1, tested)
-        wanted = NamedTable(
-            {"event_time": ColumnType.INT, "event_id": ColumnType.BYTES},
-            [{"event_time": at, "event_id": key} for at, key, _, _ in places],
-        )
-        parameters = [min(times), max(times), *named]
-        tables = {"wanted_places": wanted}
         rows = self._run_query(query, parameters, tables, scope)
         return [decode_event_row(row) for row in rows]
 

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 STORE_SCHEMA = 1
 # Derived tables in Parquet files, without the ending; see `chain_file`.
-CHAIN_FILE, CHAIN_COUNTS_FILE = "chains", "chain-counts"
-DAYS_FOLDER = "days"  # of lineage facts of days, in `derived/`
+CHAIN_FILE, CHAIN_COUNTS_FILE, DAYS_FOLDER = "chains", "chain-counts", "days"
 VOLUME_FOLDER = "lost+found"  # of ext4, at the root of a volume
 
 
