@@ -88,6 +88,23 @@ def test_the_first_question_reads_the_inventory_back_from_its_file(
     )
 
 
+def test_facts_that_are_read_already_are_not_read_again_by_id(
+    store: EvidenceStore,
+) -> None:
+    save(store, [scanned("ana@corp.example")], NOW)
+    facts = snapshots.load_inventory(store).facts
+    assert facts.identities_by_id()[ROLE] == facts.identities[0]
+    for read, index in (
+        (facts.identities, facts.identities_by_id),
+        (facts.policies, facts.policies_by_id),
+        (facts.resources, facts.resources_by_id),
+    ):
+        found = index()
+        assert list(found) == [each.id for each in read]
+        assert all(found[each.id] is each for each in read)
+    assert facts.identities
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -95,9 +95,25 @@ class StoredFacts(SightedFacts):
         file: BlockFile = self._file  # type: ignore[attr-defined]  # set above
         return file.section(f"facts.{name}", kind)
 
+    def _index_facts_of_kind(
+        self, name: str, kind: type[FactT]
+    ) -> "Mapping[str, FactT]":
+        """Return the facts of a kind by id: the same objects if all are read already.
+
+        A server reads all of them; rows would be decoded and kept a second time.
+        """
+        read = vars(self)
+        if name not in read:
+            return self._open_rows_of_kind(name, kind)
+        indexed = f"{name} by id"
+        if indexed not in read:
+            read[indexed] = {str(each.id): each for each in read[name]}
+        found: Mapping[str, FactT] = read[indexed]
+        return found
+
     def policies_by_id(self) -> Mapping[str, Policy]:
         """Return the policies by id, read on use."""
-        return self._open_rows_of_kind("policies", Policy)
+        return self._index_facts_of_kind("policies", Policy)
 
     def has_policies(self) -> bool:
         """Return whether a source collected any policy; none is read."""
@@ -105,11 +121,11 @@ class StoredFacts(SightedFacts):
 
     def identities_by_id(self) -> Mapping[str, Identity]:
         """Return the identities by id, read on use."""
-        return self._open_rows_of_kind("identities", Identity)
+        return self._index_facts_of_kind("identities", Identity)
 
     def resources_by_id(self) -> Mapping[str, Resource]:
         """Return the resources by id, read on use."""
-        return self._open_rows_of_kind("resources", Resource)
+        return self._index_facts_of_kind("resources", Resource)
 
     def list_catalogue_platforms(self) -> Sequence[str]:
         """List the platform of each catalogue; none is read."""
