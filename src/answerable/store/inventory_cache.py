@@ -45,6 +45,7 @@ from answerable.store.block_file import (
 from answerable.store.durable_files import make_store_folder, write_file
 
 if TYPE_CHECKING:
+    from answerable.inventory.fact_pool import FactPool
     from answerable.store.store import EvidenceStore
 
 # Raised when the same input would be joined otherwise.
@@ -56,6 +57,7 @@ EARLIER = "earlier-"
 _INVENTORY = "inventory"
 # Files that a comparison with a newer snapshot needs: inventory, policies and paths.
 _KEPT_FILES = (_INVENTORY, "estate", "steps")
+_FEW_FACTS = 2_000  # of which equal values need little memory
 # Facts that stand once by id, in the order of ids.
 _KEYED_BY_ID = ("identities", "policies", "resources")
 KeyT = TypeVar("KeyT", bound=str)
@@ -111,6 +113,19 @@ class StoredFacts(SightedFacts):
         found: Mapping[str, FactT] = read[indexed]
         return found
 
+    @cached_property
+    def _pool(self) -> "FactPool":
+        """Values that the facts share."""
+        from answerable.inventory.fact_pool import FactPool
+
+        return FactPool()
+
+    def read_kind(self, name: str) -> tuple[object, ...]:
+        """Read all facts of one kind; if many, equal values are in memory once."""
+        section: BlockSection[object] = self._open_rows_of_kind(name, _KINDS[name])
+        facts = (value for _, value in section.iter_rows())
+        return tuple(self._pool.share(facts) if len(section) > _FEW_FACTS else facts)
+
     def policies_by_id(self) -> Mapping[str, Policy]:
         """Return the policies by id, read on use."""
         return self._index_facts_of_kind("policies", Policy)
@@ -146,8 +161,7 @@ def _build_lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]
     """Build a property that reads all facts of one kind on first use."""
 
     def read(facts: StoredFacts) -> tuple[object, ...]:
-        section: BlockSection[object] = facts._open_rows_of_kind(name, _KINDS[name])
-        return tuple(value for _, value in section.iter_rows())
+        return facts.read_kind(name)
 
     found = cached_property(read)
     found.__set_name__(StoredFacts, name)

@@ -11,14 +11,19 @@ are copied as well, with the shift.
 import hashlib
 import io
 import itertools
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import msgspec
 import zstandard
 
+from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store.object_store import (
     DIFFERENCE_HEADER,
     is_difference_file,
+    read_object_base,
+    read_packed,
     unwrap_object_file,
 )
 
@@ -27,7 +32,9 @@ LITERAL = -1
 _READ_BYTES = 16 << 10  # of a compressed file, about 20 times as much content
 # A copied piece is at most so far before the last one copied; a reader keeps more.
 MAX_BYTES_BEHIND, _KEPT_BYTES = 32 << 20, 72 << 20
+_DROPPED_BYTES = 8 << 20  # at a time
 _PIECES_PER_PART = 1_000
+_DIGEST = re.compile("[0-9a-f]{64}")
 _PLACE = b'"place":"'
 _MAX_DIGITS = 15
 VERSION = b"2\n"
@@ -130,7 +137,7 @@ def iterate_content(packed: bytes, digest: str) -> Iterator[bytes]:
             raise EarlierObjectError from error
         found.update(part)
         yield part
-    if found.hexdigest() != digest:
+    if found.hexdigest() != digest or reader.unused_data:
         raise EarlierObjectError
 
 
@@ -140,6 +147,42 @@ def join_parts(parts: Iterable[bytes]) -> bytes:
     for part in parts:
         joined.write(part)
     return joined.getvalue()
+
+
+def iterate_object(path: Path, packed: bytes, digest: str) -> Iterator[bytes]:
+    """Yield the content of an object in parts; its digest is compared at their end.
+
+    Args:
+        path: File of the object; the earlier one is beside it.
+        packed: Bytes of the file.
+        digest: SHA-256 of the content, hex.
+
+    Raises:
+        VerificationError: The object is damaged, or the one from which it differs.
+    """
+    name = f"{path.parent.name}/{path.name}"
+    base, found = digest, hashlib.sha256()
+    try:
+        if not is_difference_file(packed):
+            yield from iterate_content(packed, digest)
+            return
+        base = read_base_digest(packed)
+        place = path.with_name(base)
+        if not _DIGEST.fullmatch(base) or read_object_base(place):
+            raise ValueError("the earlier object is no whole object")
+        before = iterate_content(read_packed(place), base)
+        for part in apply_difference(packed, before):
+            found.update(part)
+            yield part
+    except (AnswerableError, EarlierObjectError) as error:
+        if base == digest:
+            raise VerificationError(f"{name} is damaged") from None
+        what = f"{name} differs from {base}, which cannot be read: {error}"
+        raise VerificationError(what) from None
+    except ValueError:
+        raise VerificationError(f"{name} is damaged") from None
+    if found.hexdigest() != digest:
+        raise VerificationError(f"{name} is damaged")
 
 
 def read_base_digest(packed: bytes) -> str:
@@ -202,7 +245,7 @@ class _BaseReader:
             self._size += len(piece)
         at = start - self._first
         taken = self._kept[at : at + count] if at >= 0 else []
-        if self._size > 2 * _KEPT_BYTES:
+        if self._size > _KEPT_BYTES + _DROPPED_BYTES:
             self._drop()
         return taken
 

@@ -7,7 +7,6 @@ next writer renames it.
 """
 
 import hashlib
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,7 +41,6 @@ CHECKSUM_BYTES = len(CHECKSUM_HEADER) + 32
 # First line of an object that is stored as a difference, after the header; then a version.
 DIFFERENCE_HEADER = b"answerable object difference "
 _QUARANTINE = "quarantine"
-_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ class ObjectStore:
         path = self._layout.objects / digest
         self._fetch_object(path)
         base = read_object_base(path) or digest
-        return base, iterate_content(_read_packed(path.with_name(base)), base)
+        return base, iterate_content(read_packed(path.with_name(base)), base)
 
     def store_whole(self, bases: Collection[str]) -> None:
         """Store whole what differs from objects that will be removed.
@@ -132,6 +130,19 @@ class ObjectStore:
         path = self._layout.objects / digest
         self._fetch_object(path)
         return read_compressed_object(path)
+
+    def iterate(self, digest: str) -> Iterator[bytes]:
+        """Read the content that has a SHA-256 digest, in parts.
+
+        Raises:
+            UsageError: There is no such object.
+            VerificationError: At the end; its content does not match its digest.
+        """
+        from answerable.store.object_difference import iterate_object
+
+        path = self._layout.objects / digest
+        self._fetch_object(path)
+        yield from iterate_object(path, read_packed(path), digest)
 
     def _fetch_object(self, path: Path) -> None:
         """Read an object from object storage, if the store is there.
@@ -288,10 +299,10 @@ def read_compressed_object(path: Path) -> bytes:
         UsageError: There is no such file.
         VerificationError: Its content does not match its digest.
     """
-    return _decode_packed(path, _read_packed(path), path.name)
+    return _decode_packed(path, read_packed(path), path.name)
 
 
-def _read_packed(path: Path) -> bytes:
+def read_packed(path: Path) -> bytes:
     """Read a compressed file, or its temporary one.
 
     Raises:
@@ -320,36 +331,11 @@ def read_compressed_file(path: Path, digest: str = "") -> bytes:
 
 def _decode_packed(path: Path, packed: bytes, digest: str) -> bytes:
     """Return the content of a compressed file, or of a difference; check its digest."""
-    name = f"{path.parent.name}/{path.name}"
     if is_difference_file(packed):
-        return _read_difference(path, packed, digest)
-    return decompress_object(packed, digest, name)
+        from answerable.store.object_difference import iterate_object, join_parts
 
-
-def _read_difference(path: Path, packed: bytes, digest: str) -> bytes:
-    """Read the content of an object from its difference, and check its digest.
-
-    Raises:
-        VerificationError: The difference or the earlier object is damaged.
-    """
-    from answerable.store import object_difference as difference
-
-    name = f"{path.parent.name}/{path.name}"
-    try:
-        base = difference.read_base_digest(packed)
-        place = path.with_name(base)
-        if not _DIGEST.fullmatch(base) or read_object_base(place):
-            raise ValueError("the earlier object is no whole object")
-        before = difference.iterate_content(_read_packed(place), base)
-        data = difference.join_parts(difference.apply_difference(packed, before))
-    except (AnswerableError, difference.EarlierObjectError) as error:
-        what = f"{name} differs from {base}, which cannot be read: {error}"
-        raise VerificationError(what) from None
-    except ValueError:
-        raise VerificationError(f"{name} is damaged") from None
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise VerificationError(f"{name} is damaged")
-    return data
+        return join_parts(iterate_object(path, packed, digest))
+    return decompress_object(packed, digest, f"{path.parent.name}/{path.name}")
 
 
 def unwrap_object_file(file: bytes) -> bytes:

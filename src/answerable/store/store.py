@@ -68,7 +68,7 @@ class EvidenceStore:
         self.log = TransparencyLog(layout, self.keys)
         self.queries = EventQueries(layout, self.log, self.keys, index)
         self._writer: JournalWriter | None = None
-        self._objects = ObjectStore(layout, self.log)
+        self.objects = ObjectStore(layout, self.log)
         self._mine: set[str] = set()
         self._sealed = 0
         self._attached: dict[str, object] = {}
@@ -334,15 +334,15 @@ class EvidenceStore:
         Returns:
             SHA-256 of the data, hex.
         """
-        return self._objects.put(kind, data, now, earlier)
+        return self.objects.put(kind, data, now, earlier)
 
     def read_whole_base(self, digest: str) -> tuple[str, Iterator[bytes]]:
         """Read the whole object from which an object, or others like it, differ."""
-        return self._objects.read_whole_base(digest)
+        return self.objects.read_whole_base(digest)
 
     def store_whole(self, bases: Collection[str]) -> None:
         """Store whole what differs from objects that will be removed."""
-        self._objects.store_whole(bases)
+        self.objects.store_whole(bases)
 
     def get_object(self, digest: str) -> bytes:
         """Read the stored content that has a SHA-256 digest.
@@ -351,11 +351,11 @@ class EvidenceStore:
             UsageError: There is no such object.
             VerificationError: Its content does not match its digest.
         """
-        return self._objects.get(digest)
+        return self.objects.get(digest)
 
     def list_objects(self, kind: str) -> tuple[LoggedObject, ...]:
         """List the objects of a kind that no policy removed, in log order."""
-        return self._objects.list_objects(kind)
+        return self.objects.list_objects(kind)
 
     def quarantine(self, records: "Sequence[QuarantinedRecord]", now: int) -> int:
         """Store unparseable records; equal bytes are stored once.
@@ -363,13 +363,13 @@ class EvidenceStore:
         Returns:
             Number of new records.
         """
-        return self._objects.quarantine(records, now)
+        return self.objects.quarantine(records, now)
 
     def count_new_quarantined_records(
         self, records: "Sequence[QuarantinedRecord]"
     ) -> int:
         """Count the unparseable records that are not in quarantine yet."""
-        return len(self._objects.select_new_quarantined_records(records))
+        return len(self.objects.select_new_quarantined_records(records))
 
     def _open_journal(self, now: int) -> "JournalWriter":
         """Return the open journal of this process; create and log it if needed."""

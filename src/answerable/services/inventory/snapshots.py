@@ -1,6 +1,7 @@
 """Load, list and complete the inventory snapshots in the store."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +24,7 @@ from answerable.store.store import EvidenceStore
 
 # The rest is imported where a snapshot is joined: most commands read a joined one.
 if TYPE_CHECKING:
+    from answerable.inventory.fact_pool import FactPool
     from answerable.model.lineage import DeclaredUse
     from answerable.services.inventory.ownership_history import InventoryInterval
     from answerable.services.inventory.stored_sync import StoredSync
@@ -171,12 +173,14 @@ def _join_snapshot_with_audit_logs(
     store: EvidenceStore, selected: NamedSnapshot | None
 ) -> _JoinedSnapshot:
     """Build the inventory of a snapshot and the audit logs, as of its time."""
+    from answerable.inventory.fact_pool import FactPool
     from answerable.inventory.sync_join import join_syncs_into_inventory
 
     snapshot = Snapshot(0, ())
     if selected is not None:
         snapshot = read_stored_object(store, selected.digest, Snapshot)
-    syncs = [read_stored_object(store, digest, Sync) for _, digest in snapshot.syncs]
+    pool = FactPool()
+    syncs = [read_stored_sync(store, digest, pool) for _, digest in snapshot.syncs]
     found = frozenset(
         credential.id for sync in syncs for credential in sync.facts.credentials
     )
@@ -272,6 +276,25 @@ def read_ownership_statements(store: EvidenceStore) -> tuple[OwnerEvidence, ...]
     return (*unsigned, *read_attestations(store))
 
 
+def read_stored_sync(store: EvidenceStore, digest: str, pool: "FactPool") -> Sync:
+    """Read one stored sync in parts, so that its JSON is never in memory as a whole.
+
+    Args:
+        store: The store.
+        digest: Digest of its object.
+        pool: Values that facts share, also those of several syncs.
+
+    Raises:
+        VerificationError: It is damaged, missing, or malformed.
+    """
+    from answerable.services.inventory.sync_decoding import decode_sync
+
+    found = None
+    with suppress(UsageError, VerificationError):  # named below
+        found = decode_sync(store.objects.iterate(digest), pool)
+    return found or read_stored_object(store, digest, Sync)
+
+
 def read_stored_object(
     store: EvidenceStore, digest: str, kind: type[StoredObject]
 ) -> StoredObject:
@@ -298,11 +321,13 @@ def iterate_snapshot_history(store: EvidenceStore) -> "Iterator[InventoryInterva
 
     A statement about an owner counts from the snapshot that was the latest at its time.
     """
+    from answerable.inventory.fact_pool import FactPool
     from answerable.inventory.sync_join import join_syncs_into_inventory
     from answerable.services.inventory.ownership_history import InventoryInterval
 
     said = read_ownership_statements(store)
     syncs: dict[str, Sync] = {}
+    pool = FactPool()
     every = [
         (each, read_stored_object(store, each.digest, Snapshot))
         for each in list_snapshots(store)
@@ -312,7 +337,7 @@ def iterate_snapshot_history(store: EvidenceStore) -> "Iterator[InventoryInterva
         until = FOREVER if last else every[position + 1][1].taken_at
         for _, digest in snapshot.syncs:
             if digest not in syncs:
-                syncs[digest] = read_stored_object(store, digest, Sync)
+                syncs[digest] = read_stored_sync(store, digest, pool)
         joined = join_syncs_into_inventory(
             [(source, syncs[digest]) for source, digest in snapshot.syncs],
             now=snapshot.taken_at,
