@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 _BITS_PER_TEXT = 10
 _PROBES = 7
+_ONE = ord("1")
 TextHash = tuple[int, int]
 
 
@@ -18,15 +19,16 @@ def hash_text(text: str) -> TextHash:
 
 def build_bloom_filter(texts: Collection[str]) -> bytes:
     """Build the filter of some texts; at least one byte."""
-    bits = bytearray((len(texts) * _BITS_PER_TEXT + 7) // 8 or 1)
-    size = len(bits) * 8
+    count = (len(texts) * _BITS_PER_TEXT + 7) // 8 or 1
+    size = count * 8
+    digits = bytearray(b"0") * size  # a digit is set faster than a bit
     for text in texts:
         start, step = hash_text(text)
-        for _ in range(_PROBES):
-            at = start % size
-            bits[at >> 3] |= 1 << (at & 7)
-            start += step
-    return bytes(bits)
+        start, step = start % size, step % size
+        for at in range(start, start + _PROBES * step, step) if step else (start,):
+            digits[at % size] = _ONE
+    digits.reverse()
+    return int(digits, 2).to_bytes(count, "little")
 
 
 def may_contain(bits: bytes, hashed: TextHash) -> bool:

@@ -1,8 +1,8 @@
 """Find events that are already stored, by event id within a day, in bounded memory."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from itertools import compress, repeat
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, compress, repeat
 from operator import floordiv
 from typing import TYPE_CHECKING, cast
 
@@ -31,7 +31,31 @@ MAX_IDS = 2_000_000
 # time, so a batch concerns few of them.
 MAX_IDS_PER_DAY = 500_000
 _NS_PER_MS = 1_000_000  # nanoseconds: what an id keeps of its time
-_DIGEST = 32
+
+
+class _JournalTail:
+    """Ids and raw digests of the records of a journal; few are ever looked up."""
+
+    def __init__(self) -> None:
+        self._batches: list[tuple[Sequence[bytes], Sequence[bytes]]] = []
+        self._found: dict[bytes, list[bytes]] = {}
+        self._indexed = 0
+
+    def add(self, ids: Sequence[bytes], digests: Sequence[bytes]) -> None:
+        """Add records."""
+        self._batches.append((ids, digests))
+
+    def list_ids(self) -> Iterator[bytes]:
+        """List the ids of all records."""
+        return chain.from_iterable(ids for ids, _ in self._batches)
+
+    def list_digests(self, event_id: bytes) -> list[bytes]:
+        """List the digests of an id: none, one, or several for a conflict."""
+        for ids, digests in self._batches[self._indexed :]:
+            for number, digest in zip(ids, digests, strict=True):
+                self._found.setdefault(number, []).append(digest)
+        self._indexed = len(self._batches)
+        return self._found.get(event_id, [])
 
 
 class KnownEventIds:
@@ -48,7 +72,7 @@ class KnownEventIds:
         self._days: dict[int, set[bytes]] = {}
         self._segments: set[str] = set()
         self._rows: Counter[str] = Counter()  # sealed ones of a day
-        self._tails: dict[str, dict[bytes, bytes]] = {}
+        self._tails: dict[str, _JournalTail] = {}
         self._own: set[str] = set()
         self._sizes: dict[str, int] = {}
         self._note: bytes | None = None
@@ -109,16 +133,14 @@ class KnownEventIds:
     def remember(self, events: StoredEvents, journal: str) -> None:
         """Cache events that are now in this process's journal."""
         self._own.add(journal)
-        tail = self._tails.setdefault(journal, {})
         ids, times, digests = _list_identifying_fields(events)
-        for day, number in zip(_list_days(times), ids, strict=True):
-            self._days[day].add(number)
-        added = dict(zip(ids, digests, strict=True))
-        if len(added) == len(ids) and tail.keys().isdisjoint(added):
-            tail.update(added)
+        self._tails.setdefault(journal, _JournalTail()).add(ids, digests)
+        days = _list_days(times)
+        if min(days) == max(days):
+            self._days[days[0]].update(ids)
             return
-        for number, digest in zip(ids, digests, strict=True):
-            tail[number] = tail.get(number, b"") + digest
+        for day, number in zip(days, ids, strict=True):
+            self._days[day].add(number)
 
     def _load_newly_sealed_ids(self) -> None:
         """Load ids that other processes sealed, and forget sealed journals."""
@@ -168,7 +190,7 @@ class KnownEventIds:
                 found = self._run_query(f"SELECT event_id FROM read_parquet([{files}])")  # noqa: S608
                 ids.update(cast("bytes", row[0]) for row in found)
             for tail in self._tails.values():
-                ids.update(tail)
+                ids.update(tail.list_ids())
             self._days[day] = ids
 
     def _is_day_too_large(self, day: int) -> bool:
@@ -213,11 +235,9 @@ class KnownEventIds:
         except FileNotFoundError:
             return
         self._sizes[name] = size
-        tail: dict[bytes, bytes] = {}
-        for record in records:
-            event = decode_event(record)
-            tail[event.event_id] = tail.get(event.event_id, b"") + event.raw_sha256
-        self._tails[name] = tail
+        events = list(map(decode_event, records))
+        tail = self._tails[name] = _JournalTail()
+        tail.add([e.event_id for e in events], [e.raw_sha256 for e in events])
 
     def _list_segment_files_of_day(self, day: int) -> str:
         """List the files of the segments of a day, quoted for SQL."""
@@ -263,7 +283,7 @@ class KnownEventIds:
             (event.event_id, raw)
             for event in candidates
             for tail in self._tails.values()
-            for raw in _split_digests(tail.get(event.event_id, b""))
+            for raw in tail.list_digests(event.event_id)
         }
         times = [event.event_time for event in candidates]
         files = self._list_segment_files_between(min(times), max(times))
@@ -308,11 +328,6 @@ def _list_identifying_fields(
 def _list_days(times: Sequence[int]) -> list[int]:
     """List the days since 1970 of some times."""
     return list(map(floordiv, times, repeat(DAY_NS)))
-
-
-def _split_digests(digests: bytes) -> list[bytes]:
-    """Split the concatenated digests of one id: one, or several for a conflict."""
-    return [digests[at : at + _DIGEST] for at in range(0, len(digests), _DIGEST)]
 
 
 def _get_segment_day(manifest: SegmentManifest) -> int:
