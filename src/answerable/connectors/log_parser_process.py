@@ -86,6 +86,8 @@ _COLUMNS = msgspec.msgpack.Decoder(
 # Events are frozen for everyone else: one is not made before its fields are set.
 _SETTERS = [getattr(AuditEvent, each.name).__set__ for each in _FIELDS]
 _FRAME = msgspec.msgpack.Decoder(_BatchFrame)
+# New memory for each frame would cost more than to fill it.
+_ENCODER, _BUFFER = msgspec.msgpack.Encoder(), bytearray()
 _REFUSALS: dict[str, type[AnswerableError]] = {
     "UsageError": UsageError,
     "EnvironmentFailure": EnvironmentFailure,
@@ -293,9 +295,9 @@ def main() -> None:
 
 def _write_frame(frame: _BatchFrame) -> None:
     """Write a frame to standard output, with its length and checksum first."""
-    body = msgspec.msgpack.encode(frame)
-    sys.stdout.buffer.write(_HEAD.pack(len(body), zlib.crc32(body)))
-    sys.stdout.buffer.write(body)
+    _ENCODER.encode_into(frame, _BUFFER)
+    sys.stdout.buffer.write(_HEAD.pack(len(_BUFFER), zlib.crc32(_BUFFER)))
+    sys.stdout.buffer.write(_BUFFER)
 
 
 if __name__ == "__main__":
