@@ -8,7 +8,7 @@ from functools import partial
 from time import perf_counter
 
 from answerable.connectors import registry
-from answerable.evidence.log_entries import JournalSealed
+from answerable.evidence.log_entries import JournalSealed, list_live_segments
 from answerable.model.collection import UnreadLog
 from answerable.model.connector import EventBatch, EventContext
 from answerable.model.documents.shared_shapes import (
@@ -32,7 +32,6 @@ from answerable.store.collection_state import (
     add_quarantined_records,
     record_unread_log,
 )
-from answerable.store.investigation_queries import read_event_time_range
 from answerable.store.store import EvidenceStore
 
 _QUARANTINE_BYTES = 8 << 20
@@ -157,9 +156,10 @@ def _write_question_files(
 
 def _suggest_trace(store: EvidenceStore, now: int) -> str:
     """Suggest a `trace` command for the newest events; empty if there are none."""
-    _, last = read_event_time_range(store)
-    if not last:
+    segments = list_live_segments(store.log.entries())
+    if not segments:
         return ""
+    last = max(int(each.max_time) for each in segments)
     if last > now:  # a clock is ahead: the other events are earlier
         return format_command("trace")
     since = "7d" if now - _WEEK < last else format_time(last)
