@@ -39,7 +39,7 @@ AGENTDOJO := .agentdojo/.made-$(HERE)
 COMPARE := .compare/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo screenshot screens ui wheel release site test pytest lint format needs world api-server conformance foreign bench soak faults fuzz agentdojo compare lock clean
+.PHONY: help setup dev demo screenshot screens crawl ui wheel release site test pytest lint format needs world api-server conformance foreign bench soak faults fuzz agentdojo compare lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -56,6 +56,7 @@ help:
 	@echo "make conformance  MCP's own suite, straight and through the gateway; needs npm"
 	@echo "make foreign  other people's clients at the token service; needs npm"
 	@echo "make screens  pictures of every page in build/screens; needs Chromium"
+	@echo "make crawl   follow the links of the pages of the sample and of an empty store"
 	@echo "make screenshot  redraw the README's picture; needs Chromium"
 	@echo "make bench   measure"
 	@echo "make soak    honest and hostile traffic for SECONDS=3600, then every call accounted for"
@@ -163,6 +164,10 @@ screenshot: $(WORLD)
 # Pictures of every page in both schemes and at four widths, in build/screens.
 screens: $(WORLD) $(NODE_WEB)
 	.venv/bin/python -m pytest -q -m world tests/web/browser/test_screens.py $(ARGS)
+
+# ANSWERABLE_LARGE_STORE=FOLDER: also one link of each shape of a large store.
+crawl: $(DEV)
+	.venv/bin/python -m tests.web.link_crawl $(ARGS)
 
 # Before anything is installed: what the system lacks, with the command that installs it.
 needs:

@@ -1,8 +1,9 @@
 """Crawler of the pages: follows the links of a store from the overview.
 
-    python -m tests.web.link_crawl [--each N] STORE...
+    python -m tests.web.link_crawl [--each N] [STORE...]
 
-It asks the dispatcher in this process, as an administrator who owns agents. Each facet of
+Without STORE, it crawls the sample, an empty store and, with one link of each shape, a copy
+of the store in the folder that `ANSWERABLE_LARGE_STORE` names. It asks the dispatcher in this process, as an administrator who owns agents. Each facet of
 an investigation or of a list adds a term to the query, so that their combinations are
 millions of links: a link with more than two terms is not followed. `--each` limits the
 links of one shape, for a large store.
@@ -10,21 +11,29 @@ links of one shape, for a large store.
 
 import argparse
 import html
+import os
 import re
+import shutil
 import sys
+import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import parse_qsl, urlsplit
 
 from answerable.model.ids import PersonId
+from answerable.store.store import EvidenceStore
 from answerable.web.pages.reach.question import PATH_FIELDS, QUESTION_FIELDS
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import WebRole
+from tests.estate.sample_stores import Stores
 from tests.web.dispatcher_harness import DispatcherHarness
 
 ANA = PersonId("person:ana@corp.example")
 MOST_TERMS = 2
+_SAMPLE = ("home", "repo", "aws", "aws-keys", "cloudtrail")
 # Parameters that name a question, a thing or a page of rows, and refine nothing.
 _NAMING = frozenset({*QUESTION_FIELDS, *PATH_FIELDS, "id", "of", "form", "before", "q"})
 _TERM = re.compile(r'(?:[^\s"]|"[^"]*")+')
@@ -104,25 +113,43 @@ def describe_shape(target: str) -> str:
     return " ".join((parts.path, *sorted(name for name, _ in parse_qsl(parts.query))))
 
 
+def list_default_stores(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Make the stores of a crawl without arguments; yield each with its limit."""
+    yield Stores.below(folder).of(*_SAMPLE), sys.maxsize
+    empty = folder / "empty"
+    EvidenceStore.open(empty, now=time.time_ns()).close()
+    yield empty, sys.maxsize
+    large = os.environ.get("ANSWERABLE_LARGE_STORE", "")
+    if large:
+        yield shutil.copytree(Path(large) / "store", folder / "large"), 1
+
+
+def print_result(place: Path, result: CrawlResult) -> None:
+    """Print what a crawl found: numbers of links, dead links and largest pages."""
+    print(
+        f"{place}: {result.asked.total():,} links followed, {len(result.dead)} dead; "
+        f"not followed: {result.refined:,} of more than {MOST_TERMS} terms, "
+        f"{result.left:,} more of a shape"
+    )
+    for status, target, origin in result.dead:
+        print(f"  {status} {target}\n      on {origin}")
+    for path, size in result.largest.most_common(5):
+        print(f"  {path}: at most {size:,} bytes", flush=True)
+
+
 def main() -> int:
     """Crawl the named stores, print what was found; 1 if a link is dead."""
     parser = argparse.ArgumentParser(prog="python -m tests.web.link_crawl")
-    parser.add_argument("stores", nargs="+", type=Path, metavar="STORE")
+    parser.add_argument("stores", nargs="*", type=Path, metavar="STORE")
     parser.add_argument("--each", type=int, default=sys.maxsize, metavar="N")
     named = parser.parse_args()
     dead = 0
-    for place in named.stores:
-        result = crawl(place, named.each)
-        dead += len(result.dead)
-        print(
-            f"{place}: {result.asked.total():,} links followed, {len(result.dead)} dead; "
-            f"not followed: {result.refined:,} of more than {MOST_TERMS} terms, "
-            f"{result.left:,} more of a shape"
-        )
-        for status, target, origin in result.dead:
-            print(f"  {status} {target}\n      on {origin}")
-        for path, size in result.largest.most_common(5):
-            print(f"  {path}: at most {size:,} bytes")
+    with TemporaryDirectory() as folder:
+        stores = [(place, named.each) for place in named.stores]
+        for place, most in stores or list_default_stores(Path(folder)):
+            result = crawl(place, most)
+            print_result(place, result)
+            dead += len(result.dead)
     return 1 if dead else 0
 
 
