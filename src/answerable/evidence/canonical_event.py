@@ -9,8 +9,8 @@ example, tests/evidence/vectors.json the test vectors.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from itertools import repeat
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -104,17 +104,8 @@ class _EventWire(
 
 _encode = msgspec.json.Encoder().encode
 _ROW_FIELDS = [each.name for each in fields(AuditEvent)]
-_ROW_DEFAULTS = tuple(each.default for each in fields(AuditEvent))
-_SELECT_WIRE_VALUES = itemgetter(*map(_ROW_FIELDS.index, FIELDS))
-_EVENT_ID, _RAW_SHA256, _SALT, _INGEST_TIME = map(
-    FIELDS.index, ("event_id", "raw_sha256", "salt", "ingest_time")
-)
-_INTEGERS = tuple(
-    map(
-        FIELDS.index,
-        ("event_time", "ingest_time", "issued_until", "schema", "sequence"),
-    )
-)
+_ROW_DEFAULTS = [each.default for each in fields(AuditEvent)]
+_ROW_INTEGERS = ("event_time", "issued_until", "schema", "sequence")
 _decode = msgspec.json.Decoder(_EventWire, strict=True).decode
 
 
@@ -249,17 +240,32 @@ def encode_stored_columns(
     Raises:
         ValueError: As for `encode_stored_event`.
     """
-    defaults: list[Iterable[Any]] = list(map(repeat, _ROW_DEFAULTS[len(columns) :]))
-    values = list(_SELECT_WIRE_VALUES([*columns, *defaults]))
-    values[_EVENT_ID] = map(bytes.hex, values[_EVENT_ID])
-    values[_RAW_SHA256] = map(bytes.hex, values[_RAW_SHA256])
-    for at in _INTEGERS:
-        if isinstance(values[at], tuple):
-            values[at] = _encode_integer_column(values[at])
-    values[_INGEST_TIME] = repeat(_encode_integer(ingest_time))
+    values: dict[str, Iterable[Any]] = {
+        name: column
+        for name, column, default in zip(
+            _ROW_FIELDS, columns, _ROW_DEFAULTS, strict=False
+        )
+        if column[0] != default or column.count(default) < len(column)
+    }
+    for name in _ROW_INTEGERS:
+        if name in values:
+            values[name] = _encode_integer_column(columns[_ROW_FIELDS.index(name)])
+    for name in ("event_id", "raw_sha256"):
+        values[name] = map(bytes.hex, values[name])
+    values["ingest_time"] = repeat(_encode_integer(ingest_time))
     text, size = salts.hex(), 2 * len(salts) // len(columns[0])
-    values[_SALT] = [text[at : at + size] for at in range(0, len(text), size)]
-    return list(map(_encode, map(_EventWire, *values)))
+    values["salt"] = [text[at : at + size] for at in range(0, len(text), size)]
+    names = tuple(filter(values.__contains__, FIELDS))
+    make = _make_wire_type(names)
+    return list(map(_encode, map(make, *map(values.__getitem__, names))))
+
+
+@lru_cache(64)
+def _make_wire_type(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """Make the wire form of these fields alone: fewer are compared with defaults."""
+    known = {each.name: each for each in msgspec.structs.fields(_EventWire)}
+    members = [(name, known[name].type, known[name].default) for name in names]
+    return msgspec.defstruct("_Wire", members, omit_defaults=True, gc=False)
 
 
 def _encode_integer_column(numbers: Sequence[int]) -> Iterable[int | str]:
