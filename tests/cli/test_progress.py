@@ -11,6 +11,7 @@ from answerable.cli import progress
 from answerable.cli.main import main
 from answerable.cli.settings import Settings
 from answerable.model.progress import ignore_progress_report
+from bench.cloudtrail import write_trail
 
 STAGES = [
     "joining scanned sources",
@@ -114,4 +115,26 @@ def test_the_first_question_after_a_scan_shows_each_stage_of_the_derivation(
         drawn = terminal.getvalue()[start:].split("\r\x1b[K")
         said = [line.rpartition("% ")[2] for line in drawn]
         assert [each for each in said if each in STAGES] == expected
+    assert capsys.readouterr().out
+
+
+def test_the_first_trace_after_a_scan_shows_each_stage_of_the_derivation(
+    terminal: _Terminal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "100")
+    account, trail = tmp_path / "account.json", tmp_path / "trail"
+    account.write_text(json.dumps(ACCOUNT))
+    write_trail(trail, 20, 1)
+    store = ("--store", str(tmp_path / "store"))
+    assert main([*store, "ingest", f"cloudtrail:{trail}"]) == 0
+    assert main([*store, "scan", f"aws:{account}"]) == 0
+    for expected in (["joining scanned sources", "deriving chains of events"], []):
+        start = terminal.tell()
+        assert main([*store, "trace"]) == 0
+        drawn = terminal.getvalue()[start:].split("\r\x1b[K")
+        assert [line.rpartition("% ")[2] for line in drawn if "%" in line] == expected
     assert capsys.readouterr().out

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from answerable.cli.settings import Settings, find_home, find_store
 from answerable.model.errors import UsageError
-from answerable.model.progress import ProgressCallback
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 
 if TYPE_CHECKING:
     from answerable.model.inventory import Inventory
@@ -22,12 +22,14 @@ class StoreSession:
     Attributes:
         snapshot: The snapshot named with `STORE@SNAPSHOT`, empty for the latest.
         now: UTC nanoseconds.
+        progress: Receives the stages of what is derived for this command.
     """
 
     def __init__(self, store: "EvidenceStore", snapshot: str, now: int) -> None:
         self.store = store
         self.snapshot = snapshot
         self.now = now
+        self.progress: ProgressCallback = ignore_progress_report
 
     @property
     def home(self) -> Path:

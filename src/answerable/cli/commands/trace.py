@@ -9,6 +9,7 @@ from answerable.cli.engine import engine_option, use_engine
 from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.login_name import get_login_name
 from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
 from answerable.cli.session import StoreSession, open_session
 from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.lineage.search_query import SearchQuery, parse_search_query
@@ -170,7 +171,10 @@ def trace(
     ):
         given = given.with_field(field, value)
     names = _SavedNames(save, saved, delete_saved)
-    with open_session(settings, writes=bool(save or delete_saved)) as session:
+    with (
+        open_session(settings, writes=bool(save or delete_saved)) as session,
+        progress_bar(settings) as session.progress,
+    ):
         more = _read_lake(session, lake, given, view)
         if delete_saved or saved == _ALL:
             document = _list_saved_queries(session, delete_saved)
@@ -276,7 +280,7 @@ def _answer_trace(
     session: StoreSession, question: "TraceQuery", view: TraceView
 ) -> Document:
     """Answer a trace query in the requested form."""
-    store, now = session.store, session.now
+    store, now, progress = session.store, session.now, session.progress
     if view.first_seen or view.compare:
         from answerable.usecases.lineage import compare_windows as windows
 
@@ -287,7 +291,9 @@ def _answer_trace(
     if view.by:
         from answerable.usecases.lineage import count_events as counts
 
-        return counts.count_by_fields(store, question, view.by, now=now)
+        return counts.count_by_fields(
+            store, question, view.by, now=now, progress=progress
+        )
     if view.score:
         # It imports every connector, to read an export.
         from answerable.usecases.lineage import score_sources as scores
@@ -305,7 +311,7 @@ def _answer_trace(
         return past.find_bypassing_events(store, question, now=now)
     from answerable.usecases.lineage import trace
 
-    return trace.trace_events(store, question, now=now)
+    return trace.trace_events(store, question, now=now, progress=progress)
 
 
 def _check_one_view(view: TraceView) -> None:

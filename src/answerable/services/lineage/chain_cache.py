@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.inventory import Inventory
+from answerable.model.inventory import DERIVATION_STAGES, Inventory
 from answerable.model.lineage import DeclaredUse
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.services.inventory import snapshots
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.store import chain_tables
@@ -31,7 +32,9 @@ _LOOKUP_EVENTS = 50_000
 
 
 def load_or_compute_chains(
-    store: EvidenceStore, inventory: Inventory | None = None
+    store: EvidenceStore,
+    inventory: Inventory | None = None,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> ChainIndex:
     """Load the chains of all events from the cache, or compute them.
 
@@ -41,6 +44,7 @@ def load_or_compute_chains(
     Args:
         store: Store of the events.
         inventory: The newest snapshot, if loaded; loading takes long.
+        progress: Receives the stage if they must be computed.
     """
     from answerable.store import lineage_facts
 
@@ -48,6 +52,7 @@ def load_or_compute_chains(
         known = lineage_facts.load_cached_chains(store)
     if known is not None:
         return ChainIndex(known)
+    progress(1, DERIVATION_STAGES, "deriving chains of events")
     facts = lineage_facts.load_lineage_facts(store)
     found = derive_chains(facts, store, inventory)
     lineage_facts.save_chains_to_cache(store, facts, found)

@@ -9,6 +9,7 @@ from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import EventCountItem
 from answerable.model.lineage import HopStatus, LineageChain
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import (
@@ -50,7 +51,12 @@ from answerable.store.store import EvidenceStore
 
 
 def count_by_fields(
-    store: EvidenceStore, query: TraceQuery, field_names: str, *, now: int
+    store: EvidenceStore,
+    query: TraceQuery,
+    field_names: str,
+    *,
+    now: int,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> Document:
     """Count the events of a query by fields, largest count first.
 
@@ -59,6 +65,7 @@ def count_by_fields(
         query: Events to count; its limit is the most rows.
         field_names: Names in `FIELDS`, separated by commas.
         now: UTC nanoseconds.
+        progress: Receives the stages of what is derived and kept for later commands.
 
     Returns:
         Items with each field, null if it is missing, the counts and the times.
@@ -68,7 +75,7 @@ def count_by_fields(
     """
     validate_trace_query(query)
     fields = parse_fields(field_names)
-    inventory = snapshots.load_inventory(store, now=now)
+    inventory = snapshots.load_inventory(store, now=now, progress=progress)
     totals = rolled = None
     if is_large_store(store):
         rolled = count_with_rollups(store, query, fields)
@@ -76,7 +83,7 @@ def count_by_fields(
         if rolled is None:
             chains, totals = count_without_chains(store, inventory, query, fields)
     else:
-        chains = load_or_compute_chains(store, inventory)
+        chains = load_or_compute_chains(store, inventory, progress)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
     if rolled is not None:

@@ -7,6 +7,7 @@ from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import (
@@ -38,16 +39,28 @@ from answerable.store.investigation_queries import (
 from answerable.store.store import EvidenceStore
 
 
-def trace_events(store: EvidenceStore, query: TraceQuery, *, now: int) -> Document:
+def trace_events(
+    store: EvidenceStore,
+    query: TraceQuery,
+    *,
+    now: int,
+    progress: ProgressCallback = ignore_progress_report,
+) -> Document:
     """Return a row per event with its chain of person, agent and identity.
+
+    Args:
+        store: Store of the events.
+        query: Events to list.
+        now: UTC nanoseconds.
+        progress: Receives the stages of what is derived and kept for later commands.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is empty.
     """
     validate_trace_query(query)
-    inventory = snapshots.load_inventory(store, now=now)
+    inventory = snapshots.load_inventory(store, now=now, progress=progress)
     if not is_chain_file_searched(store):
-        chains = load_or_compute_chains(store)
+        chains = load_or_compute_chains(store, inventory, progress)
         return list_lineage_rows(store, inventory, chains, query, now=now)
     chains, newest = load_chains_of_question(store, inventory, query)
     return list_lineage_rows(store, inventory, chains, query, now=now, newest=newest)
