@@ -16,7 +16,7 @@ from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage import chain_cache, window_counts
 from answerable.services.lineage.lineage_search import SearchScope, build_event_filter
 from answerable.services.lineage.trace_rows import TraceQuery
-from answerable.store import chain_file, day_files, lineage_facts
+from answerable.store import chain_writer, day_files, lineage_facts
 from answerable.store.chain_lookup import read_chains_of_keys
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
@@ -244,7 +244,7 @@ def test_the_files_of_questions_are_written_with_the_events(
 
     with EvidenceStore.open(tmp_path / "store", now=NOW) as opened:
         ingest_logs(opened, [f"cloudtrail:{DATA / 'day.json'}"], now=NOW)
-        monkeypatch.setattr(chain_file, "_write_parquet", refuse)
+        monkeypatch.setattr(chain_writer, "_write_parquet", refuse)
         monkeypatch.setattr(day_files, "_write_file", refuse)
         for fields in ("person", "action", "person,day"):
             assert count_by_fields(opened, TraceQuery(), fields, now=NOW).items

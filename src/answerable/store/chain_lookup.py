@@ -250,7 +250,7 @@ def _read_chains(
     """Read the chains that meet a condition, with all intervals of a key together."""
     query = (
         f"SELECT {', '.join(_COLUMNS)} FROM chains c WHERE {condition} "  # noqa: S608 - our own names
-        "ORDER BY c.n, c.valid_from"
+        f"ORDER BY {', '.join(f'c.{name}' for name in _KEY_COLUMNS)}, c.valid_from"
     )
     rows = store.run_query(query, parameters, {"chains": file, **tables}, NO_EVENTS)
     found: dict[SourcedChainKey, list[LineageChain]] = {}

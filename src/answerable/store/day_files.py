@@ -8,7 +8,7 @@ damaged or foreign file is written again, and deleting one is harmless.
 import contextlib
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from answerable.store.durable_files import (
     translate_os_errors,
 )
 from answerable.store.event_sources import build_segment_rows_sql
+from answerable.store.segment_scope import NO_SEGMENTS
 
 if TYPE_CHECKING:
     from answerable.evidence.log_entries import SegmentManifest
@@ -68,10 +69,42 @@ def open_day_files(
         make_private_folder(folder)
         rows = {wanted[day]: days[day] for day in sorted(missing)}
         known |= _write_files(store, sources, kind, rows)
-    found = [known[generation] for generation in wanted.values()]
-    if missing:
-        _remove_other_files(folder, {each.name for each in found})
-    return found
+    return [known[generation] for generation in wanted.values()]
+
+
+def write_tail_file(
+    store: "EvidenceStore", sources: "EventSources", kind: DayFileKind
+) -> Path:
+    """Write the rows of the unsealed events, unless there is a file with them.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    digest = hashlib.sha256()
+    for name, data in sorted(sources.journals.items()):
+        digest.update(f"{name} {hashlib.sha256(data).hexdigest()}\n".encode())
+    generation = f"tail-{digest.hexdigest()[:_GENERATION_HEX]}"
+    folder = store.derived / kind.folder
+    known = _list_valid_files(store, kind, folder).get(generation)
+    if known is not None:
+        return known
+    make_private_folder(folder)
+
+    def run(query: str) -> None:
+        store.run_query(query, scope=NO_SEGMENTS)
+
+    return _write_file(store, run, kind, generation, "events")
+
+
+def remove_other_files(
+    store: "EvidenceStore", kind: DayFileKind, kept: Iterable[Path]
+) -> None:
+    """Remove files of obsolete generations; a process that reads one reads rows."""
+    names = {each.name for each in kept}
+    with contextlib.suppress(OSError):
+        for path in (store.derived / kind.folder).iterdir():
+            if path.name not in names:
+                path.unlink(missing_ok=True)
 
 
 def _list_valid_files(
@@ -108,7 +141,9 @@ def _write_files(
     )
     try:
         return {
-            generation: _write_file(store, engine, kind, generation, part)
+            generation: _write_file(
+                store, engine.run, kind, generation, build_segment_rows_sql(part)
+            )
             for generation, part in paths.items()
         }
     finally:
@@ -117,18 +152,25 @@ def _write_files(
 
 def _write_file(
     store: "EvidenceStore",
-    engine: DuckDbEngine,
+    run: Callable[[str], object],
     kind: DayFileKind,
     generation: str,
-    segment_paths: Sequence[str],
+    events: str,
 ) -> Path:
-    """Write the file of one day, and return its path."""
+    """Write one file, and return its path.
+
+    Args:
+        store: The store.
+        run: Runs a query.
+        kind: Kind of the rows.
+        generation: Generation of the file.
+        events: SQL of a table of the events.
+    """
     folder = store.derived / kind.folder
     temp_path = folder / f".{generation}.new"
     try:
-        rows = kind.build_rows(build_segment_rows_sql(segment_paths))
-        engine.run(
-            f"COPY ({rows} ORDER BY {kind.order}) "
+        run(
+            f"COPY ({kind.build_rows(events)} ORDER BY {kind.order}) "
             f"TO {quote_text(str(temp_path.absolute()))} "
             "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
         )
@@ -141,14 +183,6 @@ def _write_file(
         with contextlib.suppress(OSError):
             temp_path.unlink(missing_ok=True)
     return file
-
-
-def _remove_other_files(folder: Path, kept: Collection[str]) -> None:
-    """Remove files of obsolete generations; a process that reads one reads rows."""
-    for path in folder.iterdir():
-        if path.name not in kept:
-            with contextlib.suppress(OSError):
-                path.unlink()
 
 
 def _compute_generation(day: str, segments: Sequence["SegmentManifest"]) -> str:

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, cast
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import EventOutcome
 from answerable.model.time_units import DAY_NS
-from answerable.store.day_files import DayFileKind, open_day_files
+from answerable.store.day_files import (
+    DayFileKind,
+    open_day_files,
+    remove_other_files,
+)
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.event_columns import DATA_SERVICE, build_fact_sql
 from answerable.store.event_count_queries import (
@@ -112,7 +116,7 @@ def count_by_rollups(store: "EvidenceStore", query: RollupQuery) -> RollupCounts
     if store.queries.has_index or sources.foreign or not sources.segments:
         return None
     try:
-        files = open_day_files(store, sources, _ROLLUPS)
+        files = _open_rollups(store, sources)
         engine = DuckDbEngine(store.derived / _ROLLUPS.folder)
     except EnvironmentFailure:
         return None
@@ -137,7 +141,7 @@ def write_rollups(store: "EvidenceStore") -> None:
     """
     sources = store.queries.get_current_sources()
     if sources.segments and not sources.foreign:
-        open_day_files(store, sources, _ROLLUPS)
+        _open_rollups(store, sources)
 
 
 def _run_count(
@@ -246,3 +250,10 @@ def _build_rollup_sql(rows: str, names: Sequence[str] = VALUE_FIELDS) -> str:
 _ROLLUPS = DayFileKind(
     "rollup", "rollups", ROLLUP_VERSION, _build_rollup_sql, "field, value"
 )
+
+
+def _open_rollups(store: "EvidenceStore", sources: "EventSources") -> list[Path]:
+    """Find the rollup of each day, write missing ones, and remove obsolete ones."""
+    files = open_day_files(store, sources, _ROLLUPS)
+    remove_other_files(store, _ROLLUPS, files)
+    return files

@@ -5,7 +5,7 @@ query for each step. The result gives the same chains as all facts of the store.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from answerable.lineage.chain_stitching_types import SourcedChainKey
@@ -13,7 +13,6 @@ from answerable.lineage.credential_presentations import get_presented_subject
 from answerable.model.lineage import ChainKey, CredentialIssuance
 from answerable.model.log_sources import BEDROCK, STS
 from answerable.store.credential_issuances import (
-    drain_rows,
     read_credential_issuances,
 )
 from answerable.store.credential_joint_facts import (
@@ -61,21 +60,6 @@ def read_chain_keys_matching(
         for source, written_by, *key in rows
     )
     return list(dict.fromkeys(found))
-
-
-def iterate_chain_keys_by_time(
-    store: "EvidenceStore",
-) -> Iterator[SourcedChainKey]:
-    """Yield the distinct chain keys of all events, by the time of their first event.
-
-    The credentials of neighbours were issued at about the same time.
-    """
-    query = (
-        f"SELECT source, written_by <> 'self-reported' AS believed, {_KEYS} "  # noqa: S608 - ours
-        f"FROM skimmed GROUP BY ALL ORDER BY min(event_time), source, believed, {_KEYS}"
-    )
-    for source, believed, *key in drain_rows(store.run_query(query)):
-        yield SourcedChainKey(ChainKey(*map(str, key)), str(source), bool(believed))
 
 
 def read_lineage_facts_of_keys(

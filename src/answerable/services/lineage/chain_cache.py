@@ -13,6 +13,7 @@ from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.services.inventory import snapshots
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.store import chain_tables
+from answerable.store.cache_generation import compute_chains_generation
 from answerable.store.event_queries import count_sealed_events, read_event_sources
 from answerable.store.query_tables import NamedTable, ParquetTable
 from answerable.store.query_views import ViewDefinitions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # With more sealed events, a question derives the chains of its own events.
 LARGE_STORE_EVENTS = 250_000
 _KEYS_OF_PART = 50_000
+_DERIVING = "chains derived; `answerable ingest` does this in advance"
 _Statements = tuple[Sequence[DeclaredUse], Mapping[str, str]]
 # With more, `trace` looks up the chains of its events in the chain file.
 _LOOKUP_EVENTS = 50_000
@@ -76,40 +78,70 @@ def derive_chains(
 
 
 def write_current_chain_file(
-    store: EvidenceStore, inventory: Inventory | None = None
+    store: EvidenceStore,
+    inventory: Inventory | None = None,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> ParquetTable:
     """Derive the chains of all events into the chain file.
+
+    In a large store, these are the chains that can differ from those of the file there.
 
     Args:
         store: Store of the events.
         inventory: The newest snapshot, if loaded.
+        progress: Receives the number of derived chains.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    from answerable.store import chain_file
+    from answerable.store import chain_changes, chain_writer
 
-    if not is_large_store(store):
-        return chain_file.write_chain_file(store, load_or_compute_chains(store))
+    progress(0, 0, _DERIVING)
     with pause_garbage_collection():
-        return chain_file.write_chain_file(
-            store, _iterate_chains_in_parts(store, inventory)
+        generation = compute_chains_generation(store)
+        if not is_large_store(store):
+            loaded = load_or_compute_chains(store)
+            return chain_writer.write_chain_file(store, generation, loaded)
+        statements = _load_statements(store, inventory)
+        files = chain_changes.LineageFiles.open(store)
+        inputs = chain_changes.read_chain_inputs(store, files, statements)
+        earlier = chain_writer.find_earlier_chain_file(store) if files.keys else None
+        changed = earlier and chain_changes.find_changed_keys(
+            store, *earlier, inputs, files
         )
+        keys = (
+            changed.derived if changed else chain_changes.iterate_all_keys(store, files)
+        )
+        table = chain_writer.write_chain_file(
+            store,
+            generation,
+            _report_each(
+                _iterate_chains_in_parts(store, iter(keys), statements),
+                len(changed.derived) if changed else 0,
+                progress,
+            ),
+            inputs if files.keys else None,
+            [*changed.derived, *changed.gone] if changed else None,
+        )
+        files.remove_others(store)
+        return table
+
+
+def _report_each(
+    chains: Iterator[ChainTimeline], total: int, progress: ProgressCallback
+) -> Iterator[ChainTimeline]:
+    """Yield chains and report how many there were; the total is 0 if not known."""
+    for number, each in enumerate(chains, 1):
+        yield each
+        progress(number, total, _DERIVING)
 
 
 def _iterate_chains_in_parts(
-    store: EvidenceStore, inventory: Inventory | None
+    store: EvidenceStore, keys: Iterator[SourcedChainKey], statements: _Statements
 ) -> Iterator[ChainTimeline]:
-    """Derive the chains of all events, with the facts of some keys in memory."""
-    from answerable.store.lineage_facts_of_keys import (
-        iterate_chain_keys_by_time,
-        read_lineage_facts_of_keys,
-    )
+    """Derive the chains of chain keys, with the facts of some keys in memory."""
+    from answerable.store.lineage_facts_of_keys import read_lineage_facts_of_keys
 
-    keys, statements = (
-        iterate_chain_keys_by_time(store),
-        _load_statements(store, inventory),
-    )
     while part := tuple(islice(keys, _KEYS_OF_PART)):
         yield from _iterate_chains(read_lineage_facts_of_keys(store, part), statements)
 

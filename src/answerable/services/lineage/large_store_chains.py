@@ -12,6 +12,7 @@ from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChain
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import build_person_id
 from answerable.model.inventory import Inventory
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.services.lineage import name_predicates, name_resolution
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import (
@@ -42,12 +43,21 @@ from answerable.store.store import EvidenceStore
 
 
 def load_chains_of_question(
-    store: EvidenceStore, inventory: Inventory, query: TraceQuery
+    store: EvidenceStore,
+    inventory: Inventory,
+    query: TraceQuery,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> tuple[ChainIndex, NewestEvents | None]:
     """Load the chains that the rows of a query need.
 
     Without names, these are the chains of the newest events up to the limit. If a name
     is not found among the chains, those of all events are searched.
+
+    Args:
+        store: Store of the events.
+        inventory: The snapshot.
+        query: The query.
+        progress: Receives the progress of a chain file that is written.
 
     Returns:
         The chains, and the newest events of the query, one more than its limit; None if
@@ -57,7 +67,7 @@ def load_chains_of_question(
     selected = build_event_filter(inventory, (), unnamed)
     file = find_current_chain_file(store)
     if file is None and not is_large_store(store):
-        file = _write_chain_file(store, inventory)
+        file = _write_chain_file(store, inventory, progress)
         if file is None:
             return load_or_compute_chains(store), None
     if query == unnamed:
@@ -66,7 +76,7 @@ def load_chains_of_question(
         return _load_chains_of_keys(store, inventory, file, keys), newest
     try:
         if file is None and unnamed == TraceQuery(limit=query.limit):
-            file = _write_chain_file(store, inventory)
+            file = _write_chain_file(store, inventory, progress)
         chains = (
             _find_chains_with_names(store, inventory, file, query)
             if file and _has_searchable_name(query)
@@ -130,20 +140,25 @@ def open_chain_files(
     if chains is None:
         return None
     try:
-        counts = chain_file.find_chain_counts(store)
-        return chains, counts or chain_file.write_chain_counts(store, chains)
+        if (counts := chain_file.find_chain_counts(store)) is None:
+            from answerable.store import chain_writer  # most questions write none
+
+            counts = chain_writer.write_chain_counts(store, chains)
+        return chains, counts
     except EnvironmentFailure:
         return None
 
 
 def _write_chain_file(
-    store: EvidenceStore, inventory: Inventory
+    store: EvidenceStore,
+    inventory: Inventory,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> ParquetTable | None:
     """Write the chain file; None if the disk cannot be written."""
     if store.queries.has_index:
         return None
     try:
-        return write_current_chain_file(store, inventory)
+        return write_current_chain_file(store, inventory, progress)
     except EnvironmentFailure:
         return None
 

@@ -62,7 +62,7 @@ def trace_events(
     if not is_chain_file_searched(store):
         chains = load_or_compute_chains(store, inventory, progress)
         return list_lineage_rows(store, inventory, chains, query, now=now)
-    chains, newest = load_chains_of_question(store, inventory, query)
+    chains, newest = load_chains_of_question(store, inventory, query, progress)
     return list_lineage_rows(store, inventory, chains, query, now=now, newest=newest)
 
 

@@ -1,0 +1,160 @@
+"""Chains that are derived again after new records equal those derived from all records."""
+
+import random
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
+from answerable.services.lineage import chain_cache
+from answerable.store import chain_changes, chain_writer, lineage_days
+from answerable.store.chain_lookup import read_chains_of_keys
+from answerable.store.documented_views import JOINED_CHAINS
+from answerable.store.lineage_facts import read_lineage_facts
+from answerable.store.query_tables import ParquetTable
+from answerable.store.store import EvidenceStore
+from tests.lineage.conftest import NOW
+from tests.lineage.log_world import open_log_store, select_records, split_records
+
+SOURCES = ("cloudtrail", "k8s-audit", "gateway", "sts", "bedrock", "gcp-audit")
+Chains = dict[SourcedChainKey, Any]
+
+
+@pytest.fixture(autouse=True)
+def _every_store_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(chain_cache, "_KEYS_OF_PART", 5)
+
+
+def index(chains: Iterable[ChainTimeline]) -> Chains:
+    return {each.chain_key: each.chains for each in chains}
+
+
+def derive_all(store: EvidenceStore) -> Chains:
+    """Derive the chains of all events from all facts."""
+    return index(chain_cache.derive_chains(read_lineage_facts(store), store, None))
+
+
+def check_chains(store: EvidenceStore) -> ParquetTable:
+    """Check that the chain file and its counts are those of all facts."""
+    expected = derive_all(store)
+    table = chain_cache.write_current_chain_file(store)
+    keys = store.run_query("SELECT DISTINCT n FROM chains", (), {"chains": table})
+    assert len(keys) == len(expected)
+    assert index(read_chains_of_keys(store, table, list(expected))) == expected
+    counts = chain_writer.write_chain_counts(store, table)
+    counted = store.run_query(
+        "SELECT c.n, c.valid_from, e.outcome, count(*), min(e.event_time), "  # noqa: S608 - ours
+        f"max(e.event_time) FROM events e JOIN chains c ON {JOINED_CHAINS} GROUP BY ALL",
+        (),
+        {"chains": table},
+    )
+    found = store.run_query("FROM counts", (), {"counts": counts})
+    assert sorted(map(tuple, found)) == sorted(map(tuple, counted))
+    return table
+
+
+def check_growth(seed: int, folder: Path, sources: Iterable[str] = SOURCES) -> None:
+    """Check the chains after each of random deliveries, in a random order."""
+    chance = random.Random(seed)  # noqa: S311 - a test's order
+    records = select_records(tuple(sources), disputed=True)
+    with open_log_store(folder) as world:
+        for delivery in split_records(records, chance):
+            world.tell(delivery)
+            if chance.random() < 0.2:
+                world.store.seal(NOW + 1_000)
+            if chance.random() < 0.6:
+                check_chains(world.store)
+        check_chains(world.store)
+
+
+@settings(max_examples=3, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**32))
+def test_chains_after_any_order_of_arrival_are_those_of_all_facts(
+    seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    check_growth(seed, tmp_path_factory.mktemp("growth") / "world")
+
+
+def _no_credential_behind(patch: pytest.MonkeyPatch) -> None:
+    """Chains change only where their own credential was issued otherwise."""
+    patch.setattr(chain_changes, "_add_issued_behind", lambda *_: None)
+
+
+def _no_presentation(patch: pytest.MonkeyPatch) -> None:
+    """Calls that presented a credential change no earlier chain."""
+    find = chain_changes._find_marks
+
+    def find_without_subjects(*given: Any) -> Any:
+        marks = find(*given)
+        marks.subjects.clear()
+        return marks
+
+    patch.setattr(chain_changes, "_find_marks", find_without_subjects)
+
+
+def _no_changed_issuance(patch: pytest.MonkeyPatch) -> None:
+    """Issuances that arrive late change no earlier chain."""
+    nothing = "FROM added_issuances WHERE false"
+    patch.setattr(chain_changes, "_CHANGED_ISSUANCES", nothing)
+
+
+MISTAKES = [_no_credential_behind, _no_presentation, _no_changed_issuance]
+
+
+@pytest.mark.parametrize("plant", MISTAKES, ids=lambda each: each.__name__.strip("_"))
+def test_the_law_finds_a_planted_mistake(
+    plant: Callable[[pytest.MonkeyPatch], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plant(monkeypatch)
+
+    def check_all() -> None:
+        for seed in range(12):
+            check_growth(seed, tmp_path / str(seed))
+
+    with pytest.raises(AssertionError):
+        check_all()
+
+
+def test_only_chains_that_can_change_are_derived_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    derived: list[SourcedChainKey] = []
+    iterate = chain_cache._iterate_chains_in_parts
+
+    def record(store: Any, keys: Any, statements: Any) -> Any:
+        listed = list(keys)
+        derived.extend(listed)
+        return iterate(store, iter(listed), statements)
+
+    monkeypatch.setattr(chain_cache, "_iterate_chains_in_parts", record)
+    with open_log_store(tmp_path / "world") as world:
+        *first, last = split_records(select_records(SOURCES), random.Random(1))  # noqa: S311
+        for delivery in first:
+            world.tell(delivery)
+        check_chains(world.store)
+        all_keys = len(derived)
+        derived.clear()
+        check_chains(world.store)
+        assert derived == []
+        world.tell(last)
+        check_chains(world.store)
+        assert 0 < len(derived) < all_keys
+
+
+def test_a_changed_file_of_a_day_is_written_again(tmp_path: Path) -> None:
+    with open_log_store(tmp_path / "world") as world:
+        for delivery in split_records(select_records(SOURCES), random.Random(2)):  # noqa: S311
+            world.tell(delivery)
+        world.store.seal(NOW + 1_000)
+        check_chains(world.store)
+        for kind in (lineage_days.CHAIN_KEYS, lineage_days.ISSUANCES):
+            for file in (world.store.derived / kind.folder).iterdir():
+                file.write_bytes(file.read_bytes()[:-9] + b"x" * 9)
+        check_chains(world.store)
