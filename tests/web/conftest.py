@@ -11,7 +11,7 @@ from answerable.cli.main import main
 from answerable.cli.sample import write_sample
 from answerable.model.ids import PersonId
 from answerable.web import store_cache
-from answerable.web.pages.revocations import read_killed_subjects
+from answerable.web.killed_subjects import read_killed_subjects
 from answerable.web.route_table import ROUTES
 from answerable.web.routing import FileDownload, PageAnswer, RouteAnswer, RouteRequest
 from answerable.web.store_cache import StoreCache

@@ -1,6 +1,7 @@
 """Chains as pictures: everything in them is text, nothing is lost, nothing overflows."""
 
 import re
+from functools import partial
 from xml.etree import ElementTree
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from answerable.lineage.search_query import SearchQuery, parse_search_query
 from answerable.presentation.chain_groups import COLUMNS, group_by_chain
+from answerable.web.killed_subjects import is_killed
 from answerable.web.svg.chain_diagram import MAX_BYTES, draw_chains
 from answerable.web.svg.chain_layout import MAX_NODES, ChainLinks
 from answerable.web.svg.svg_elements import build_element, build_link, escape_text
@@ -206,3 +208,16 @@ def test_bars_are_divided_by_outcome_and_lead_to_their_span() -> None:
     assert root.find("a").get("href") == "/trace?q=a"
     assert root.find("a/title").text == "now: 2 success, 1 denied"
     assert not re.findall(r'"-?[0-9.]*e', svg.text)
+
+
+def test_a_killed_hop_says_so_in_both_drawings() -> None:
+    killed = "arn:aws:iam::111122223333:role/reports"
+    for subjects, marks in (({killed}, 1), ({f"principal:{killed}"}, 1), ({"x"}, 0)):
+        ways = ChainLinks(
+            SearchQuery(), entity_page, partial(is_killed, killed=frozenset(subjects))
+        )
+        made = draw_chains(group_by_chain([item()]), ways, ["1 event"])
+        for text in (made.wide.text, made.narrow[0].text):
+            assert text.count(">killed: ") == marks
+            assert text.count("; killed<") == marks
+            assert text.count('class="node killed"') == marks

@@ -258,3 +258,14 @@ def test_lines_that_are_none_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "spool" / NAME / "notes.jsonl").write_bytes(b"foreign\n")
     decision = recorder.deny()
     assert [each.decision_id for each in tail.read_new_decisions()] == [decision]
+
+
+def test_a_row_marks_a_killed_agent(
+    recorder: SpoolWriter, tmp_path: Path, desk: StoreCache
+) -> None:
+    recorder.deny()
+    recorder.deny(THEIRS)
+    mine, theirs = SpoolTail(tmp_path / "spool").read_new_decisions()
+    killed = frozenset({str(MINE)})
+    assert decision_stream.build_decision_row(mine, killed)["killed"]
+    assert not decision_stream.build_decision_row(theirs, killed)["killed"]

@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import cast
 
 from answerable.baseline.deviation_explanations import describe_entity_pattern
-from answerable.lineage.search_query import SearchQuery
 from answerable.model.approval_request import ApprovalScope
 from answerable.model.baseline import BaselineProfile, BaselineStage
 from answerable.model.decision import TargetKind
@@ -30,10 +29,9 @@ from answerable.services.lineage.lineage_search import (
 from answerable.services.lineage.trace_rows import build_trace_item
 from answerable.services.statements.signed_baselines import ActiveBaseline
 from answerable.web.activity_scope import build_search_scope
+from answerable.web.chain_links import build_chain_links
 from answerable.web.store_cache import StoreCache
 from answerable.web.svg.chain_diagram import ChainDiagram, draw_chains
-from answerable.web.svg.chain_layout import ChainLinks
-from answerable.web.template_filters import entity_page
 from answerable.web.visitor import Visitor
 
 _STATEMENT = "the statement"
@@ -180,7 +178,7 @@ def draw_call_changes(
     )
     rows = [(each, _build_item(each, recorded.get(each.decision))) for each in changes]
     groups = group_by_chain([item for _, item in rows])
-    links = ChainLinks(SearchQuery(), entity_page)
+    links = build_chain_links(cache)
     return ChangeDrawing(
         draw_chains(groups, links, ["before and after the signature"] * len(groups)),
         rows,

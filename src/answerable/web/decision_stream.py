@@ -8,7 +8,8 @@ decisions.
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from answerable.services.authorization.decision_output import build_decision_ite
 from answerable.services.authorization.decision_records import FoundDecision
 from answerable.store.decision_queries import DecisionFilter as Wanted
 from answerable.usecases.authorization.list_decisions import matches_decision_filter
+from answerable.web.killed_subjects import is_killed, read_killed_subjects
 from answerable.web.pages.decisions import DECISION_FILTERS, build_filter
 from answerable.web.routing import RouteRequest, StreamEvent, StreamRoute
 from answerable.web.store_cache import StoreCache
@@ -53,12 +55,16 @@ class DecisionStream:
         self._reading: asyncio.Task[None] | None = None
 
     async def listen(
-        self, decision_filter: Wanted, last_event_id: str
+        self,
+        wanted: Wanted,
+        last_event_id: str,
+        read_killed: Callable[[], frozenset[str] | None] = frozenset,
     ) -> AsyncIterator[StreamEvent]:
         """Yield matching decisions from now on, or after the last received event.
 
         Args:
             last_event_id: Id of the last received event; empty for none.
+            read_killed: Reads the killed subjects, which rows mark.
         """
         self._listener_count += 1
         try:
@@ -71,7 +77,12 @@ class DecisionStream:
             while True:
                 fresh = self._get_decisions_after(position)
                 position = self._number
-                for event in self._encode_matching_decisions(fresh, decision_filter):
+                killed = await asyncio.to_thread(read_killed) if fresh else None
+                for event in _encode_decisions(
+                    self._stream_id,
+                    [e for e in fresh if matches_decision_filter(e.event, wanted)],
+                    killed,
+                ):
                     yield event
                 async with self._changed:
                     while self._number <= position:
@@ -101,27 +112,6 @@ class DecisionStream:
         count = min(self._number - position, len(self._buffer))
         return list(islice(self._buffer, len(self._buffer) - count, None))
 
-    def _encode_matching_decisions(
-        self, decisions: list[_BufferedDecision], decision_filter: Wanted
-    ) -> list[StreamEvent]:
-        """Filter decisions and encode the newest 100; a `gap` marks dropped ones."""
-        matching = [
-            each
-            for each in decisions
-            if matches_decision_filter(each.event, decision_filter)
-        ]
-        events = [
-            StreamEvent(
-                "decision",
-                build_decision_row(each.event),
-                f"{self._stream_id}.{each.number}",
-            )
-            for each in matching[-MAX_PER_POLL:]
-        ]
-        if len(matching) > MAX_PER_POLL:
-            events.append(StreamEvent("gap", {}, ""))
-        return events
-
     async def _run_spool_reader(self) -> None:
         """Poll the spools twice a second while there are listeners."""
         while self._listener_count:
@@ -145,7 +135,28 @@ class DecisionStream:
         return self._number > before
 
 
-def build_decision_row(event: AuditEvent) -> dict[str, object]:
+def _encode_decisions(
+    stream_id: str,
+    decisions: list[_BufferedDecision],
+    killed: frozenset[str] | None,
+) -> list[StreamEvent]:
+    """Encode the newest 100 decisions; a `gap` marks dropped ones."""
+    events = [
+        StreamEvent(
+            "decision",
+            build_decision_row(each.event, killed),
+            f"{stream_id}.{each.number}",
+        )
+        for each in decisions[-MAX_PER_POLL:]
+    ]
+    if len(decisions) > MAX_PER_POLL:
+        events.append(StreamEvent("gap", {}, ""))
+    return events
+
+
+def build_decision_row(
+    event: AuditEvent, killed: frozenset[str] | None = None
+) -> dict[str, object]:
     """Return the table columns of a decision, as JSON values."""
     found: DecisionItem = build_decision_item(FoundDecision(event, False))
     wanted = found["amendment"]
@@ -157,6 +168,7 @@ def build_decision_row(event: AuditEvent) -> dict[str, object]:
         "id": found["id"],
         "at": found["at"],
         "agent": found["agent"],
+        "killed": is_killed(found["agent"], killed),
         "person": found["person"] or "",
         "effect": found["effect"],
         "layer": found["layer"],
@@ -181,7 +193,11 @@ def stream_decisions(
     live = _STREAMS_BY_CACHE.get(cache)
     if live is None or live.spools != cache.spools:
         live = _STREAMS_BY_CACHE[cache] = DecisionStream(cache.spools)
-    return live.listen(build_filter(visitor, request.query), request.last_event_id)
+    return live.listen(
+        build_filter(visitor, request.query),
+        request.last_event_id,
+        partial(read_killed_subjects, cache),
+    )
 
 
 STREAMS: tuple[StreamRoute, ...] = (

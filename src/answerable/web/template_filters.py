@@ -1,5 +1,6 @@
 """Jinja filters of the templates: format times, counts, ids and links."""
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,6 +26,20 @@ _PATTERN = frozenset("*? ")
 _KINDS = ("agent:", "person:", "tool:mcp/")
 
 
+_OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+# Fields of pages that have another name than the option of the command.
+_FIELD_OF_OPTION = {
+    "compare": "the earlier time",
+    "first-seen": "the comparison",
+    "on": "identity",
+    "since": "since:",
+    "until": "until:",
+    "with": "a policy",
+    "without": "a statement",
+    "without-policy": "a policy to remove",
+}
+
+
 class ShortenedId(NamedTuple):
     """A text in parts; joined they are the whole text.
 
@@ -45,6 +60,23 @@ def shorten_middle(value: str, max_chars: int) -> ShortenedId:
     kind = next((each for each in _KINDS if whole.startswith(each)), "")
     return ShortenedId(
         kind, *text.split_for_shortening(whole.removeprefix(kind), max_chars)
+    )
+
+
+def page_words(message: str) -> str:
+    """Return a message of a use case with fields of the page instead of options.
+
+    A message with a whole command stays: it is run elsewhere.
+    """
+    if "answerable " in message:
+        return message
+    return (
+        _OPTION.sub(
+            lambda found: _FIELD_OF_OPTION.get(found[1], found[1].replace("-", " ")),
+            message,
+        )
+        .replace("since: ", "since:")
+        .replace("until: ", "until:")
     )
 
 
@@ -153,6 +185,7 @@ def format_column(column: DocumentColumn, item: Mapping[str, object]) -> str:
 
 
 TEMPLATE_FILTERS = {
+    "page_words": page_words,
     "cell_text": format_column,
     "middle": shorten_middle,
     "page_of": entity_page,

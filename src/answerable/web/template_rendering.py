@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from answerable.web import template_filters
+from answerable.web.killed_subjects import is_killed
 from answerable.web.navigation import NAVIGATION
 from answerable.web.routing import PageAnswer, RouteRequest
 from answerable.web.static_assets import asset_url, built_asset_url
@@ -46,8 +47,7 @@ def template_environment() -> Environment:
 
 def _is_killed(key: str) -> bool:
     """Return whether the rendered page marks an agent, identity or credential as killed."""
-    killed = _KILLED.get()
-    return killed is not None and (key in killed or f"principal:{key}" in killed)
+    return is_killed(key, _KILLED.get())
 
 
 def _knows_kills() -> bool:

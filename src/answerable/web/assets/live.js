@@ -28,6 +28,7 @@ function row(item) {
   at("mode").textContent = item.mode === "enforce" ? "" : item.mode;
   link(at("agent"), "/agent", item.agent, middle(item.agent.replace(/^agent:/, ""), 28));
   at("agent").title = item.agent;
+  for (const mark of made.querySelectorAll("[data-f=killed]")) mark.hidden = !item.killed;
   at("who").textContent = at("agent").textContent;
   at("target").textContent = item.target;
   at("name").textContent = middle(item.name || "without a name", 34);

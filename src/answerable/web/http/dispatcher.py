@@ -46,8 +46,8 @@ from answerable.web.http.responses import (
     redirect_response,
 )
 from answerable.web.http.worker_pool import WorkerPool
+from answerable.web.killed_subjects import read_killed_subjects
 from answerable.web.navigation import count_entries
-from answerable.web.pages.revocations import read_killed_subjects
 from answerable.web.routing import (
     API_PREFIX,
     Forbidden,

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from answerable.inventory.person_directory import describe_unknown_person
-from answerable.lineage.search_query import SearchQuery
 from answerable.model.documents.cases import CaseItem, CaseRecordItem
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
@@ -13,6 +12,7 @@ from answerable.services.evidence.cases import UnknownCaseError
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage import export_case, manage_cases
 from answerable.web.activity_scope import build_search_scope
+from answerable.web.chain_links import build_chain_links
 from answerable.web.http.errors import build_not_found_error
 from answerable.web.pages.revocations import get_requester_name
 from answerable.web.routing import (
@@ -26,8 +26,7 @@ from answerable.web.routing import (
 )
 from answerable.web.store_cache import StoreCache
 from answerable.web.svg.chain_diagram import draw_chains
-from answerable.web.svg.chain_layout import ChainLinks
-from answerable.web.template_filters import build_url, entity_page
+from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor, WebPermission
 
 CASE_PERMISSIONS = frozenset({WebPermission.INVESTIGATE})
@@ -88,7 +87,7 @@ def show_case(
         "rows": rows,
         "picture": draw_chains(
             groups,
-            ChainLinks(SearchQuery(), entity_page),
+            build_chain_links(cache),
             [group.items[0]["event_time"] for group in groups],
         )
         if rows

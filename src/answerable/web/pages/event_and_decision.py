@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from answerable.lineage.search_query import SearchQuery
 from answerable.model.documents.decisions import DecisionItem
 from answerable.model.documents.evidence import InclusionProofItem
 from answerable.model.errors import AnswerableError, UsageError
@@ -30,6 +29,7 @@ from answerable.usecases.evidence import verify_and_prove
 from answerable.usecases.lineage import show_event as flow
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
 from answerable.web.break_glass import BREAK_GLASS_SPANS
+from answerable.web.chain_links import build_chain_links
 from answerable.web.pages.cases import list_open_cases
 from answerable.web.pages.revocations import build_revocation_control
 from answerable.web.routing import (
@@ -41,8 +41,6 @@ from answerable.web.routing import (
 )
 from answerable.web.store_cache import StoreCache
 from answerable.web.svg.chain_diagram import draw_chains
-from answerable.web.svg.chain_layout import ChainLinks
-from answerable.web.template_filters import entity_page
 from answerable.web.visitor import Visitor
 
 
@@ -58,7 +56,7 @@ def show_event(
             raise Forbidden
         row = rows[0]
         values = {
-            **_build_chain_values(row, scope),
+            **_build_chain_values(cache, row, scope),
             "records": [split_logged_fields(each.event) for each in rows],
             "cases": list_open_cases(cache, visitor),
             "related": flow.find_related_events(store, scope, row.event),
@@ -68,12 +66,14 @@ def show_event(
     return PageAnswer("event.html", f"Event {row.event.event_id.hex()[:12]}", values)
 
 
-def _build_chain_values(row: ChainRow, scope: SearchScope) -> Mapping[str, object]:
+def _build_chain_values(
+    cache: StoreCache, row: ChainRow, scope: SearchScope
+) -> Mapping[str, object]:
     """Return the chain diagram of an event and the owners of its subjects."""
     item = build_trace_item(row)
     diagram = draw_chains(
         group_by_chain([item]),
-        ChainLinks(SearchQuery(), entity_page),
+        build_chain_links(cache),
         [item["event_time"]],
     )
     agents = list(reversed(item["agent_path"]))
@@ -143,7 +143,7 @@ def show_decision(
             raise Forbidden
         item = cast("Sequence[DecisionItem]", document.items)[0]
         values = {
-            **_build_chain_values(row, scope),
+            **_build_chain_values(cache, row, scope),
             "decision": item,
             "others": len(document.items) - 1,
             "why": REASONS.get(item["reason"], ""),

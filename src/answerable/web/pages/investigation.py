@@ -39,6 +39,7 @@ from answerable.web.activity_scope import (
     count_scope_events,
     count_scope_over_time,
 )
+from answerable.web.chain_links import build_chain_links
 from answerable.web.pages.cases import list_open_cases
 from answerable.web.routing import (
     FileDownload,
@@ -49,9 +50,8 @@ from answerable.web.routing import (
 )
 from answerable.web.store_cache import StoreCache
 from answerable.web.svg.chain_diagram import draw_chains
-from answerable.web.svg.chain_layout import ChainLinks
 from answerable.web.svg.timeline import TimelineBar, draw_timeline
-from answerable.web.template_filters import build_url, entity_page
+from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor
 
 ROWS = 40
@@ -109,7 +109,7 @@ def show_trace(
         "items": items,
         "picture": draw_chains(
             groups,
-            ChainLinks(query, entity_page),
+            build_chain_links(cache, query),
             list(map(_describe_event_times, groups)),
             _PAGE_BYTES - _estimate_rows(items),
         ),

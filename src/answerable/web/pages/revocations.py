@@ -25,6 +25,7 @@ from answerable.server.revocation_records import (
     read_revocation_records,
 )
 from answerable.server.revocation_service import RevocationResult, RevocationService
+from answerable.web.killed_subjects import read_killed_subjects
 from answerable.web.pages import inventory_list_definitions
 from answerable.web.routing import (
     Forbidden,
@@ -114,14 +115,6 @@ class RowActions:
 def load_row_actions(cache: StoreCache, visitor: Visitor) -> RowActions:
     """Load the kills in force for a list."""
     return RowActions(read_killed_subjects(cache), visitor)
-
-
-def read_killed_subjects(cache: StoreCache) -> frozenset[str] | None:
-    """Read the killed subjects; None if their file is unreadable."""
-    try:
-        return frozenset(RevocationService(cache.root, cache.config).list_revoked())
-    except AnswerableError:
-        return None
 
 
 def show_kill(

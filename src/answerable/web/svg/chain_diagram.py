@@ -19,6 +19,7 @@ from answerable.presentation.chain_groups import (
 )
 from answerable.web.svg.chain_layout import (
     CHANGE_MARKS,
+    KILLED,
     ChainLinks,
     ChainNode,
     PlacedChain,
@@ -230,7 +231,7 @@ def _draw_node(node: ChainNode, top: int) -> str:
 def _draw_box(node: ChainNode, x: float, y: float, width: float) -> str:
     """Draw the box of a node with label, tooltip and link."""
     frame = "gap" if node.status == "missing" else "box"
-    shown = ("denied", "error", *CHANGE_MARKS)
+    shown = ("denied", "error", KILLED, *CHANGE_MARKS)
     ended = f" {node.outcome}" if node.outcome in shown else ""
     place = {"x": x + 0.5, "y": y + 0.5, "width": width - 1, "height": _BOX - 1}
     group = build_element(

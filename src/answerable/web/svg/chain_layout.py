@@ -25,6 +25,7 @@ MAX_NODES = 200
 MAX_ACTIONS = 12
 _MISSING = "missing"
 _SELF_REPORTED = "self-reported"
+KILLED = "killed"
 _SUCCESSFUL = ("success", "")
 # Effects of a signature on a call, in place of an outcome.
 CHANGE_MARKS = {"added": "+ ", "removed": "\u2212 ", "unchanged": ""}
@@ -39,7 +40,8 @@ class ChainNode:
         row: From the top of its chain.
         text: Label, shortened to fit.
         tooltip: Full text, with how it is known.
-        outcome: Outcome of a failed call, or the effect of a signature; else empty.
+        outcome: Outcome of a failed call, `killed`, or the effect of a signature; else
+            empty.
         link: Link, empty for none.
     """
 
@@ -60,10 +62,12 @@ class ChainLinks:
     Attributes:
         query: Current query; a group links to a narrower one.
         page: Returns the page of an id.
+        is_killed: Returns whether an id is marked as killed.
     """
 
     query: SearchQuery
     page: Callable[[str], str]
+    is_killed: Callable[[str], bool] = lambda _: False
 
     def link_to_narrower_query(self, **fields: str) -> str:
         """Return the URL of the same search with further fields."""
@@ -132,7 +136,11 @@ def _place_chain(
             nodes[-1] = replace(nodes[-1], tooltip=whole)
         who.append(
             [
-                replace(node, row=row + at, link=node.link and links.page(node.link))
+                replace(
+                    _mark_killed(node) if links.is_killed(node.link) else node,
+                    row=row + at,
+                    link=node.link and links.page(node.link),
+                )
                 for at, node in enumerate(nodes)
             ]
         )
@@ -147,6 +155,16 @@ def _place_chain(
         for at, nodes in enumerate(columns)
     ]
     return PlacedChain(group, fitted, max(row + 1, len(acts)))
+
+
+def _mark_killed(node: ChainNode) -> ChainNode:
+    """Mark a node as killed, in its label and its tooltip."""
+    return replace(
+        node,
+        text=f"killed: {node.text}",
+        tooltip=f"{node.tooltip}; killed",
+        outcome=KILLED,
+    )
 
 
 def _build_hop_nodes(
