@@ -93,3 +93,33 @@ def test_a_name_that_the_file_does_not_have_is_asked_about(
         assert "killed at " in said
     assert main([*door, "kill", "rules:desk\x1b[2J", *words]) == 2
     assert "'rules:desk\\x1b[2J'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("subject", "is_unknown"),
+    [
+        ("agent:claude-code/anna", True),
+        ("agent:claude-code/ana", False),
+        ("cred:aws/AKIA0000000000000000", True),
+        ("run:0123", False),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_kill_of_a_name_that_nothing_contains_holds_and_warns(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    subject: str,
+    *,
+    is_unknown: bool,
+    dry: bool,
+) -> None:
+    home = tmp_path / "home" / "ana"
+    home.mkdir(parents=True)
+    (home / ".claude.json").write_text('{"mcpServers": {"db": {"command": "db"}}}')
+    store = ["--store", str(tmp_path / "store")]
+    assert main([*store, "scan", f"home:{home}"]) == 0
+    capsys.readouterr()
+    assert main([*store, "kill", subject, *(["--dry-run"] if dry else [])]) == 0
+    warned = f"warning: no scan contains {subject}: check the spelling"
+    assert (warned in capsys.readouterr().err) is is_unknown
+    assert killed(tmp_path) == (frozenset() if dry else {subject})

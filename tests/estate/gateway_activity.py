@@ -11,12 +11,7 @@ from answerable.evidence.case_records import CaseRecordKind
 from answerable.model.ids import AgentId, build_event_id
 from answerable.model.inventory import Inventory
 from answerable.model.spool_record import (
-    CallBehaviour,
-    CallEndRecord,
-    CallOutcome,
-    CallResult,
     DecisionRecord,
-    SpoolRecord,
 )
 from answerable.services.baseline.profile_learning import BASELINE
 from answerable.services.evidence import cases
@@ -30,17 +25,15 @@ from tests.baseline.bank_scenario import (
     PAY,
     SUBJECT,
     learned,
-    played,
     step,
 )
+from tests.baseline.watched_work import record_work
 from tests.connectors.gateway.spool_files import (
     ACT,
-    ALLOW,
     CALLER,
     DENY,
     NAME,
     closed,
-    opened,
     spelled,
     write,
 )
@@ -62,21 +55,8 @@ def write_gateway_spool(spool: Path) -> str:
     """Write allowed calls and a denied one; give the id of its decision."""
     now = time.time_ns()
     caller = replace(CALLER, agent=AgentId(DEVELOPER), principal=USER)
-    records: list[SpoolRecord] = [opened()]
-    for day, script in enumerate((_WORK, _STRANGE)):
-        for call in played(script, f"run-{day}", now - DAY // 2, _ASKED).calls:
-            number = len(records) + 1
-            seen = replace(call, size=0, records=0, untrusted=False)
-            act = structs.replace(
-                ACT,
-                server="bank",
-                name=call.tool.partition("/")[2],
-                acted=CallBehaviour(seen, SUBJECT.identity, 3600),
-            )
-            key = build_event_id(call.at, "gateway", NAME, str(number).encode()).hex()
-            end = CallResult(CallOutcome.COMPLETED, 200, came=True, text=10)
-            records.append(DecisionRecord(number, call.at, key, caller, act, ALLOW))
-            records.append(CallEndRecord(number + 1, call.at + 1, number, end))
+    runs = [(script, now - DAY // 2, caller) for script in (_WORK, _STRANGE)]
+    records = record_work(runs, _ASKED)
     number, at = len(records) + 1, now - DAY // 4
     held = build_event_id(at, "gateway", NAME, str(number).encode()).hex()
     act = structs.replace(ACT, server="bank", name="pay")

@@ -77,7 +77,8 @@ def test_an_agent_shows_owner_tools_credentials_and_identities(
 def test_an_identity_shows_who_reaches_it(inventory: Inventory) -> None:
     (item,) = inventory_listing.list_identities(inventory, now=NOW).items
     assert (item["agents"], item["credentials"]) == ([CLAUDE], [KEY])
-    assert item["owner"] == {"state": "none", "person": None, "score": 0.0}
+    # Its account was not scanned, so nothing could name its owner.
+    assert item["owner"] == {"state": "not-known", "person": None, "score": 0.0}
 
 
 def test_a_credential_shows_where_it_lies_and_a_list_of_it_is_no_place(
@@ -119,7 +120,7 @@ def test_lists_are_filtered_by_kind_and_owner_state(inventory: Inventory) -> Non
     assert (
         len(
             inventory_listing.list_identities(
-                inventory, now=NOW, owner_state="none"
+                inventory, now=NOW, owner_state="not-known"
             ).items
         )
         == 1

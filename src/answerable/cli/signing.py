@@ -64,18 +64,24 @@ def require_human(settings: Settings, *more: Path) -> None:
 
 
 def describe_shared_user(inventory: "Inventory", subject: str) -> str:
-    """Return a note if the agent runs as the signer's own user.
+    """Return a note if the agent runs as the signer's own user, or may do so.
 
     Args:
         inventory: Inventory that knows the agent.
         subject: Id of the agent, or of anything else.
 
     Returns:
-        A line to show, empty if they are not known to share a user.
+        A line to show, empty if they do not share a user.
     """
     from answerable.server.shared_user_check import check_shared_user
 
-    uid = check_shared_user(inventory, subject).uid
+    check = check_shared_user(inventory, subject)
+    if not check.is_known:
+        return (
+            f"not known: whether {subject} runs as your own user; if it does, it can "
+            "act and sign as you (a scan of its home directory tells)"
+        )
+    uid = check.uid
     if uid is None:
         return ""
     return (

@@ -95,6 +95,10 @@ class OwnerState(StrEnum):
     NONE = "none"
 
 
+OWNER_NOT_KNOWN = "not-known"  # no source that could name an owner was scanned
+LISTED_OWNER_STATES = (*(state.value for state in OwnerState), OWNER_NOT_KNOWN)
+
+
 @dataclass(frozen=True, slots=True)
 class OwnerCandidate:
     """Candidate owner with the evidence and its combined score, 0 to 1."""

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from answerable.model.documents.shared_shapes import CoverageRecord, CoverageSourceItem
 from answerable.model.errors import UsageError
 from answerable.model.inventory import EventGaps, Inventory, SourceCoverage
-from answerable.model.person import OwnerState
+from answerable.model.person import LISTED_OWNER_STATES
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.presentation.collection_coverage import (
     add_scheduled_source_states,
@@ -182,8 +182,8 @@ def format_problem(problem: ReadProblem) -> str:
 
 def require_known_owner_state(owner_state: str) -> None:
     """Refuse an unknown ownership state."""
-    if owner_state and owner_state not in set(OwnerState):
-        states = ", ".join(OwnerState)
+    if owner_state and owner_state not in LISTED_OWNER_STATES:
+        states = ", ".join(LISTED_OWNER_STATES)
         raise UsageError(f"unknown owner state (got {owner_state[:80]!r})", states)
 
 

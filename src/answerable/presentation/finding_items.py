@@ -22,10 +22,8 @@ from answerable.posture.rule import (
 )
 from answerable.posture.rule_catalogue import RULES_BY_ID
 from answerable.posture.rule_engine import Posture
-from answerable.presentation.inventory_items import (
-    build_owner_item,
-    format_optional_time,
-)
+from answerable.presentation.inventory_items import format_optional_time
+from answerable.presentation.scanned_owners import build_scanned_owner_item
 
 LineFinder = Callable[[str], int | None]
 DiffBuilder = Callable[[str, str, ValueEdit], str]
@@ -72,7 +70,7 @@ def build_finding_item(finding: Finding, context: FindingContext) -> FindingItem
         "severity": finding.severity.severity.value[0],
         "title": finding.title,
         "subject": finding.subject,
-        "owner": build_owner_item(context.inventory, finding.subject),
+        "owner": build_scanned_owner_item(context.inventory, finding.subject),
         "rule": finding.rule,
         "id": finding.id,
         "state": "open" if suppressed is None else "suppressed",
@@ -138,7 +136,7 @@ def build_not_evaluated_item(
         "title": f"{rule.title}: not evaluated, because of missing data: "
         f"{result.missing}",
         "subject": result.subject,
-        "owner": build_owner_item(context.inventory, result.subject),
+        "owner": build_scanned_owner_item(context.inventory, result.subject),
         "rule": result.rule,
         "id": result.id,
         "state": "not-evaluated",

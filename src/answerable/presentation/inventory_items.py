@@ -16,6 +16,7 @@ from answerable.model.inventory import (
     ToolUse,
 )
 from answerable.model.person import (
+    OWNER_NOT_KNOWN,
     OwnerEvidenceKind,
     OwnerState,
     Person,
@@ -55,9 +56,13 @@ def get_owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> "Own
     return {"state": known.state.value, "person": known.person, "score": score}
 
 
-def build_identity_item(inventory: Inventory, identity: Identity) -> "IdentityItem":
-    """Build the item of an identity, with the agents and credentials that reach it."""
-    ways = inventory.get_or_compute_value("ways to identities", _index_identity_users)
+def build_unknown_owner_item() -> "OwnerItem":
+    """Build the owner of a subject that no scan described."""
+    return {"state": OWNER_NOT_KNOWN, "person": None, "score": 0.0}
+
+
+def is_identity_scanned(inventory: Inventory, identity: Identity) -> bool:
+    """Return whether a source described an identity, with its policies and owners."""
     accounts = inventory.get_or_compute_value(
         "accounts with policies", _list_accounts_with_policies
     )
@@ -65,23 +70,32 @@ def build_identity_item(inventory: Inventory, identity: Identity) -> "IdentityIt
         "described by a catalogue", _list_described_places
     )
     # An AWS identity known only from a file or an audit log has no platform id.
-    whole = (
+    return (
         identity.seen.source in described
         or _get_place_in_id(identity.id) in described
         or (bool(identity.unique_id) and identity.account in accounts)
     )
+
+
+def build_identity_item(inventory: Inventory, identity: Identity) -> "IdentityItem":
+    """Build the item of an identity, with the agents and credentials that reach it."""
+    ways = inventory.get_or_compute_value("ways to identities", _index_identity_users)
+    is_scanned = is_identity_scanned(inventory, identity)
+    owner = build_owner_item(inventory, identity.id)
+    if owner["state"] == OwnerState.NONE.value and not is_scanned:
+        owner = build_unknown_owner_item()
     return {
         "id": identity.id,
         "kind": identity.kind,
         "name": identity.name,
         "account": identity.account,
-        "owner": build_owner_item(inventory, identity.id),
+        "owner": owner,
         "agents": sorted(ways.agents.get(identity.id, ())),
         "credentials": sorted(ways.credentials.get(identity.id, ())),
         "created_at": format_optional_time(identity.created_at),
         "last_used_at": format_optional_time(identity.last_used_at),
         "tags": dict(identity.tags),
-        "permissions": "collected" if whole else "not collected",
+        "permissions": "collected" if is_scanned else "not collected",
         "written_by": identity.seen.written_by.value,
         "people": inventory.get_or_compute_value(
             "people of roles", _index_assignments

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerState
 from answerable.presentation.inventory_items import (
-    build_identity_item,
     build_owner_item,
+    build_unknown_owner_item,
+    is_identity_scanned,
 )
 
 if TYPE_CHECKING:
@@ -21,11 +22,8 @@ def build_scanned_owner_item(inventory: Inventory, subject: str) -> "OwnerItem":
     scanned = (
         subject in inventory.agents
         or subject in inventory.credentials
-        or (
-            identity is not None
-            and build_identity_item(inventory, identity)["permissions"] == "collected"
-        )
+        or (identity is not None and is_identity_scanned(inventory, identity))
     )
     if item["state"] == OwnerState.NONE.value and not scanned:
-        return {"state": "not-known", "person": None, "score": 0.0}
+        return build_unknown_owner_item()
     return item

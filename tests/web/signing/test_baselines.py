@@ -9,15 +9,6 @@ from msgspec import structs
 from answerable.baseline.profile_document import encode_profile
 from answerable.model.baseline import BaselineProfile, BaselineStage
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.ids import build_event_id
-from answerable.model.spool_record import (
-    CallBehaviour,
-    CallEndRecord,
-    CallOutcome,
-    CallResult,
-    DecisionRecord,
-    SpoolRecord,
-)
 from answerable.services.baseline.profile_learning import BASELINE
 from answerable.services.statements.signed_baselines import SIGNED_BASELINE
 from answerable.store.monitored_call_queries import find_window_start
@@ -33,16 +24,12 @@ from tests.baseline.bank_scenario import (
     PAY,
     SUBJECT,
     learned,
-    played,
     step,
 )
+from tests.baseline.watched_work import record_work
 from tests.connectors.gateway.spool_files import (
-    ACT,
-    ALLOW,
     CALLER,
-    NAME,
     closed,
-    opened,
     spelled,
     write,
 )
@@ -78,25 +65,15 @@ def worked(desk: StoreCache, *scripts: tuple[object, ...]) -> None:
     """Have the agent work, watched; its calls lie in the store."""
     from answerable.usecases.evidence import ship_spool
 
-    records: list[SpoolRecord] = [opened()]
-    for day, script in enumerate(scripts):
-        at = LATER - (day + 1) * DAY
-        for call in played(script, f"run-{day}", at, f"pay {ALICE}").calls:  # type: ignore[arg-type]  # steps
-            number = len(records) + 1
-            seen = replace(call, size=0, records=0, untrusted=False)
-            act = structs.replace(
-                ACT,
-                server="bank",
-                name=call.tool.partition("/")[2],
-                acted=CallBehaviour(seen, SUBJECT.identity, 3600),
-            )
-            caller = replace(CALLER, agent=AGENT, run=f"run-{day}")
-            key = build_event_id(call.at, "gateway", NAME, str(number).encode()).hex()
-            records.append(DecisionRecord(number, call.at, key, caller, act, ALLOW))
-            end = CallResult(
-                CallOutcome.COMPLETED, 200, came=True, text=10, untrusted=True
-            )
-            records.append(CallEndRecord(number + 1, call.at + 1, number, end))
+    runs = [
+        (
+            script,
+            LATER - (day + 1) * DAY,
+            replace(CALLER, agent=AGENT, run=f"run-{day}"),
+        )
+        for day, script in enumerate(scripts)
+    ]
+    records = record_work(runs, f"pay {ALICE}", untrusted=True)
     write(desk.spools[0], spelled([*records, closed(len(records) + 1)]))
     with desk.open_store() as store:
         ship_spool.ship_spool(store, desk.spools[0], now=desk.now)

@@ -313,7 +313,7 @@ def format_agent_and_act(act: "ApprovalScope | PolicyException") -> str:
 
 
 def warn_of_shared_user(session: StoreSession, document: "Document") -> str:
-    """Return a warning if the agent runs as the signer's own user."""
+    """Return a warning if the agent runs as the signer's own user, or may do so."""
     return describe_shared_user(
         session.load_inventory(), str(document.items[0]["agent"])
     )

@@ -198,31 +198,53 @@ class _KillTarget:
         from answerable.cli.output import print_document
         from answerable.server.revocation_effects import list_revocation_effects
 
-        inventory, issued = self._load_credentials(act.now)
+        inventory, issued, doubt = self._load_credentials(act)
+        if doubt:
+            click.echo(f"warning: {doubt}", err=True)
         print_document(
             list_revocation_effects(act, self.config, inventory, issued), settings
         )
 
     def _load_credentials(
-        self, now: int
-    ) -> "tuple[Inventory | None, tuple[IssuedCredentialRecord, ...]]":
+        self, act: "RevocationAct"
+    ) -> "tuple[Inventory | None, tuple[IssuedCredentialRecord, ...], str]":
         """Load the newest inventory, and the credentials that agents got lately.
 
         The inventory is None, and no credential is known, if the store cannot be read.
+
+        Returns:
+            With a warning about a subject that nothing names; empty for none.
         """
         from answerable.model.credential_policy import MAX_DURATION
         from answerable.model.errors import AnswerableError
         from answerable.services.inventory import snapshots
         from answerable.store.issued_credentials import read_issued_credentials
 
+        now = act.now
         if not self.store.is_dir():
-            return None, ()
+            return None, (), ""
         try:
             with self._open_store(now) as store:
                 issued = read_issued_credentials(store, now - MAX_DURATION * 10**9)
-                return snapshots.load_inventory(store, now=now), issued
+                inventory = snapshots.load_inventory(store, now=now)
+                return inventory, issued, self._describe_doubt(store, inventory, act)
         except AnswerableError:
-            return None, ()
+            return None, (), ""
+
+    def _describe_doubt(
+        self, store: "EvidenceStore", inventory: "Inventory", act: "RevocationAct"
+    ) -> str:
+        """Return a warning about a subject that no scan, log or configuration names."""
+        from answerable.inventory.unknown_subjects import describe_unknown_subject
+        from answerable.server.revocation_effects import REVIVE_ACT
+        from answerable.store.event_queries import has_events_of_subject
+
+        # An agent of the configuration is checked against it.
+        declared = self.config is not None and act.subject.startswith("agent:declared/")
+        if act.kind == REVIVE_ACT or declared:
+            return ""
+        doubt = describe_unknown_subject(inventory, act.subject)
+        return "" if doubt and has_events_of_subject(store, act.subject) else doubt
 
     @contextmanager
     def _open_store(self, now: int) -> "Iterator[EvidenceStore]":

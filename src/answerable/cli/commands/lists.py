@@ -16,6 +16,7 @@ OWNER_STATES = (
     "team-only",
     "owner-left",
     "none",
+    "not-known",
 )
 
 

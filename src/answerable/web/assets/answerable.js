@@ -179,6 +179,20 @@ document.addEventListener("submit", (event) => {
     if (field.name && field.value === "") field.disabled = true;
   }
 });
+
+// A form whose session ended is sent with the session that another tab began since.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (form.dataset.again === undefined || form.elements.csrf.value) return;
+  event.preventDefault();
+  try {
+    const page = new DOMParser().parseFromString(await (await fetch("/cases")).text(), "text/html");
+    form.elements.csrf.value = $("input[name=csrf]", page)?.value ?? "";
+  } catch {
+    // The server says what to do then.
+  }
+  form.submit();
+});
 addEventListener("pageshow", () => {
   for (const field of $$("form[method=get] [name]:disabled")) field.disabled = false;
 });

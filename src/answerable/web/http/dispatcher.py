@@ -286,6 +286,13 @@ class WebDispatcher:
         body = await read_form_body(incoming)
         form = parse_fields(body, (*route.parameters, CSRF_FIELD))
         token = form.pop(CSRF_FIELD, "") or incoming.fields.get("x-csrf-token", "")
+        if sender.session is not None and not token:
+            raise RequestRejected(
+                403,
+                "csrf",
+                "you signed in after this form was shown, so nothing was recorded",
+                "check the values below and send them once more",
+            )
         if sender.session is not None and not sender.session.accepts_csrf(token):
             raise RequestRejected(
                 403,

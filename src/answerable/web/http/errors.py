@@ -38,7 +38,7 @@ def build_session_error() -> RequestRejected:
         401,
         "session-ended",
         "you are not signed in (any more), so nothing was recorded",
-        "sign in, then send the values below again",
+        "sign in, come back to this tab, and send the values below again",
         "/sign-in",
     )
 

@@ -21,7 +21,7 @@ from answerable.model.documents.inventory import (
 from answerable.model.documents.registry import get_item_type_of_document_kind
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
-from answerable.model.person import OwnerState
+from answerable.model.person import LISTED_OWNER_STATES
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import TRANSPORTS
 from answerable.presentation import answer_coverage
@@ -33,7 +33,7 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import StoreView
 
 OLD_AFTER = timedelta(days=90)
-OWNER_STATES = tuple(state.value for state in OwnerState)
+OWNER_STATES = LISTED_OWNER_STATES
 LIFETIMES = tuple(each.value for each in CredentialLifetime)
 RUN_MODES = ("attended", "unattended")
 _SOME_OR_NONE = ("some", "none")

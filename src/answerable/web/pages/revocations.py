@@ -43,7 +43,7 @@ _MAX_RECORDS = 100
 _MAX_CREDENTIALS = 50
 _ACTING = frozenset({WebPermission.OWN, WebPermission.ADMINISTER})
 _ASKING = _ACTING | {WebPermission.INVESTIGATE}
-_ORPHANED = ("none", "owner-left", "ambiguous", "team-only")
+_ORPHANED = ("none", "not-known", "owner-left", "ambiguous", "team-only")
 
 
 @dataclass(frozen=True, slots=True)

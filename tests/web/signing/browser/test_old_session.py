@@ -105,3 +105,36 @@ def test_an_ask_is_answered_in_a_session_older_than_an_hour(
     other.get_by_text("no owner key is in this browser").wait_for()
     other.context.close()
     context.close()
+
+
+def test_a_form_of_an_ended_session_is_sent_by_one_press_after_signing_in(
+    serving: Serving, age: Path, chromium: Any
+) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(serving.link)
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    page.goto(f"{serving.url}/keys")
+    page.get_by_role("button", name="Create a key").click()
+    page.get_by_text("in this browser", exact=True).wait_for()
+
+    page.goto(f"{serving.url}/cases")
+    page.locator("input[name=title]").fill("Leak of the night")
+    age.write_text(str(200 * MINUTE))
+    page.locator("form[action='/cases'] button").click()
+    page.get_by_text("you are not signed in (any more)").wait_for()
+    again = page.get_by_role("button", name="Send it again")
+    again.click()  # too early: it stays, with its text
+    page.get_by_text("you are not signed in (any more)").wait_for()
+    assert page.locator("#again-title").input_value() == "Leak of the night"
+
+    with page.expect_popup() as opened:
+        page.locator("p.hint a").click()
+    tab = opened.value
+    tab.get_by_role("button", name="Sign in with the key in this browser").click()
+    tab.wait_for_url(lambda url: "/sign-in" not in url)
+    again.click()
+    page.wait_for_url(lambda url: "/case?" in url)
+    assert "Leak of the night" in page.inner_text("h1")
+    context.close()
