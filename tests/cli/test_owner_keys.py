@@ -18,10 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from answerable.cli import owner_key_files
 from answerable.cli.main import main
-from answerable.cli.signing import describe_shared_user
 from answerable.model.ids import build_person_id
-from answerable.model.inventory import Inventory
-from answerable.model.sighting import SightedFacts
 from answerable.server.processes.ancestors import (
     RUN_VARIABLE,
     describe_agent_ancestor,
@@ -399,10 +396,3 @@ def test_what_an_agent_starts_may_not_sign(home: Path, tmp_path: Path) -> None:
     words = [*COMMAND, "owner-keys", "list", "-o", "json"]
     listed = subprocess.run(words, capture_output=True, check=True)
     assert json.loads(listed.stdout)["items"] == []
-
-
-def test_a_signer_hears_that_the_user_of_an_agent_is_not_known() -> None:
-    nothing = Inventory(0, "", SightedFacts(), {}, {}, {}, {}, ())
-    note = describe_shared_user(nothing, "agent:declared/clerk")
-    assert note.startswith("not known: whether agent:declared/clerk runs as your own")
-    assert describe_shared_user(nothing, "arn:aws:iam::1:role/x") == ""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from answerable.model.credential import Credential, CredentialClass, CredentialLifetime
-from answerable.model.foreign_graph import PLATFORM as FOREIGN_GRAPH
 from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import (
@@ -23,6 +22,7 @@ from answerable.model.person import (
     SubjectOwnership,
 )
 from answerable.presentation.person_merge_items import build_merge_item
+from answerable.presentation.scanned_identities import is_identity_scanned
 from answerable.presentation.timestamps import (
     format_optional_time as format_optional_time,
 )
@@ -59,22 +59,6 @@ def get_owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> "Own
 def build_unknown_owner_item() -> "OwnerItem":
     """Build the owner of a subject that no scan described."""
     return {"state": OWNER_NOT_KNOWN, "person": None, "score": 0.0}
-
-
-def is_identity_scanned(inventory: Inventory, identity: Identity) -> bool:
-    """Return whether a source described an identity, with its policies and owners."""
-    accounts = inventory.get_or_compute_value(
-        "accounts with policies", _list_accounts_with_policies
-    )
-    described = inventory.get_or_compute_value(
-        "described by a catalogue", _list_described_places
-    )
-    # An AWS identity known only from a file or an audit log has no platform id.
-    return (
-        identity.seen.source in described
-        or _get_place_in_id(identity.id) in described
-        or (bool(identity.unique_id) and identity.account in accounts)
-    )
 
 
 def build_identity_item(inventory: Inventory, identity: Identity) -> "IdentityItem":
@@ -133,28 +117,6 @@ class _IdentityUsers:
 
     agents: Mapping[str, list[str]]
     credentials: Mapping[str, list[str]]
-
-
-def _list_accounts_with_policies(inventory: Inventory) -> frozenset[str]:
-    """List the accounts whose identity policies were collected."""
-    return frozenset(
-        held.account
-        for source in inventory.coverage
-        for held in source.held
-        if held.word == "identity-policies"
-    )
-
-
-def _list_described_places(inventory: Inventory) -> frozenset[str]:
-    """List servers, clusters and sources whose permissions a catalogue describes."""
-    found = [e for e in inventory.facts.catalogues if e.platform != FOREIGN_GRAPH]
-    return frozenset({e.place for e in found} | {e.seen.source for e in found})
-
-
-def _get_place_in_id(identity: str) -> str:
-    """Return the server or cluster in an id: `postgres:HOST/...`; empty for an ARN."""
-    platform, _, rest = identity.partition(":")
-    return "" if platform == "arn" else rest.partition("/")[0]
 
 
 def _index_identity_users(inventory: Inventory) -> _IdentityUsers:

@@ -7,8 +7,8 @@ from answerable.model.person import OwnerState
 from answerable.presentation.inventory_items import (
     build_owner_item,
     build_unknown_owner_item,
-    is_identity_scanned,
 )
+from answerable.presentation.scanned_identities import is_identity_scanned
 
 if TYPE_CHECKING:
     from answerable.model.documents.inventory import OwnerItem

@@ -237,7 +237,7 @@ class _KillTarget:
         """Return a warning about a subject that no scan, log or configuration names."""
         from answerable.inventory.unknown_subjects import describe_unknown_subject
         from answerable.server.revocation_effects import REVIVE_ACT
-        from answerable.store.event_queries import has_events_of_subject
+        from answerable.store.subject_events import has_events_of_subject
 
         # An agent of the configuration is checked against it.
         declared = self.config is not None and act.subject.startswith("agent:declared/")

@@ -153,14 +153,14 @@ def others_sign_nothing(serving: Serving, chromium: Any, state: Any) -> None:
     """Have a browser with the session look, and one without script."""
     context = chromium.new_context(storage_state=state)
     page = context.new_page()
-    page.goto(f"{serving.url}/sign?act=refuse&id={serving.decision}")
+    page.goto(f"{serving.url}/sign?act=attest&id={AGENT}")
     page.get_by_text("your key is not in this browser").wait_for()
     assert page.locator('form[action="/sign"] button').is_disabled()
     context.close()
     context = chromium.new_context(storage_state=state, java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{serving.url}/sign?act=refuse&id={serving.decision}")
+    page.goto(f"{serving.url}/sign?act=attest&id={AGENT}")
     assert not page.locator('form[action="/sign"] button').is_visible()
     told = page.locator("#main").inner_text()
-    assert f"answerable asks refuse {serving.decision} --key KEY" in told
+    assert f"answerable attest {AGENT} --owner ana@corp.example --key KEY" in told
     context.close()
