@@ -22,8 +22,8 @@ from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.log_position import FilePosition, LogCursor
 from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.model.sighting import ReadProblem
-from answerable.presentation.answer_coverage import format_problem, format_time
 from answerable.presentation.command_hints import format_command
+from answerable.presentation.timestamps import format_time
 from answerable.services.evidence.python_gc_tuning import (
     BATCH_SIZE,
     reduce_garbage_collection,
@@ -128,7 +128,7 @@ def ingest_logs(
         items.append(
             _build_ingest_item(source, counts, segments, perf_counter() - begun)
         )
-        lines = [format_problem(problem) for problem in counts.problems]
+        lines = _describe_problems(counts.problems)
         covered.append(
             {"source": source, "at": format_time(now), "age_s": 0, "problems": lines}
         )
@@ -141,6 +141,15 @@ def ingest_logs(
         {"partial": is_partial, "sources": covered, "seen": seen, "not_collected": []},
         next=_suggest_trace(store, now),
     )
+
+
+def _describe_problems(problems: Sequence[ReadProblem]) -> list[str]:
+    """Describe problems in one line each."""
+    if not problems:  # most runs have none
+        return []
+    from answerable.presentation.answer_coverage import format_problem
+
+    return [format_problem(problem) for problem in problems]
 
 
 def _write_question_files(
