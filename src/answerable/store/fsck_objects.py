@@ -8,10 +8,8 @@ from pathlib import Path
 from answerable.evidence.log_entries import LogEntry, ObjectEntry, list_removed_objects
 from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store.fsck_segments import format_count
-from answerable.store.object_store import (
-    get_temporary_object_path,
-    read_compressed_object,
-)
+from answerable.store.object_difference import iterate_object
+from answerable.store.object_store import get_temporary_object_path, read_packed
 from answerable.store.store import EvidenceStore
 
 # Names of files that a process which was ended left half written.
@@ -87,9 +85,10 @@ def _check_removed_object(path: Path) -> None:
 
 
 def _check_stored_object(path: Path) -> None:
-    """Check that an object matches its digest."""
+    """Check that an object matches its digest; it is never in memory as a whole."""
     try:
-        read_compressed_object(path)
+        for _ in iterate_object(path, read_packed(path), path.name):
+            pass
     except AnswerableError as error:
         raise VerificationError(
             f"{path.parent.name}/{path.name} is invalid: {error.message}"

@@ -1,8 +1,10 @@
 """Compile a snapshot's identities and policies into accounts ready for evaluation."""
 
+from collections.abc import Iterable
+
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Identity
-from answerable.model.policy import Policy, PolicyLayer
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.attachments import AttachmentCompiler
@@ -40,9 +42,8 @@ def compile_accounts(
 ) -> CompiledAccounts:
     """Compile the facts of a snapshot into accounts ready for evaluation."""
     builder = AttachmentCompiler(facts)
-    attached = {(a.target, a.layer, a.policy, a.via): a for a in facts.attachments}
-    for key in sorted(attached):
-        builder.compile_attached_policy(attached[key])
+    for attachment in _sort_attachments(facts.attachments):
+        builder.compile_attached_policy(attachment)
     accounts = {account.id: account for account in facts.accounts}
     identities = sorted(
         (i for i in facts.identities if _is_aws_identity(i)), key=lambda one: one.id
@@ -91,6 +92,14 @@ def compile_accounts(
         session=of_session,
         endpoint=of_endpoint,
     )
+
+
+def _sort_attachments(
+    attachments: Iterable[PolicyAttachment],
+) -> list[PolicyAttachment]:
+    """Sort attachments by target, layer, policy and group; each is listed once."""
+    by_key = {(a.target, a.layer, a.policy, a.via): a for a in attachments}
+    return [by_key[key] for key in sorted(by_key)]
 
 
 def _is_aws_identity(identity: Identity) -> bool:
