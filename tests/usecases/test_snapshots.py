@@ -1,3 +1,4 @@
+import gc
 from pathlib import Path
 
 import msgspec
@@ -163,6 +164,19 @@ def test_declared_uses_follow_an_owner_through_the_snapshots(
         ("person:ben@corp.example", NOW + DAY, snapshots.FOREVER, False),
     ]
     assert uses[0].source == "snapshot 2024-10-04T00-00-00Z place"
+
+
+def test_a_history_keeps_only_the_scans_of_one_snapshot(store: EvidenceStore) -> None:
+    for day in range(6):
+        save(store, [made("aws:a", NOW + day * DAY)], NOW + day * DAY)
+    gc.collect()
+    before = count_syncs()
+    most = max(count_syncs() for _ in snapshots.iterate_snapshot_history(store))
+    assert most - before <= 4  # one of it, one of the last, and what joins them
+
+
+def count_syncs() -> int:
+    return sum(type(each) is Sync for each in gc.get_objects())
 
 
 def test_what_a_later_snapshot_lacks_ends_with_it(store: EvidenceStore) -> None:

@@ -256,7 +256,7 @@ def read_encoded_leaves(
         result = engine.connection.execute(build_leaf_inputs_sql(source))
         while batch := result.fetchmany(_BATCH_ROWS):
             found += [sha256(hashed).digest() for (hashed,) in batch]
-    except duckdb.Error:
+    except (duckdb.Error, UnicodeDecodeError):  # a changed text may be no UTF-8
         return found
     return found
 

@@ -327,7 +327,6 @@ def iterate_snapshot_history(store: EvidenceStore) -> "Iterator[InventoryInterva
 
     said = read_ownership_statements(store)
     syncs: dict[str, Sync] = {}
-    pool = FactPool()
     every = [
         (each, read_stored_object(store, each.digest, Snapshot))
         for each in list_snapshots(store)
@@ -335,9 +334,11 @@ def iterate_snapshot_history(store: EvidenceStore) -> "Iterator[InventoryInterva
     for position, (each, snapshot) in enumerate(every):
         last = position + 1 == len(every)
         until = FOREVER if last else every[position + 1][1].taken_at
-        for _, digest in snapshot.syncs:
-            if digest not in syncs:
-                syncs[digest] = read_stored_sync(store, digest, pool)
+        # A sync that a later one replaced does not return.
+        syncs = {
+            digest: syncs.get(digest) or read_stored_sync(store, digest, FactPool())
+            for _, digest in snapshot.syncs
+        }
         joined = join_syncs_into_inventory(
             [(source, syncs[digest]) for source, digest in snapshot.syncs],
             now=snapshot.taken_at,
