@@ -98,7 +98,7 @@ class KnownEventIds:
         """
         self._load_newly_sealed_ids()
         ids, times, _ = _list_identifying_fields(events)
-        wanted = set(_list_days(times))
+        wanted = _find_days(times)
         self._load_ids_of_days(wanted)
         unique = set(ids)
         sealed = self._find_ids_in_large_days(ids, times)
@@ -135,11 +135,10 @@ class KnownEventIds:
         self._own.add(journal)
         ids, times, digests = _list_identifying_fields(events)
         self._tails.setdefault(journal, _JournalTail()).add(ids, digests)
-        days = _list_days(times)
-        if min(days) == max(days):
-            self._days[days[0]].update(ids)
+        if len(days := _find_days(times)) == 1:
+            self._days[days.pop()].update(ids)
             return
-        for day, number in zip(days, ids, strict=True):
+        for day, number in zip(_list_days(times), ids, strict=True):
             self._days[day].add(number)
 
     def _load_newly_sealed_ids(self) -> None:
@@ -323,6 +322,12 @@ def _list_identifying_fields(
         [event.event_time for event in events],
         [event.raw_sha256 for event in events],
     )
+
+
+def _find_days(times: Sequence[int]) -> set[int]:
+    """Find the days since 1970 of some times."""
+    first, last = min(times) // DAY_NS, max(times) // DAY_NS
+    return {first} if first == last else set(_list_days(times))
 
 
 def _list_days(times: Sequence[int]) -> list[int]:
