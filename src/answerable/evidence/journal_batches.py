@@ -1,7 +1,9 @@
 """Pack the records of a journal in zstd frames, and unpack them."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 MAX_RECORD_SIZE = 16 << 20
 _LENGTH = struct.Struct(">I")
@@ -14,7 +16,7 @@ _ZSTD_LEVEL = 1  # canonical records become no smaller at the next levels
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
-def pack_batches(records: Iterable[bytes], checks: Iterable[bytes]) -> Iterator[bytes]:
+def pack_batches(records: Sequence[bytes], checks: Sequence[bytes]) -> Iterator[bytes]:
     """Yield zstd frames of records.
 
     Args:
@@ -24,16 +26,16 @@ def pack_batches(records: Iterable[bytes], checks: Iterable[bytes]) -> Iterator[
     from zstandard import ZstdCompressor  # most commands write no journal
 
     compressor = ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
-    parts: list[bytes] = []
-    size = 0
-    for record, check in zip(records, checks, strict=True):
-        size += _FRAMING + len(record)
-        if size > _CONTENT_SIZE and parts:
-            yield compressor.compress(b"".join(parts))
-            parts, size = [], _FRAMING + len(record)
-        parts += (len(record).to_bytes(_LENGTH.size, "big"), record, check)
-    if parts:
+    sizes = list(map(len, records))
+    ends = list(accumulate(map(_FRAMING.__add__, sizes)))
+    start = before = 0
+    while start < len(sizes):
+        end = max(bisect_right(ends, before + _CONTENT_SIZE), start + 1)
+        parts = [b""] * (3 * (end - start))
+        parts[::3] = map(_LENGTH.pack, sizes[start:end])
+        parts[1::3], parts[2::3] = records[start:end], checks[start:end]
         yield compressor.compress(b"".join(parts))
+        start, before = end, ends[end - 1]
 
 
 class BatchReader:

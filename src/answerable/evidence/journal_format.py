@@ -25,7 +25,7 @@ written.
 import hashlib
 import itertools
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from answerable.evidence.journal_batches import (
@@ -82,7 +82,7 @@ def chain_hash_after(header: bytes, leaves: Iterable[bytes]) -> bytes:
 
 
 def frame_records(
-    records: Iterable[bytes], leaves: Iterable[bytes], chain: bytes
+    records: Sequence[bytes], leaves: Sequence[bytes], chain: bytes
 ) -> tuple[bytes, bytes]:
     """Frame records in compressed batches and extend the chain hash over them.
 
@@ -95,12 +95,9 @@ def frame_records(
         The frames, and the chain hash after the last record.
     """
     sha256 = hashlib.sha256
-    parts: list[bytes] = []
-    for record, leaf in zip(records, leaves, strict=True):
-        chain = sha256(chain + leaf).digest()
-        parts += (record, chain[:CHECK_SIZE])
+    chains = [chain := sha256(chain + leaf).digest() for leaf in leaves]
     frames: list[bytes] = []
-    for batch in pack_batches(parts[::2], parts[1::2]):
+    for batch in pack_batches(records, [each[:CHECK_SIZE] for each in chains]):
         frames += (len(batch).to_bytes(4, "big"), batch)
     return b"".join(frames), chain
 
