@@ -14,8 +14,8 @@ import zstandard
 from answerable.connectors.formats.log_format import LogFormat
 from answerable.connectors.regular_file import check_regular_file, open_named_file
 from answerable.connectors.user_path import expand_user_path
+from answerable.model.coverage import ReadProblem, ReadProblemKind
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 CHUNK = 1 << 18
 COMPRESSED_NAMES = ("", ".gz", ".zst")

@@ -33,9 +33,9 @@ from answerable.connectors.log_files import (
 )
 from answerable.connectors.log_positions import FileRead, plan_file_reads
 from answerable.model.connector import EventBatch, EventContext
+from answerable.model.coverage import ReadProblem, ReadProblemKind
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.log_position import FilePosition, LogCursor
-from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 # From this size on disk, parsing in a second process is worth its start.
 SUBPROCESS_BYTES = 16 << 20

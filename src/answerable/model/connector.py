@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from answerable.model.coverage import ReadProblem
 from answerable.model.encoded_event import EncodedEvents
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.log_position import LogCursor
 from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.model.provenance import WrittenBy
-from answerable.model.sighting import Probe, ReadProblem, Sync
+
+if TYPE_CHECKING:
+    from answerable.model.sighting import Probe, Sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +108,14 @@ class Organization:
     """
 
     id: str
-    sync: Sync
+    sync: "Sync"
     members: tuple[MemberAccount, ...]
 
 
 class InventoryConnector(Protocol):
     """Inventory connector: reads one location completely. Implemented by `fetch.py`."""
 
-    def sync(self, location: str, context: SyncContext) -> Sync:
+    def sync(self, location: str, context: SyncContext) -> "Sync":
         """Read all facts of a location; list unreadable parts in `problems`.
 
         Raises:
@@ -120,7 +123,7 @@ class InventoryConnector(Protocol):
             EnvironmentFailure: The location itself may not be read.
         """
 
-    def list_locations_to_read(self, location: str) -> tuple[Probe, ...]:
+    def list_locations_to_read(self, location: str) -> "tuple[Probe, ...]":
         """List every path or API call a sync would read, without reading contents."""
 
 

@@ -1,6 +1,7 @@
-"""Type of the coverage of collected data: by kind, account, region and service."""
+"""Types of the coverage of collected data, and of what could not be read."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -21,3 +22,27 @@ class CoverageScope:
     account: str
     region: str = ""
     service: str = ""
+
+
+class ReadProblemKind(StrEnum):
+    """Kind of a read problem."""
+
+    INVALID = "invalid"
+    UNREADABLE = "unreadable"
+    TOO_LARGE = "too-large"
+    PERMISSION = "permission"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadProblem:
+    """Existing thing that could not be read, which makes the sync partial.
+
+    Attributes:
+        place: File or API call.
+        what: One line without any value.
+    """
+
+    kind: ReadProblemKind
+    place: str
+    what: str

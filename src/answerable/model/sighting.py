@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from answerable.model.agent import Agent
 from answerable.model.coverage import CoverageScope
+from answerable.model.coverage import ReadProblem as ReadProblem
+from answerable.model.coverage import ReadProblemKind as ReadProblemKind
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
@@ -60,30 +61,6 @@ class SightedFacts:
     def select_catalogues(self, platform: str) -> Sequence[PlatformCatalogue]:
         """Select the catalogues of a platform."""
         return [each for each in self.catalogues if each.platform == platform]
-
-
-class ReadProblemKind(StrEnum):
-    """Kind of a read problem."""
-
-    INVALID = "invalid"
-    UNREADABLE = "unreadable"
-    TOO_LARGE = "too-large"
-    PERMISSION = "permission"
-    NETWORK = "network"
-
-
-@dataclass(frozen=True, slots=True)
-class ReadProblem:
-    """Existing thing that could not be read, which makes the sync partial.
-
-    Attributes:
-        place: File or API call.
-        what: One line without any value.
-    """
-
-    kind: ReadProblemKind
-    place: str
-    what: str
 
 
 @dataclass(frozen=True, slots=True)

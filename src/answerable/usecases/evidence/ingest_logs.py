@@ -11,6 +11,7 @@ from answerable.connectors import registry
 from answerable.evidence.log_entries import JournalSealed, list_live_segments
 from answerable.model.collection import UnreadLog
 from answerable.model.connector import EventBatch, EventContext
+from answerable.model.coverage import ReadProblem
 from answerable.model.documents.shared_shapes import (
     CoverageSourceItem,
     Document,
@@ -21,7 +22,6 @@ from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.log_position import FilePosition, LogCursor
 from answerable.model.progress import ProgressCallback, ignore_progress_report
-from answerable.model.sighting import ReadProblem
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.timestamps import format_time
 from answerable.services.evidence.python_gc_tuning import (
