@@ -1,6 +1,8 @@
 """Write the chain file and its counts: all chains, or those that have changed."""
 
 import contextlib
+import fcntl
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,6 +27,7 @@ from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     choose_file_mode,
     make_store_folder,
+    open_new_file,
     translate_os_errors,
     write_file,
 )
@@ -52,6 +55,24 @@ _ORDER = (
 )
 _BATCH = 20_000  # chain keys that are held as rows at once
 _COUNTS = "c.n, c.valid_from, e.outcome, count(*), min(e.event_time), max(e.event_time)"
+
+
+@contextlib.contextmanager
+def lock_chain_file(store: "EvidenceStore") -> Iterator[None]:
+    """Wait until no other process derives the chains of the store.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    make_store_folder(store.derived)
+    path = store.derived / ".chains.lock"
+    with translate_os_errors("lock", path):
+        handle = open_new_file(path, os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def find_earlier_chain_file(
@@ -87,18 +108,20 @@ def write_chain_file(
     """
     with contextlib.suppress(OSError):
         get_chain_path(store, CHAIN_COUNTS_FILE, "mac").unlink(missing_ok=True)
-    first, kept = 0, None
-    if replaced is not None:
-        old = ParquetTable((get_chain_path(store, CHAIN_FILE, "parquet"),))
+    file = get_chain_path(store, CHAIN_FILE, "parquet")
+    table = ParquetTable((file,))
+    if replaced is None:
+        _write_file(store, CHAIN_FILE, generation, _build_tables(chains, 0), _ORDER)
+    elif replaced:
         query = "SELECT coalesce(max(n) + 1, 0) FROM chains"
-        ((number,),) = store.run_query(query, (), {"chains": old}, NO_EVENTS)
-        first = cast("int", number)
-        kept = build_chain_interval_table([(each, 0, 0) for each in replaced])
-    table = _write_file(
-        store, CHAIN_FILE, generation, _build_tables(chains, first), _ORDER, kept
-    )
+        ((first,),) = store.run_query(query, (), {"chains": table}, NO_EVENTS)
+        tables = _build_tables(chains, cast("int", first))
+        gone = build_chain_interval_table([(each, 0, 0) for each in replaced])
+        _write_file(store, CHAIN_FILE, generation, tables, _ORDER, gone)
+    else:  # no chain has changed
+        _write_mac(store, CHAIN_FILE, generation)
     if inputs is not None:
-        save_chain_inputs(store, compute_file_digest(table.files[0]), inputs)
+        save_chain_inputs(store, compute_file_digest(file), inputs)
     return table
 
 
@@ -205,9 +228,15 @@ def _write_file(
     file = get_chain_path(store, name, "parquet")
     make_store_folder(file.parent)
     _write_parquet(tables, file, order, replaced)
+    _write_mac(store, name, generation)
+    return ParquetTable((file,))
+
+
+def _write_mac(store: "EvidenceStore", name: str, generation: str) -> None:
+    """Write the MAC of a file and of the generation of its input."""
+    file = get_chain_path(store, name, "parquet")
     mac = compute_chain_mac(store, name, file, generation)
     write_file(get_chain_path(store, name, "mac"), mac, sync=False)
-    return ParquetTable((file,))
 
 
 def _write_parquet(

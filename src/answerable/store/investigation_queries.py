@@ -26,7 +26,7 @@ from answerable.store.segment_scope import (
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
-_RESOURCE_COLUMNS = ("created", "deleted", "issued_to", "resource")
+_NAMED_COLUMNS = ("created", "deleted", "issued_to")
 _SEARCHED_COLUMNS = ("action", "resource")
 _NS_PER_MS = 1_000_000
 # Place of an event, and its identity: segments are sorted by it.
@@ -328,12 +328,19 @@ def _build_alternative_queries(
 def _build_identity_options(identity: str) -> list[_Condition]:
     """Build SQL conditions on what an event touches, of which at most one holds.
 
-    Lists of resources are decoded for one of them alone.
+    Alone, an equal resource is sought in the row groups that may have it, and lists of
+    resources are decoded for their own condition.
     """
-    touched = " OR ".join(f"{column} = ?" for column in _RESOURCE_COLUMNS)
-    values: list[object] = [identity] * len(_RESOURCE_COLUMNS)
+    named = " OR ".join(f"{column} = ?" for column in _NAMED_COLUMNS)
+    values: list[object] = [identity] * len(_NAMED_COLUMNS)
+    resource = f"(resource = ? AND ({named}) IS NOT TRUE)"
+    touched = f"resource = ? OR {named}"
     other = f"(list_contains(resources, ?) AND ({touched}) IS NOT TRUE)"
-    return [(f"({touched})", values), (other, [identity, *values])]
+    return [
+        (f"({named})", values),
+        (resource, [identity, *values]),
+        (other, [identity, identity, *values]),
+    ]
 
 
 def build_matching_query(

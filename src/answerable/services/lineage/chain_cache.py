@@ -94,37 +94,50 @@ def write_current_chain_file(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    from answerable.store import chain_changes, chain_writer
+    from answerable.store import chain_file, chain_writer
 
     progress(0, 0, _DERIVING)
-    with pause_garbage_collection():
+    with pause_garbage_collection(), chain_writer.lock_chain_file(store):
+        if known := chain_file.find_chain_file(store):
+            return known  # of another process that ended meanwhile
         generation = compute_chains_generation(store)
         if not is_large_store(store):
             loaded = load_or_compute_chains(store)
             return chain_writer.write_chain_file(store, generation, loaded)
-        statements = _load_statements(store, inventory)
-        files = chain_changes.LineageFiles.open(store)
-        inputs = chain_changes.read_chain_inputs(store, files, statements)
-        earlier = chain_writer.find_earlier_chain_file(store) if files.keys else None
-        changed = earlier and chain_changes.find_changed_keys(
-            store, *earlier, inputs, files
-        )
-        keys = (
-            changed.derived if changed else chain_changes.iterate_all_keys(store, files)
-        )
-        table = chain_writer.write_chain_file(
-            store,
-            generation,
-            _report_each(
-                _iterate_chains_in_parts(store, iter(keys), statements),
-                len(changed.derived) if changed else 0,
-                progress,
-            ),
-            inputs if files.keys else None,
-            [*changed.derived, *changed.gone] if changed else None,
-        )
-        files.remove_others(store)
-        return table
+        return _write_changed_chains(store, inventory, generation, progress)
+
+
+def _write_changed_chains(
+    store: EvidenceStore,
+    inventory: Inventory | None,
+    generation: str,
+    progress: ProgressCallback,
+) -> ParquetTable:
+    """Derive the chains that differ from those of the file there, or all without one."""
+    from answerable.store import chain_changes, chain_writer
+
+    statements = _load_statements(store, inventory)
+    files = chain_changes.LineageFiles.open(store)
+    inputs = chain_changes.read_chain_inputs(store, files, statements)
+    earlier = chain_writer.find_earlier_chain_file(store) if files.keys else None
+    changed = earlier and chain_changes.find_changed_keys(
+        store, *earlier, inputs, files
+    )
+    keys = changed.derived if changed else chain_changes.iterate_all_keys(store, files)
+    chains = _report_each(
+        _iterate_chains_in_parts(store, iter(keys), statements),
+        len(changed.derived) if changed else 0,
+        progress,
+    )
+    table = chain_writer.write_chain_file(
+        store,
+        generation,
+        chains,
+        inputs if files.keys else None,
+        [*changed.derived, *changed.gone] if changed else None,
+    )
+    files.remove_others(store)
+    return table
 
 
 def _report_each(

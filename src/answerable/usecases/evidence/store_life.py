@@ -72,6 +72,8 @@ def compact_store(
                 "detail": f"segment {made.segment}" if made else "",
             }
         )
+    if items and not dry_run:  # else the first question computes statistics
+        store.queries.refresh_catalogue()
     return Document("store-changes", items, build_empty_coverage())
 
 
