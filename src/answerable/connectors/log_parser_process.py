@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
+from functools import lru_cache
 from importlib import import_module
 from itertools import repeat
 from typing import IO, cast
@@ -223,7 +224,7 @@ def _unpack_encoded(columns: _EncodedColumns) -> EncodedEvents:
     """Unpack what `_pack_encoded` packed."""
     count = len(columns.records)
     event_ids, digests, leaves = (
-        [joined[at : at + size] for at in range(0, count * size, size)]
+        list(_make_values_struct(size, count).unpack(joined))
         for joined, size in (
             (columns.event_ids, _ID_BYTES),
             (columns.digests, _HASH_BYTES),
@@ -238,6 +239,12 @@ def _unpack_encoded(columns: _EncodedColumns) -> EncodedEvents:
         leaves,
         columns.fields,
     )
+
+
+@lru_cache(16)
+def _make_values_struct(size: int, count: int) -> struct.Struct:
+    """Make the struct of values of one size, which is faster than to slice them."""
+    return struct.Struct(f"{size}s" * count)
 
 
 def _pack_columns(rows: Sequence[tuple[object, ...]]) -> msgspec.Raw:

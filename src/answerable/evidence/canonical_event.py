@@ -253,8 +253,8 @@ def encode_stored_columns(
     for name in ("event_id", "raw_sha256"):
         values[name] = map(bytes.hex, values[name])
     values["ingest_time"] = repeat(_encode_integer(ingest_time))
-    text, size = salts.hex(), 2 * len(salts) // len(columns[0])
-    values["salt"] = [text[at : at + size] for at in range(0, len(text), size)]
+    size = len(salts) // len(columns[0])
+    values["salt"] = salts.hex("-", size).split("-") if size else repeat("")
     names = tuple(filter(values.__contains__, FIELDS))
     make = _make_wire_type(names)
     return list(map(_encode, map(make, *map(values.__getitem__, names))))

@@ -11,6 +11,12 @@ def leaf_hash(data: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + data).digest()
 
 
+def hash_leaves(records: Sequence[bytes]) -> list[bytes]:
+    """Hash leaves, each as `leaf_hash` does."""
+    sha256 = hashlib.sha256
+    return [sha256(b"\x00" + record).digest() for record in records]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash a node: SHA-256(0x01 || left || right), RFC 6962 2.1."""
     return hashlib.sha256(b"\x01" + left + right).digest()

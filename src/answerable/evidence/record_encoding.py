@@ -9,7 +9,7 @@ from answerable.evidence.canonical_event import (
     encode_stored_event,
 )
 from answerable.evidence.journal_batches import MAX_RECORD_SIZE
-from answerable.evidence.merkle import leaf_hash
+from answerable.evidence.merkle import hash_leaves
 from answerable.evidence.sealing_fields import collect_sealing_fields
 from answerable.model.encoded_event import EncodedEvents
 from answerable.model.errors import UsageError
@@ -61,7 +61,7 @@ def encode_rows(
         records = encode_stored_columns(columns, now, salts)
     except ValueError:  # of one row, or they differ in width
         columns = list(zip(*rows, strict=False))
-    if not records or len(max(records, key=len)) > MAX_RECORD_SIZE:
+    if not records or max(map(len, records)) > MAX_RECORD_SIZE:
         known = None
         records = [
             _encode_single_row(row, now, salts[at * SALT_BYTES : (at + 1) * SALT_BYTES])
@@ -74,7 +74,7 @@ def encode_rows(
         list(columns[_TIME]),
         list(columns[_DIGEST]),
         records,
-        list(map(leaf_hash, records)),
+        hash_leaves(records),
         [(len(records), known)],
     )
 
