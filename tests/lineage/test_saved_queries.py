@@ -47,7 +47,10 @@ def test_a_malformed_name_is_refused(store: EvidenceStore, name: str) -> None:
 def test_a_query_with_a_secret_is_refused(store: EvidenceStore) -> None:
     with pytest.raises(UsageError, match="contains a credential"):
         saved(store, "x", f"ghp_{'a1B2' * 9}")
+    with pytest.raises(UsageError, match="contains a credential"):
+        saved(store, "x", "resource:*db password=hunter2")
     saved(store, "x", "credential:AKIAIOSFODNN7EXAMPLE")
+    saved(store, "y", "action:secretsmanager:GetSecretValue resource:*key/2026*")
 
 
 def test_fields_given_later_take_precedence() -> None:

@@ -151,3 +151,26 @@ def test_a_resource_that_only_logs_name_is_found(
         assert trace.document.items
     for other in (viewer, visitor(WebRole.OWNER)):
         assert find(desk, text, other) == {}
+
+
+def test_each_word_is_searched_in_a_resource(desk: StoreCache) -> None:
+    found = find(desk, "customer example")
+    assert any("example-customer-data" in each for each in found), found
+    assert find(desk, "customer zzz") == {}
+
+
+def test_a_misspelled_resource_is_answered_with_a_similar_one(desk: StoreCache) -> None:
+    resources = desk.current_view().inventory.facts.resources_by_id()
+    bucket = next(each for each in resources if each.startswith("arn:aws:s3:::"))
+    name = bucket.removeprefix("arn:aws:s3:::")
+    items = search_names(desk, INVESTIGATOR, f"{name[:-3]}x{name[-2:]}").items
+    assert ("resource", bucket, "similar") in {
+        (each["kind"], each["id"], each["match"]) for each in items
+    }
+
+
+def test_a_field_with_a_wrong_value_leads_to_what_is_wrong(desk: StoreCache) -> None:
+    page = answer(desk, INVESTIGATOR, "/search", q="outcome:denid")
+    assert isinstance(page, Redirect)
+    html = shown(desk, INVESTIGATOR, "/trace", q="outcome:denid")
+    assert "did you mean outcome:denied?" in html

@@ -70,6 +70,8 @@ def page_words(message: str) -> str:
     """
     if "answerable " in message:
         return message
+    if message.startswith("for example") and len(_OPTION.findall(message)) == 1:
+        return _OPTION.sub("", message).replace("  ", " ")  # the value alone
     return (
         _OPTION.sub(
             lambda found: _FIELD_OF_OPTION.get(found[1], found[1].replace("-", " ")),

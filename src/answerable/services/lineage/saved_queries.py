@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.connectors.formats.secret_formats import contains_credential
+from answerable.connectors.formats.secrets_in_text import contains_written_secret
 from answerable.lineage.search_query import SearchQuery, parse_search_query
 from answerable.model.errors import UsageError, VerificationError
 from answerable.store.store import EvidenceStore
@@ -97,7 +97,7 @@ def save_query(
             "digits, `.`, `_` and `-`, at most 64)"
         )
     text = draft.query.format_as_text
-    if contains_credential(_KEY_ID.sub("", text)):
+    if contains_written_secret(_KEY_ID.sub("", text)):
         raise UsageError(
             "the query contains a credential",
             "name the credential by its id: a store keeps no secret",

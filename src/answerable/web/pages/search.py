@@ -13,7 +13,11 @@ from answerable.inventory.name_resolution import (
     select_similar_names,
 )
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.search_query import format_query_value, parse_search_query
+from answerable.lineage.search_query import (
+    FIELDS,
+    format_query_value,
+    parse_search_query,
+)
 from answerable.model.documents.trace import SavedQueryItem
 from answerable.model.documents.web import SearchItem
 from answerable.model.errors import AmbiguousError, UsageError
@@ -44,6 +48,7 @@ from answerable.web.template_filters import build_url, entity_page
 from answerable.web.visitor import Visitor, WebPermission
 
 MAX_PER_KIND = 8
+_MAX_COMPARED = 2_000  # resources of which several words are searched
 _MAX_COMPLETIONS = 12
 _MAX_SIMILAR = 5
 _MAX_TEXT = 2_000
@@ -151,9 +156,9 @@ def _iter_logged_and_resources(
     cache: StoreCache, visitor: Visitor, text: str
 ) -> Iterator[SearchItem]:
     """Yield scanned resources, and identities that only visible logs name."""
-    wanted, view = convert_s3_uri(text).lower(), cache.current_view()
+    words, view = convert_s3_uri(text).lower().split(), cache.current_view()
     resources = view.inventory.facts.resources_by_id()
-    matching: Iterable[str] = (key for key in resources if wanted in key.lower())
+    matching: Iterable[str] = (key for key in resources if _has_words(key, words))
     for key in islice(matching, MAX_PER_KIND):
         yield _build_item("resource", key, "contains")
     if ACTIVITY_PERMISSIONS & visitor.may:
@@ -163,12 +168,18 @@ def _iter_logged_and_resources(
         matching = (
             key
             for key in sorted(chains.identities.ids)
-            if wanted in key.lower() and key not in scanned
+            if _has_words(key, words) and key not in scanned
         )
         for key in islice(matching, MAX_PER_KIND):
             yield _build_item(
                 "identity", key, "contains", page=build_url("/show", id=key)
             )
+
+
+def _has_words(key: str, words: Sequence[str]) -> bool:
+    """Return whether an id contains each of some words in lower case."""
+    folded = key.lower()
+    return all(word in folded for word in words)
 
 
 def _iter_logged_resources(
@@ -177,11 +188,13 @@ def _iter_logged_resources(
     """Yield resources of visible events; the link leads to the events of each."""
     if not ACTIVITY_PERMISSIONS & visitor.may:
         return
-    word = convert_s3_uri(text).rstrip("*")
+    words = convert_s3_uri(text).rstrip("*").lower().split()
+    longest = max(words, key=len, default="")
+    most = MAX_PER_KIND if len(words) == 1 else _MAX_COMPARED
     with cache.open_store() as store:
         scope = build_search_scope(cache, visitor)
-        keys = find_logged_values(store, scope, "resource", word, MAX_PER_KIND)
-    for key in keys:
+        keys = find_logged_values(store, scope, "resource", longest, most)
+    for key in [e for e in keys if _has_words(e, words)][:MAX_PER_KIND]:
         page = build_url("/trace", q=f"resource:{format_query_value(key)}")
         yield _build_item("resource", key, "contains", page=page)
 
@@ -198,6 +211,11 @@ def _iter_similar_names(cache: StoreCache, text: str) -> Iterator[SearchItem]:
             if entry.id not in seen and len(seen) < _MAX_SIMILAR:
                 seen.add(entry.id)
                 yield _build_item(entry.kind, entry.id, "similar")
+    resources = cache.current_view().inventory.facts.resources_by_id()
+    names = {key.rpartition(":")[2].lower(): key for key in resources}
+    near = [name for name in names if abs(len(name) - size) <= 3][:_MAX_COMPARED]
+    for name in get_close_matches(text.lower()[:200], near, 3, 0.8):
+        yield _build_item("resource", names[name], "similar")
 
 
 def show_search(
@@ -243,11 +261,13 @@ def _list_pinned_queries(
 
 
 def _has_query_field(text: str) -> bool:
-    """Return whether a text is a query with at least one field."""
+    """Return whether a text is a query with at least one field, or a faulty one."""
     try:
         return bool(parse_search_query(text).said)
     except UsageError:
-        return False
+        pairs = (each.partition(":") for each in text.split())
+        # The investigation says what is wrong with it.
+        return any(colon and name.lower() in FIELDS for name, colon, _ in pairs)
 
 
 def suggest_names(
