@@ -27,7 +27,7 @@ LAWS = (
     *("expansions", "law", "what-if", "cedar", "races", "intent", "platforms"),
     *("findings", "policies"),
 )
-UNMEASURED = ("engines", "pages")
+UNMEASURED = ("engines", "pages", "accounts")
 PARTS = (
     *("help", "ingest", "queries", "connectors", "investigation"),
     *("life", "reach", "clusters", "peers"),
@@ -141,6 +141,13 @@ def measure_reach(
 
     if "reach" in parts:
         yield from reach_queries.measure_reach(folder, SEED, command, quick=quick)
+    if "accounts" in parts:
+        from bench import many_accounts
+
+        (folder / "accounts").mkdir(exist_ok=True)
+        yield from many_accounts.measure_accounts(
+            folder / "accounts", SEED, f"{command} --only accounts", quick=quick
+        )
     if "clusters" in parts:
         from bench import clusters
 
