@@ -11,6 +11,8 @@ import pytest
 
 from answerable.model.ids import IdentityId
 from answerable.store.store import EvidenceStore
+from answerable.web import background_answers
+from answerable.web.pages.reach import what_if
 from answerable.web.routing import PageAnswer
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
@@ -95,3 +97,27 @@ def test_a_statement_is_compared_after_an_owner_is_recorded(
     assert ticks
     assert cache.current_view().generation == before
     cache.close()
+
+
+def test_a_slow_comparison_is_shown_when_it_is_computed(
+    desk: StoreCache, admin: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement = f"{USER}#inline/inline#3"
+    said = {"subject": USER, "without0": statement}
+    expected = shown(desk, admin, "/what-if", **said)
+    assert "a simulation, no policy is changed" in expected
+    monkeypatch.setattr(background_answers, "INLINE_EVENTS", 0)
+    monkeypatch.setattr(what_if, "_PATIENCE", 0.0)
+    first = shown(desk, admin, "/what-if", **said)
+    assert "The permissions are being compared." in first
+    assert "Nothing changes" not in first
+    found, until = first, time.monotonic() + 60
+    while "being compared" in found and time.monotonic() < until:
+        found = shown(desk, admin, "/what-if", **said)
+    changes = re.compile(r'<table class="rows changes">.*?</table>', re.DOTALL)
+    assert changes.findall(found) == changes.findall(expected)
+    monkeypatch.setattr(what_if, "_PATIENCE", 60.0)
+    said["without0"] = f"{statement}-unknown"
+    refused = answer(desk, admin, "/what-if", **said)
+    assert isinstance(refused, PageAnswer)
+    assert refused.status == 400

@@ -1,7 +1,7 @@
-"""Answers over very many events: computed by a thread, so that no page waits for them.
+"""Answers over very many rows: computed by a thread, so that no page waits for them.
 
-A page over a small log waits for its answer; over a large one it says that the events are
-being counted, and later shows the newest answer with its time. One answer is computed at a
+A page over a small store waits for its answer; over a large one it says that the answer is
+being computed, and later shows the newest one with its time. One answer is computed at a
 time, so that other pages stay fast.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from answerable.web.store_cache import StoreCache
 
 AnswerT = TypeVar("AnswerT")
-INLINE_EVENTS = 100_000  # up to which a page waits
+INLINE_EVENTS = 100_000  # or policies at identities, up to which a page waits
 _MOST = 32
 
 
@@ -43,13 +43,16 @@ class BackgroundAnswers:
         question: Hashable,
         count: int,
         answer: Callable[["StoreCache"], AnswerT],
+        *,
+        patience: float = 0.0,
     ) -> BackgroundAnswer[AnswerT] | None:
         """Return the newest answer; None while the first one is computed.
 
         Args:
             question: Query and visitor scope.
-            count: Number of events that the answer reads.
-            answer: Computes the answer, in a thread if the events are many.
+            count: Number of events, or of other rows, that the answer reads.
+            answer: Computes the answer, in a thread if the rows are many.
+            patience: Seconds to wait for that thread.
 
         Raises:
             AnswerableError: The answer over this version of the store failed with it.
@@ -60,13 +63,18 @@ class BackgroundAnswers:
         with self._lock:
             computed_at, known = self._answers.get(question, ("", None))
         if computed_at != version:
-            cache.start_in_background(
+            thread = cache.start_in_background(
                 f"answer {hash(question)}",
                 lambda cache: self._compute(cache, question, version, answer),
             )
-        elif isinstance(known, AnswerableError):
+            thread.join(patience)
+            with self._lock:
+                computed_at, known = self._answers.get(question, ("", None))
+        if computed_at != version:
+            return None if isinstance(known, AnswerableError) else known
+        if isinstance(known, AnswerableError):
             raise known
-        return None if isinstance(known, AnswerableError) else known
+        return known
 
     def get_or_compute(
         self,

@@ -168,17 +168,19 @@ class StoreCache:
 
     def start_in_background(
         self, name: str, task: Callable[["StoreCache"], object]
-    ) -> None:
+    ) -> threading.Thread:
         """Run a task in a background thread, unless one of this name still runs."""
         with self._tasks_lock:
             self._threads = [each for each in self._threads if each.is_alive()]
-            if any(each.name == name for each in self._threads):
-                return
+            for each in self._threads:
+                if each.name == name:
+                    return each
             thread = threading.Thread(
                 target=self._run_task, args=(task,), name=name, daemon=True
             )
             self._threads.append(thread)
             thread.start()
+            return thread
 
     def _run_task(self, task: Callable[["StoreCache"], object]) -> None:
         """Run a background task, then close the connection of its thread."""

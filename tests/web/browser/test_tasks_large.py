@@ -174,6 +174,8 @@ def find_cut(read: Any) -> tuple[str, str, str]:
             for name, value in _TICK.findall(page):
                 said = {name: html.unescape(value)}
                 after = read("/what-if", subject=key, **said)
+                while "are being compared" in after.text():
+                    after = read("/what-if", subject=key, **said)
                 if after.ok and "Permissions that are lost or gained" in after.text():
                     short = key.rpartition("/")[2]
                     return agent.rpartition("/")[2], short, said[name]

@@ -5,6 +5,7 @@ from typing import cast
 
 from answerable.model.documents.shared_shapes import (
     DeterminingStatementItem,
+    Document,
     ReachItem,
 )
 from answerable.model.documents.what_if import AccessChangeItem
@@ -24,6 +25,7 @@ from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor
 
 _MAX_ROWS = 40  # a row has up to four kilobytes
+_PATIENCE = 0.2  # seconds that a page of a large inventory waits for its answer
 # Statements that are in no policy, such as the rights of the root user.
 _SYNTHETIC = ("#chosen", "#after-edit", "#root", "#policies")
 # Facts that prove a step and that no edit removes: layers, policies, statements.
@@ -60,6 +62,7 @@ def show_what_if(
             if name in request.query
         ],
         "answer": None,
+        "pending": False,
         "cut": False,
         "problem": None,
         "coverage": None,
@@ -76,8 +79,28 @@ def show_what_if(
     }
     status = 200
     try:
-        document = flow.compare_policy_edit(
-            cache.current_view().inventory,
+        document = _compare_or_start(cache, question, removed)
+        values["pending"] = document is None
+        if document is not None:
+            values |= _build_answer_values(document, question.subject, removed)
+    except UsageError as problem:
+        status = 400
+        values["problem"] = problem
+    return PageAnswer("reach/what_if.html", "What if?", values, status)
+
+
+def _compare_or_start(
+    cache: StoreCache, question: ReachQuestion, removed: Sequence[str]
+) -> Document | None:
+    """Compare the permissions; None while a large inventory is being compared.
+
+    An answer over an earlier inventory is not shown.
+    """
+    view = cache.current_view()
+
+    def compare(cache: StoreCache) -> Document:
+        return flow.compare_policy_edit(
+            view.inventory,
             question.subject,
             PolicyEdit(statements=removed),
             now=cache.now,
@@ -85,18 +108,32 @@ def show_what_if(
             resource=question.resource or "*",
             limit=_MAX_ROWS,
         )
-        items = cast("Sequence[AccessChangeItem]", document.items)
-        values["answer"] = {
-            "rows": [_build_change_row(item) for item in items],
-            "shown": document.coverage.get("shown"),
-            "command": _build_command(question.subject, removed),
-        }
-        values["coverage"] = document.coverage
-        values["cut"] = "paths" in document.coverage["not_collected"]
-    except UsageError as problem:
-        status = 400
-        values["problem"] = problem
-    return PageAnswer("reach/what_if.html", "What if?", values, status)
+
+    found = cache.background_answers.get_or_start(
+        cache,
+        ("what-if", view.version, question, tuple(removed)),
+        len(view.inventory.facts.attachments),
+        compare,
+        patience=_PATIENCE,
+    )
+    return found.value if found else None
+
+
+def _build_answer_values(
+    document: Document, subject: str, removed: Sequence[str]
+) -> dict[str, object]:
+    """Build the template values of the changes, with the equivalent command."""
+    items = cast("Sequence[AccessChangeItem]", document.items)
+    answer = {
+        "rows": [_build_change_row(item) for item in items],
+        "shown": document.coverage.get("shown"),
+        "command": _build_command(subject, removed),
+    }
+    return {
+        "answer": answer,
+        "coverage": document.coverage,
+        "cut": "paths" in document.coverage["not_collected"],
+    }
 
 
 def _build_command(subject: str, removed: Sequence[str]) -> str:
