@@ -1,7 +1,9 @@
 """Chains that are derived again after new records equal those derived from all records."""
 
 import random
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,28 @@ from hypothesis import strategies as st
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.services.lineage import chain_cache
-from answerable.store import chain_changes, chain_writer, lineage_days
+from answerable.store import (
+    chain_changes,
+    chain_file,
+    chain_writer,
+    lineage_days,
+    lineage_facts,
+)
+from answerable.store.cache_generation import compute_chains_generation
 from answerable.store.chain_lookup import read_chains_of_keys
+from answerable.store.day_files import DayFileKind
 from answerable.store.documented_views import JOINED_CHAINS
 from answerable.store.lineage_facts import read_lineage_facts
 from answerable.store.query_tables import ParquetTable
 from answerable.store.store import EvidenceStore
 from tests.lineage.conftest import NOW
-from tests.lineage.log_world import open_log_store, select_records, split_records
+from tests.lineage.log_world import (
+    Delivery,
+    LogStore,
+    open_log_store,
+    select_records,
+    split_records,
+)
 
 SOURCES = ("cloudtrail", "k8s-audit", "gateway", "sts", "bedrock", "gcp-audit")
 Chains = dict[SourcedChainKey, Any]
@@ -158,3 +174,81 @@ def test_a_changed_file_of_a_day_is_written_again(tmp_path: Path) -> None:
             for file in (world.store.derived / kind.folder).iterdir():
                 file.write_bytes(file.read_bytes()[:-9] + b"x" * 9)
         check_chains(world.store)
+
+
+@contextmanager
+def open_half(folder: Path) -> Iterator[tuple[LogStore, list[Delivery]]]:
+    """Open a store with the first half of some records; yield it with the other half."""
+    records = [*split_records(select_records(SOURCES), random.Random(4))]  # noqa: S311
+    middle = len(records) // 2
+    with open_log_store(folder) as world:
+        for delivery in records[:middle]:
+            world.tell(delivery)
+        world.store.seal(NOW + 1_000)
+        yield world, records[middle:]
+
+
+def test_events_that_arrive_while_chains_are_derived_change_the_chains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache of a small store is saved under the generation of what was read."""
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", 10**9)
+    with open_half(tmp_path / "world") as (world, later):
+        read = lineage_facts.read_lineage_facts
+
+        def read_before_others(store: EvidenceStore) -> Any:
+            found = read(store)
+            for delivery in later:
+                world.tell(delivery)
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(lineage_facts, "read_lineage_facts", read_before_others)
+            before = index(chain_cache.load_or_compute_chains(world.store))
+        expected = derive_all(world.store)
+        assert before != expected
+        assert index(chain_cache.load_or_compute_chains(world.store)) == expected
+
+
+def test_counts_are_of_one_chain_file_alone(tmp_path: Path) -> None:
+    with open_half(tmp_path / "world") as (world, _):
+        store = world.store
+        chain_writer.write_chain_counts(store, check_chains(store))
+        assert chain_file.find_chain_counts(store) is not None
+        generation = compute_chains_generation(store)
+        chain_writer.write_chain_file(store, generation, ())
+        assert chain_file.find_chain_counts(store) is None
+
+
+def test_a_second_writer_waits_and_takes_what_the_first_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[ParquetTable] = []
+
+    def write() -> None:
+        with EvidenceStore.open(world.store.root, now=NOW) as other:
+            found.append(chain_cache.write_current_chain_file(other))
+
+    with open_half(tmp_path / "world") as (world, _):
+        table = check_chains(world.store)
+        with chain_writer.lock_chain_file(world.store):
+            second = threading.Thread(target=write)
+            second.start()
+            second.join(0.5)
+            assert second.is_alive()
+            monkeypatch.setattr(chain_writer, "write_chain_file", None)
+        second.join()
+        assert found == [table]
+
+
+@pytest.mark.parametrize("kind", [lineage_days.CHAIN_KEYS, lineage_days.ISSUANCES])
+def test_a_damaged_earlier_file_is_not_compared(
+    tmp_path: Path, kind: DayFileKind
+) -> None:
+    with open_half(tmp_path / "world") as (world, _):
+        files = lineage_days.list_lineage_files(world.store, kind)
+        before = [each.name for each in files]
+        find = chain_changes._FileDifference.find
+        assert find(world.store, kind, before, files[1:]) is not None
+        files[0].write_bytes(files[1].read_bytes())
+        assert find(world.store, kind, before, files[1:]) is None

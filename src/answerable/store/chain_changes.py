@@ -23,6 +23,7 @@ from answerable.model.lineage import (
     CredentialPresentation,
 )
 from answerable.store.cache_generation import DERIVATION_VERSION
+from answerable.store.chain_file import CHAIN_FILE_VERSION
 from answerable.store.credential_issuances import KEY_COLUMNS, drain_rows
 from answerable.store.credential_joint_facts import (
     read_delegated_issuances,
@@ -30,7 +31,7 @@ from answerable.store.credential_joint_facts import (
     read_presentations,
     read_token_id_issuances,
 )
-from answerable.store.day_files import remove_other_files
+from answerable.store.day_files import DayFileKind, is_valid_file, remove_other_files
 from answerable.store.durable_files import read_file, write_file
 from answerable.store.lineage_days import (
     CHAIN_KEYS,
@@ -165,7 +166,8 @@ def save_chain_inputs(
 def _compute_mac(store: "EvidenceStore", chains_digest: str, body: bytes) -> bytes:
     """Compute the MAC of the facts and of their chain file, keyed by the store."""
     digest = hashlib.sha256(body).hexdigest()
-    return store.fingerprint(f"chain inputs {chains_digest} {digest}").encode()
+    named = f"chain inputs {CHAIN_FILE_VERSION} {chains_digest} {digest}"
+    return store.fingerprint(named).encode()
 
 
 def iterate_all_keys(
@@ -204,8 +206,10 @@ def find_changed_keys(
     Returns:
         None if that is not known: all chains are derived again.
     """
-    keys = _FileDifference.find(before.key_files, files.keys)
-    issuances = _FileDifference.find(before.issuance_files, files.issuances)
+    keys = _FileDifference.find(store, CHAIN_KEYS, before.key_files, files.keys)
+    issuances = _FileDifference.find(
+        store, ISSUANCES, before.issuance_files, files.issuances
+    )
     if before.statements != now.statements or keys is None or issuances is None:
         return None
     marks = _find_marks(store, issuances, before, now, files)
@@ -239,14 +243,19 @@ class _FileDifference:
 
     @classmethod
     def find(
-        cls, before: Sequence[str], files: Sequence[Path]
+        cls,
+        store: "EvidenceStore",
+        kind: DayFileKind,
+        before: Sequence[str],
+        files: Sequence[Path],
     ) -> "_FileDifference | None":
-        """Compare files with earlier names; None if an earlier one is missing."""
-        folder = files[0].parent
+        """Compare files with earlier names; None if an earlier one is not valid."""
+        folder = store.derived / kind.folder
         added = [each for each in files if each.name not in before]
         names = {each.name for each in files}
         removed = [folder / name for name in before if name not in names]
-        return cls(added, removed) if all(map(Path.exists, removed)) else None
+        valid = all(is_valid_file(store, kind, each) for each in removed)
+        return cls(added, removed) if valid else None
 
 
 @dataclass(frozen=True, slots=True)

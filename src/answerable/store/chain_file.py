@@ -1,8 +1,9 @@
 """Chains as a Parquet file in `derived/`, for the view `lineage` and for large stores.
 
 A second file has the number of events of each chain, by outcome. Each file has a MAC
-that covers its content and the generation of its input. A file of another generation, a
-damaged or a foreign file is written again; deleting it is harmless.
+that covers its content and its input: a generation that was computed before the input was
+read, and for the counts the MAC of the chains. A file of another input, a damaged or a
+foreign file is written again; deleting it is harmless.
 """
 
 import contextlib
@@ -19,17 +20,17 @@ from answerable.store.store_layout import CHAIN_COUNTS_FILE, CHAIN_FILE
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
-_VERSION = 3  # raised when the columns of a file change
+CHAIN_FILE_VERSION = 4  # raised when the columns of a file change
 
 
 def find_chain_file(store: "EvidenceStore") -> ParquetTable | None:
     """Find the file of the current chains; None if there is none."""
-    return _find_file(store, CHAIN_FILE)
+    return _find_file(store, CHAIN_FILE, compute_chains_generation(store))
 
 
 def find_chain_counts(store: "EvidenceStore") -> ParquetTable | None:
     """Find the file with the number of events of each chain; None if there is none."""
-    return _find_file(store, CHAIN_COUNTS_FILE)
+    return _find_file(store, CHAIN_COUNTS_FILE, read_chain_mac(store, CHAIN_FILE))
 
 
 def find_chain_file_age(store: "EvidenceStore", now: int) -> int | None:
@@ -43,15 +44,22 @@ def find_chain_file_age(store: "EvidenceStore", now: int) -> int | None:
     return None
 
 
-def _find_file(store: "EvidenceStore", name: str) -> ParquetTable | None:
-    """Find a file of the current generation."""
+def _find_file(
+    store: "EvidenceStore", name: str, derived_from: str
+) -> ParquetTable | None:
+    """Find a file that was derived from an input."""
+    if not (mac := read_chain_mac(store, name)):
+        return None
     file = get_chain_path(store, name, "parquet")
+    is_same = mac == compute_chain_mac(store, name, file, derived_from)
+    return ParquetTable((file,)) if is_same else None
+
+
+def read_chain_mac(store: "EvidenceStore", name: str) -> str:
+    """Read the MAC of a file; empty if there is none."""
     with contextlib.suppress(FileNotFoundError, EnvironmentFailure):
-        found = read_file(get_chain_path(store, name, "mac"))
-        generation = compute_chains_generation(store)
-        if found == compute_chain_mac(store, name, file, generation):
-            return ParquetTable((file,))
-    return None
+        return read_file(get_chain_path(store, name, "mac")).decode("ascii", "replace")
+    return ""
 
 
 def get_chain_path(store: "EvidenceStore", name: str, ending: str) -> Path:
@@ -60,8 +68,8 @@ def get_chain_path(store: "EvidenceStore", name: str, ending: str) -> Path:
 
 
 def compute_chain_mac(
-    store: "EvidenceStore", name: str, file: Path, generation: str
-) -> bytes:
-    """Compute the MAC of a file and its generation, with the fingerprint key."""
-    named = f"{name} {_VERSION} {generation} {compute_file_digest(file)}"
-    return store.fingerprint(named).encode()
+    store: "EvidenceStore", name: str, file: Path, derived_from: str
+) -> str:
+    """Compute the MAC of a file and its input, with the fingerprint key."""
+    named = f"{name} {CHAIN_FILE_VERSION} {derived_from} {compute_file_digest(file)}"
+    return store.fingerprint(named)

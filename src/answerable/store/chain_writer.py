@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
-from answerable.store.cache_generation import compute_chains_generation
 from answerable.store.chain_changes import (
     ChainInputs,
     load_chain_inputs,
     save_chain_inputs,
 )
-from answerable.store.chain_file import compute_chain_mac, get_chain_path
+from answerable.store.chain_file import (
+    compute_chain_mac,
+    get_chain_path,
+    read_chain_mac,
+)
 from answerable.store.chain_tables import (
     CHAIN_COUNTS,
     build_chain_interval_table,
@@ -27,7 +30,6 @@ from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     choose_file_mode,
     make_store_folder,
-    open_new_file,
     translate_os_errors,
     write_file,
 )
@@ -59,15 +61,16 @@ _COUNTS = "c.n, c.valid_from, e.outcome, count(*), min(e.event_time), max(e.even
 
 @contextlib.contextmanager
 def lock_chain_file(store: "EvidenceStore") -> Iterator[None]:
-    """Wait until no other process derives the chains of the store.
+    """Wait until no other process derives or counts the chains of the store.
+
+    The folder is locked: an erasure deletes all files in it.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
     make_store_folder(store.derived)
-    path = store.derived / ".chains.lock"
-    with translate_os_errors("lock", path):
-        handle = open_new_file(path, os.O_RDWR)
+    with translate_os_errors("lock", store.derived):
+        handle = os.open(store.derived, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -106,8 +109,6 @@ def write_chain_file(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    with contextlib.suppress(OSError):
-        get_chain_path(store, CHAIN_COUNTS_FILE, "mac").unlink(missing_ok=True)
     file = get_chain_path(store, CHAIN_FILE, "parquet")
     table = ParquetTable((file,))
     if replaced is None:
@@ -128,16 +129,17 @@ def write_chain_file(
 def write_chain_counts(store: "EvidenceStore", chains: ParquetTable) -> ParquetTable:
     """Count the events of each chain by outcome, and write the counts.
 
+    They name chains by their numbers, so they are the counts of one chain file alone.
+
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    generation = compute_chains_generation(store)
-    counted = [
-        dict(zip(CHAIN_COUNTS, row, strict=True))
-        for row in _count_events(store, chains)
-    ]
-    table = NamedTable(CHAIN_COUNTS, counted)
-    return _write_file(store, CHAIN_COUNTS_FILE, generation, [table])
+    with lock_chain_file(store):
+        counted_file = read_chain_mac(store, CHAIN_FILE)
+        rows = _count_events(store, chains)
+        counted = [dict(zip(CHAIN_COUNTS, row, strict=True)) for row in rows]
+        table = NamedTable(CHAIN_COUNTS, counted)
+        return _write_file(store, CHAIN_COUNTS_FILE, counted_file, [table])
 
 
 def _count_events(
@@ -219,7 +221,7 @@ def _build_tables(chains: Iterable[ChainTimeline], first: int) -> Iterator[Named
 def _write_file(
     store: "EvidenceStore",
     name: str,
-    generation: str,
+    derived_from: str,
     tables: Iterable[NamedTable],
     order: str = "ALL",
     replaced: NamedTable | None = None,
@@ -228,15 +230,15 @@ def _write_file(
     file = get_chain_path(store, name, "parquet")
     make_store_folder(file.parent)
     _write_parquet(tables, file, order, replaced)
-    _write_mac(store, name, generation)
+    _write_mac(store, name, derived_from)
     return ParquetTable((file,))
 
 
-def _write_mac(store: "EvidenceStore", name: str, generation: str) -> None:
-    """Write the MAC of a file and of the generation of its input."""
+def _write_mac(store: "EvidenceStore", name: str, derived_from: str) -> None:
+    """Write the MAC of a file and of its input."""
     file = get_chain_path(store, name, "parquet")
-    mac = compute_chain_mac(store, name, file, generation)
-    write_file(get_chain_path(store, name, "mac"), mac, sync=False)
+    mac = compute_chain_mac(store, name, file, derived_from)
+    write_file(get_chain_path(store, name, "mac"), mac.encode(), sync=False)
 
 
 def _write_parquet(

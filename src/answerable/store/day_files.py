@@ -113,10 +113,15 @@ def _list_valid_files(
     """List the files of a folder whose name has the MAC of their content."""
     found: dict[str, Path] = {}
     for path in folder.glob("*.parquet"):
-        generation, _, _ = path.stem.rpartition("-")
-        if path.stem == f"{generation}-{_compute_mac(store, kind, generation, path)}":
-            found[generation] = path
+        if is_valid_file(store, kind, path):
+            found[path.stem.rpartition("-")[0]] = path
     return found
+
+
+def is_valid_file(store: "EvidenceStore", kind: DayFileKind, path: Path) -> bool:
+    """Return whether the name of a file has the MAC of its content."""
+    generation, _, mac = path.stem.rpartition("-")
+    return mac == _compute_mac(store, kind, generation, path)
 
 
 def _write_files(

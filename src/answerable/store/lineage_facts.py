@@ -170,16 +170,17 @@ def load_cached_chains(store: "EvidenceStore") -> _Chains | None:
 
 
 def save_chains_to_cache(
-    store: "EvidenceStore", facts: LineageFacts, chains: _Chains
+    store: "EvidenceStore",
+    generations: tuple[str, str],
+    facts: LineageFacts,
+    chains: _Chains,
 ) -> None:
-    """Save chains under the generation of their input."""
-    _save_lineage_cache(
-        store,
-        compute_events_generation(store),
-        facts,
-        chains,
-        compute_chains_generation(store),
-    )
+    """Save chains under the generations of their facts and of all their input.
+
+    They are computed before the input is read: what is stored meanwhile changes them.
+    """
+    of_facts, of_chains = generations
+    _save_lineage_cache(store, of_facts, facts, chains, of_chains)
 
 
 def _get_cache_path(store: "EvidenceStore") -> Path:

@@ -13,7 +13,10 @@ from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.services.inventory import snapshots
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.store import chain_tables
-from answerable.store.cache_generation import compute_chains_generation
+from answerable.store.cache_generation import (
+    compute_chains_generation,
+    compute_events_generation,
+)
 from answerable.store.event_queries import count_sealed_events, read_event_sources
 from answerable.store.query_tables import NamedTable, ParquetTable
 from answerable.store.query_views import ViewDefinitions
@@ -55,9 +58,10 @@ def load_or_compute_chains(
     if known is not None:
         return ChainIndex(known)
     progress(1, DERIVATION_STAGES, "deriving chains of events")
+    generations = compute_events_generation(store), compute_chains_generation(store)
     facts = lineage_facts.load_lineage_facts(store)
     found = derive_chains(facts, store, inventory)
-    lineage_facts.save_chains_to_cache(store, facts, found)
+    lineage_facts.save_chains_to_cache(store, generations, facts, found)
     return found
 
 
