@@ -197,3 +197,20 @@ def test_line_ends_of_a_form_are_line_feeds() -> None:
     assert parse_fields(b"text=one%0D%0Atwo%0Athree", ("text",)) == {
         "text": "one\ntwo\nthree"
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "back"),
+    [
+        ("/case/note", {"case": "0a1b", "text": "x"}, "/case?id=0a1b"),
+        ("/person/merge", {"person": "person:ana", "other": "x"}, "/person?id=person"),
+        ("/keys/enroll", {"person": "ana", "public": "x"}, "/keys"),
+        ("/kill", {"subject": "agent:x"}, "/kill?subject=agent%3Ax"),
+    ],
+)
+def test_a_refused_form_leads_back_to_its_page(
+    stage: DispatcherHarness, cookie: str, path: str, sent: dict[str, str], back: str
+) -> None:
+    refused = stage.post(path, sent | {"csrf": "stale"}, cookie)
+    (link,) = re.findall(r'<a href="([^"]+)">Back to the page</a>', refused.text)
+    assert link.startswith(back)

@@ -62,7 +62,9 @@ def find_refused_form(
         return None
     if is_post:
         sent = request.scope["state"].get(SENT_FORM, b"")
-        return _build_form(route, routes.get((path, "GET")), sent)
+        above = path.rpartition("/")[0]  # `/case/note` is a form of `/case`
+        page = routes.get((path, "GET")) or routes.get((above, "GET"))
+        return _build_form(route, page, sent)
     if status not in _QUERY_STATUS:
         return None
     return _build_form(route, None, request.scope["query_string"])
@@ -77,7 +79,7 @@ def _build_form(
     as signatures, are valid once and are not shown.
 
     Args:
-        page: The page at the same path, for a form.
+        page: The page at the same path or above it, for a form.
         data: The query or the form as sent.
     """
     sent = _parse_leniently(data)
@@ -121,6 +123,10 @@ def _select_fields(
 
 
 def _build_page_url(page: WebRoute, sent: Mapping[str, str]) -> str:
-    """Return the URL of a page with the sent fields that it accepts."""
-    query = {name: sent[name] for name in page.parameters if sent.get(name)}
+    """Return the URL of a page with the sent fields that it accepts.
+
+    A form below a page names its subject by the page: `case` is the `id` of `/case`.
+    """
+    known = {"id": sent.get(page.path.strip("/"), ""), **sent}
+    query = {name: known[name] for name in page.parameters if known.get(name)}
     return build_permalink(page.path, query)
