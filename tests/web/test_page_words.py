@@ -26,8 +26,11 @@ def test_a_page_has_words_for_the_options_of_a_message() -> None:
     ):
         assert shown_as in page_words(message)
         assert "--" not in page_words(message)
-    command = "run: answerable trace --agent NAME"
-    assert page_words(command) == command
+    for command in ("run: answerable trace --agent NAME", "answerable agents --kind x"):
+        assert page_words(command) == command
+    hint = "see `answerable agents`, `identities` and `credentials` for what is known"
+    assert page_words(hint).startswith("see the page agents, identities and")
+    assert page_words("list the people: answerable people").endswith("the page people")
 
 
 def test_one_row_is_counted_in_the_singular(desk: StoreCache, viewer: Visitor) -> None:

@@ -27,6 +27,10 @@ _KINDS = ("agent:", "person:", "tool:mcp/")
 
 
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+# Commands that list what a page of the same name lists, without options.
+_LIST_COMMAND = re.compile(
+    r"answerable (agents|people|identities|credentials|tools|findings)\b(?! -)"
+)
 # Fields of pages that have another name than the option of the command.
 _FIELD_OF_OPTION = {
     "compare": "the earlier time",
@@ -66,10 +70,13 @@ def shorten_middle(value: str, max_chars: int) -> ShortenedId:
 def page_words(message: str) -> str:
     """Return a message of a use case with fields of the page instead of options.
 
-    A message with a whole command stays: it is run elsewhere.
+    A message with another command than a list stays: it is run elsewhere.
     """
-    if "answerable " in message:
+    listed = _LIST_COMMAND.sub(r"the page \1", message)
+    if "answerable " in listed:
         return message
+    if listed != message:
+        return listed.replace("`", "")
     if message.startswith("for example") and len(_OPTION.findall(message)) == 1:
         return _OPTION.sub("", message).replace("  ", " ")  # the value alone
     return (
