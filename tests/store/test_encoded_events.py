@@ -101,6 +101,21 @@ def test_fields_are_known_for_events_of_one_day_and_schema(make: Make) -> None:
         assert encode(events, 1, bytes(32)).fields == [(2, None)]
 
 
+def test_fields_are_known_for_each_day_of_events_in_order(make: Make) -> None:
+    first = make(0).event_time
+    events = [
+        make(number, event_time=first + number * DAY_NS // 100) for number in range(300)
+    ]
+    fields = encode(events, 1, bytes(16 * 300)).fields
+    days = [event.event_time // DAY_NS for event in events]
+    assert [count for count, _ in fields] == [
+        days.count(day) for day in sorted({*days})
+    ]
+    assert [each and each.day for _, each in fields] == sorted({*days})
+    mixed = events[::2] + events[1::2]
+    assert len(encode(mixed[:80], 1, bytes(16 * 80)).fields) == 1
+
+
 def test_a_journal_is_sealed_with_and_without_known_fields(
     tmp_path: Path, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from answerable.evidence.canonical_event import (
 from answerable.evidence.journal_batches import MAX_RECORD_SIZE
 from answerable.evidence.merkle import hash_leaves
 from answerable.evidence.sealing_fields import collect_sealing_fields
-from answerable.model.encoded_event import EncodedEvents
+from answerable.model.encoded_event import EncodedEvents, SealingFields
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 
@@ -56,13 +56,13 @@ def encode_rows(
         return EncodedEvents()
     columns: Sequence[Sequence[Any]] = []
     records: list[bytes] = []
+    known: list[tuple[int, SealingFields | None]] = [(len(rows), None)]
     try:
         columns = list(zip(*rows, strict=True))
         records = encode_stored_columns(columns, now, salts)
     except ValueError:  # of one row, or they differ in width
         columns = list(zip(*rows, strict=False))
     if not records or max(map(len, records)) > MAX_RECORD_SIZE:
-        known = None
         records = [
             _encode_single_row(row, now, salts[at * SALT_BYTES : (at + 1) * SALT_BYTES])
             for at, row in enumerate(rows)
@@ -75,7 +75,7 @@ def encode_rows(
         list(columns[_DIGEST]),
         records,
         hash_leaves(records),
-        [(len(records), known)],
+        known,
     )
 
 
