@@ -75,21 +75,28 @@ def build_entity_name_table(
     """Index all forms of the names of entities of some kinds."""
     from answerable.inventory.canonical_ids import CanonicalIds
 
-    entries: dict[str, dict[NameEntry, None]] = defaultdict(dict)
+    entries: dict[str, list[NameEntry]] = defaultdict(list)
     for kind in kinds:
         for key in _ID_LISTERS[kind](inventory):
-            entries[key.lower()][NameEntry(kind, key, "")] = None
+            entries[_lower(key)].append(NameEntry(kind, key, ""))
         for key, spellings in _NAME_LISTERS[kind](inventory):
             for spelling in spellings:
                 if spelling:
-                    entries[spelling.lower()][NameEntry(kind, key, spelling)] = None
+                    entries[_lower(spelling)].append(NameEntry(kind, key, spelling))
     principals: dict[str, str] = {}
     if "identity" in kinds:
         chosen = CanonicalIds(
             inventory.facts.identities
         ).get_canonical_ids_by_principal()
-        principals = {":".join(key): found for key, found in chosen.items()}
-    return NameTable({key: tuple(found) for key, found in entries.items()}, principals)
+        principals = {":".join(key): one for key, one in chosen.items()}
+    found = {name: tuple(dict.fromkeys(listed)) for name, listed in entries.items()}
+    return NameTable(found, principals)
+
+
+def _lower(text: str) -> str:
+    """Lower a text; one that is lower already is not copied."""
+    lowered = text.lower()
+    return text if text == lowered else lowered
 
 
 def _create_name_table_builder(
