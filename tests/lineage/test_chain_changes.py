@@ -44,6 +44,7 @@ Chains = dict[SourcedChainKey, Any]
 def _every_store_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
     monkeypatch.setattr(chain_cache, "_KEYS_OF_PART", 5)
+    monkeypatch.setattr(lineage_days, "_KEYS_AT_ONCE", 7)
 
 
 def index(chains: Iterable[ChainTimeline]) -> Chains:
@@ -252,3 +253,17 @@ def test_a_damaged_earlier_file_is_not_compared(
         assert find(world.store, kind, before, files[1:]) is not None
         files[0].write_bytes(files[1].read_bytes())
         assert find(world.store, kind, before, files[1:]) is None
+
+
+def test_parts_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    with open_log_store(tmp_path / "world") as world:
+        for delivery in split_records(select_records(("sts",)), random.Random(3)):  # noqa: S311
+            world.tell(delivery)
+        world.store.derived.mkdir(exist_ok=True)
+        parts = [world.store.derived / f".chains.parquet{n}.new" for n in ("", ".7")]
+        for part in parts:
+            part.write_bytes(b"half")
+        check_chains(world.store)
+        assert not any(part.exists() for part in parts)
+        folders = world.store.derived.rglob("*.new")
+        assert not list(folders)

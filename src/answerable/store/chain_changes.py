@@ -7,7 +7,7 @@ concerns it. Every other chain is equal to the one that the same facts gave befo
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -24,7 +24,7 @@ from answerable.model.lineage import (
 )
 from answerable.store.cache_generation import DERIVATION_VERSION
 from answerable.store.chain_file import CHAIN_FILE_VERSION
-from answerable.store.credential_issuances import KEY_COLUMNS, drain_rows
+from answerable.store.credential_issuances import KEY_COLUMNS
 from answerable.store.credential_joint_facts import (
     read_delegated_issuances,
     read_invocation_calls,
@@ -37,7 +37,7 @@ from answerable.store.lineage_days import (
     CHAIN_KEYS,
     ISSUANCES,
     SOURCED_KEY_COLUMNS,
-    build_chain_key_rows_sql,
+    decode_sourced_keys,
     list_lineage_files,
 )
 from answerable.store.lineage_facts import read_sign_ins
@@ -168,23 +168,6 @@ def _compute_mac(store: "EvidenceStore", chains_digest: str, body: bytes) -> byt
     digest = hashlib.sha256(body).hexdigest()
     named = f"chain inputs {CHAIN_FILE_VERSION} {chains_digest} {digest}"
     return store.fingerprint(named).encode()
-
-
-def iterate_all_keys(
-    store: "EvidenceStore", files: LineageFiles
-) -> Iterator[SourcedChainKey]:
-    """Yield the chain keys of all events, by the time of their first event.
-
-    The credentials of neighbours were issued at about the same time.
-    """
-    days = "key_days" if files.keys else f"({build_chain_key_rows_sql('events')})"
-    query = (
-        f"SELECT {SOURCED_KEY_COLUMNS} FROM {days} GROUP BY ALL "  # noqa: S608 - ours
-        f"ORDER BY min(first), {SOURCED_KEY_COLUMNS}"
-    )
-    tables = {"key_days": _open(files.keys)}
-    rows = store.run_query(query, (), tables, NO_EVENTS if files.keys else None)
-    return _decode_keys(rows)
 
 
 def find_changed_keys(
@@ -361,13 +344,7 @@ def _read_keys(
     store: "EvidenceStore", query: str, tables: dict[str, NamedTable | ParquetTable]
 ) -> list[SourcedChainKey]:
     """Read chain keys by a query over tables."""
-    return list(_decode_keys(store.run_query(query, (), tables, NO_EVENTS)))
-
-
-def _decode_keys(rows: list[tuple[object, ...]]) -> Iterator[SourcedChainKey]:
-    """Yield the chain keys of rows, and free each row."""
-    for source, believed, *key in drain_rows(rows):
-        yield SourcedChainKey(ChainKey(*map(str, key)), str(source), bool(believed))
+    return list(decode_sourced_keys(store.run_query(query, (), tables, NO_EVENTS)))
 
 
 _KEY_TYPES = dict.fromkeys(KEY_COLUMNS.split(", "), ColumnType.TEXT)

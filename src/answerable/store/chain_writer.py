@@ -73,6 +73,8 @@ def lock_chain_file(store: "EvidenceStore") -> Iterator[None]:
         handle = os.open(store.derived, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        for part in store.derived.glob(f".{CHAIN_FILE}.parquet.*new"):
+            part.unlink(missing_ok=True)  # of a killed process
         yield
     finally:
         os.close(handle)

@@ -115,8 +115,11 @@ def read_invocation_calls(
 
     Both records are of one account and one caller.
     """
+    from answerable.store.segment_scope import SOURCE, SegmentScope
+
     logged = f"SELECT 1 FROM skimmed WHERE source = '{BEDROCK}' LIMIT 1"  # noqa: S608 - ours
-    if not any(store.run_query(logged)):
+    scope = SegmentScope(alternatives=({SOURCE: {BEDROCK}},))
+    if not any(store.run_query(logged, scope=scope)):
         return ()
     request = build_fact_sql("request_id", "''")
     records, calls = (

@@ -4,29 +4,36 @@ The chain keys and the issued credentials of a day are few among its events. Cha
 derived from them, and again from those that have changed.
 """
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.model.errors import EnvironmentFailure
+from answerable.model.lineage import ChainKey
 from answerable.model.time_units import DAY_NS
 from answerable.store.credential_issuances import (
     BELIEVED,
     KEY_COLUMNS,
     build_issuance_rows_sql,
+    drain_rows,
 )
 from answerable.store.day_files import DayFileKind, open_day_files, write_tail_file
+from answerable.store.duckdb_engine import quote_text
 from answerable.store.query_tables import ParquetTable
+from answerable.store.segment_scope import NO_EVENTS
 from answerable.store.store_layout import DAYS_FOLDER
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
+_KEYS_AT_ONCE = 50_000  # in memory, when chains are derived
 # Columns of a chain key with its source and trust.
 SOURCED_KEY_COLUMNS = f"source, believed, {KEY_COLUMNS}"
 
 
-def build_chain_key_rows_sql(rows: str) -> str:
+def _build_chain_key_rows_sql(rows: str) -> str:
     """Build the SQL of the chain keys of a table of events, counted by day and outcome."""
     return (
         f"SELECT source, {BELIEVED} AS believed, {KEY_COLUMNS}, outcome, "  # noqa: S608 - ours
@@ -46,7 +53,7 @@ CHAIN_KEYS = DayFileKind(
     "chain-keys",
     f"{DAYS_FOLDER}/chain-keys",
     1,
-    build_chain_key_rows_sql,
+    _build_chain_key_rows_sql,
     f"{SOURCED_KEY_COLUMNS}, outcome, day",
 )
 
@@ -80,3 +87,53 @@ def list_lineage_files(
     if with_tail and sources.journals:
         files.append(write_tail_file(store, sources, kind))
     return files
+
+
+def iterate_chain_keys(
+    store: "EvidenceStore", files: Sequence[Path]
+) -> Iterator[SourcedChainKey]:
+    """Yield the chain keys of all events, by the time of their first event.
+
+    The credentials of neighbours were issued at about the same time. The keys are
+    ordered in a file, of which a part is in memory.
+
+    Args:
+        store: The store.
+        files: Files of chain keys; none to read the events.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    days = "key_days" if files else f"({_build_chain_key_rows_sql('events')})"
+    keys = f"SELECT {SOURCED_KEY_COLUMNS}, min(first) AS first FROM {days} GROUP BY ALL"  # noqa: S608 - ours
+    order = f"first, {SOURCED_KEY_COLUMNS}"
+    if not files:
+        query = f"SELECT {SOURCED_KEY_COLUMNS} FROM ({keys}) ORDER BY {order}"  # noqa: S608 - ours
+        yield from decode_sourced_keys(store.run_query(query))
+        return
+    file = files[0].with_name(".ordered.new")
+    ordered = f"SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM ({keys})"  # noqa: S608 - ours
+    copy = (
+        f"COPY (FROM ({ordered}) ORDER BY place) TO {quote_text(str(file.absolute()))}"
+    )
+    query = (
+        f"SELECT {SOURCED_KEY_COLUMNS} FROM ordered WHERE place > ? AND place <= ? "  # noqa: S608 - ours
+        "ORDER BY place"
+    )
+    try:
+        shown = {"key_days": ParquetTable(tuple(files))}
+        store.run_query(f"{copy} (FORMAT parquet)", (), shown, NO_EVENTS)
+        table, start = {"ordered": ParquetTable((file,))}, 0
+        while rows := store.run_query(
+            query, (start, start + _KEYS_AT_ONCE), table, NO_EVENTS
+        ):
+            start += _KEYS_AT_ONCE
+            yield from decode_sourced_keys(rows)
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def decode_sourced_keys(rows: list[tuple[object, ...]]) -> Iterator[SourcedChainKey]:
+    """Yield the chain keys of rows of `SOURCED_KEY_COLUMNS`, and free each row."""
+    for source, believed, *key in drain_rows(rows):
+        yield SourcedChainKey(ChainKey(*map(str, key)), str(source), bool(believed))

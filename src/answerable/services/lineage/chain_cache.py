@@ -119,6 +119,7 @@ def _write_changed_chains(
 ) -> ParquetTable:
     """Derive the chains that differ from those of the file there, or all without one."""
     from answerable.store import chain_changes, chain_writer
+    from answerable.store.lineage_days import iterate_chain_keys
 
     statements = _load_statements(store, inventory)
     files = chain_changes.LineageFiles.open(store)
@@ -127,7 +128,7 @@ def _write_changed_chains(
     changed = earlier and chain_changes.find_changed_keys(
         store, *earlier, inputs, files
     )
-    keys = changed.derived if changed else chain_changes.iterate_all_keys(store, files)
+    keys = changed.derived if changed else iterate_chain_keys(store, files.keys)
     chains = _report_each(
         _iterate_chains_in_parts(store, iter(keys), statements),
         len(changed.derived) if changed else 0,

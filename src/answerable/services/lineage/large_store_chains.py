@@ -101,10 +101,14 @@ def _list_chain_keys(newest: NewestEvents) -> list[SourcedChainKey]:
 
 
 def load_chains_of_counts(
-    store: EvidenceStore, inventory: Inventory, query: TraceQuery
+    store: EvidenceStore,
+    inventory: Inventory,
+    query: TraceQuery,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> ChainIndex:
     """Load the chains of all events that a query with names selects."""
-    chains, _ = load_chains_of_question(store, inventory, replace(query, limit=1))
+    newest = replace(query, limit=1)
+    chains, _ = load_chains_of_question(store, inventory, newest, progress)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     wanted = build_event_filter(inventory, chains, replace(query, identity=identity))
     keys = _read_chain_keys(store, wanted)
@@ -131,12 +135,16 @@ def find_current_chain_file(store: EvidenceStore) -> ParquetTable | None:
 
 
 def open_chain_files(
-    store: EvidenceStore, inventory: Inventory
+    store: EvidenceStore,
+    inventory: Inventory,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> tuple[ParquetTable, ParquetTable] | None:
     """Find the chain file and its counts, or write them; None if that is impossible."""
     if store.queries.has_index:
         return None
-    chains = find_current_chain_file(store) or _write_chain_file(store, inventory)
+    chains = find_current_chain_file(store) or _write_chain_file(
+        store, inventory, progress
+    )
     if chains is None:
         return None
     try:

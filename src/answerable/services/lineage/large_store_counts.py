@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
+from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.event_counts import (
     GroupKey,
@@ -44,6 +45,7 @@ def count_without_chains(
     inventory: Inventory,
     query: TraceQuery,
     fields: Sequence[str],
+    progress: ProgressCallback = ignore_progress_report,
 ) -> tuple[ChainIndex, Mapping[GroupKey, EventCounts] | None]:
     """Count the events of a query by fields, or load the chains that this needs.
 
@@ -53,11 +55,11 @@ def count_without_chains(
     """
     unnamed = drop_names(query)
     if query != unnamed:
-        return load_chains_of_counts(store, inventory, query), None
+        return load_chains_of_counts(store, inventory, query, progress), None
     hops, columns = split_fields(fields)
     if not hops:
         return build_index_without_chains(store), None
-    files = open_chain_files(store, inventory)
+    files = open_chain_files(store, inventory, progress)
     if files is None:
         return load_or_compute_chains(store, inventory), None
     if unnamed == TraceQuery(limit=query.limit) and _COUNTED_COLUMNS.issuperset(

@@ -81,7 +81,9 @@ def count_by_fields(
         rolled = count_with_rollups(store, query, fields)
         chains = build_index_without_chains(store)
         if rolled is None:
-            chains, totals = count_without_chains(store, inventory, query, fields)
+            chains, totals = count_without_chains(
+                store, inventory, query, fields, progress
+            )
     else:
         chains = load_or_compute_chains(store, inventory, progress)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
