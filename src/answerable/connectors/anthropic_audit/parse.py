@@ -5,7 +5,6 @@ compliance-activity-feed): `id`, `created_at`, `organization_id`, `type`, and `a
 one of eight types. Activities list what happened, and contain no inference.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from itertools import compress
 from operator import attrgetter
@@ -15,9 +14,11 @@ import msgspec
 
 from answerable.connectors.anthropic_audit.declaration import DECLARATION
 from answerable.connectors.formats.log_entry import (
+    FactPairs,
     LogEntry,
     build_person_of_address,
     build_record_parser,
+    list_facts,
 )
 from answerable.connectors.formats.log_format import (
     LogFormat,
@@ -71,7 +72,7 @@ class _ParsedActor(NamedTuple):
     credential: str
     person: str
     source_ip: str
-    facts: Mapping[str, str | None]
+    facts: FactPairs
 
 
 class AnthropicActivity(msgspec.Struct, gc=False):
@@ -136,7 +137,7 @@ def _parse_actor(raw: bytes) -> _ParsedActor | None:
     if actor is None:
         return None
     key = actor.api_key_id or actor.admin_api_key_id or ""
-    facts = {
+    facts: dict[str, str | None] = {
         "actor_type": actor.type,
         "self:unauthenticated_email": actor.unauthenticated_email_address,
         "self:user_agent": actor.user_agent,
@@ -147,7 +148,7 @@ def _parse_actor(raw: bytes) -> _ParsedActor | None:
         credential=f"cred:anthropic-key/{key}" if key else "",
         person=build_person_of_address(actor.email_address),
         source_ip=actor.ip_address or "",
-        facts={name: value for name, value in facts.items() if value},
+        facts=list_facts(facts),
     )
 
 

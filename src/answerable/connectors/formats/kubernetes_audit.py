@@ -269,7 +269,7 @@ def _set_effects(
         )
         entry.issued_to = account if entry.issued else ""
         entry.issued_until = _read_expiry(record.response_object)
-        entry.facts = {**entry.facts, **_read_binding(record.request_object)}
+        entry.facts = {**dict(entry.facts), **_read_binding(record.request_object)}
     elif not named.subresource and record.verb == "create":
         entry.created = account
     elif not named.subresource and record.verb == "delete":

@@ -44,6 +44,7 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _FIRST_MILLISECONDS = 10**11
 _FIRST_NANOSECONDS = 10**17
 
+FactPairs = tuple[tuple[str, str], ...]
 Time = str | int | float | None
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -59,7 +60,7 @@ class LogEntry(msgspec.Struct, gc=False):
             first, as the platform authenticated them.
         credential: Credential used; with `delegated_by` the one of the origin.
         issued_until: Expiry in a form of `time`.
-        facts: Small facts; empty values are left out.
+        facts: Small facts; empty values are left out. A tuple is by `list_facts`.
     """
 
     time: Time
@@ -79,7 +80,7 @@ class LogEntry(msgspec.Struct, gc=False):
     created: str = ""
     deleted: str = ""
     delegated_by: Sequence[str] = ()
-    facts: Mapping[str, str | None] = msgspec.field(default_factory=dict)
+    facts: "Mapping[str, str | None] | FactPairs" = ()
 
 
 def build_record_parser(
@@ -191,11 +192,7 @@ def build_event(
         return RecordRefused(f"not a record of {source}: its time is not a time")
     if not when:
         return RecordRefused(f"not a record of {source}: it has no time")
-    facts = [
-        (k, v if len(v) <= _MAX_FACT_LENGTH else v[:_MAX_FACT_LENGTH])
-        for k, v in entry.facts.items()
-        if v
-    ]
+    facts = entry.facts if isinstance(entry.facts, tuple) else list_facts(entry.facts)
     identity, person, credential = entry.identity, entry.person, entry.credential
     names = f"{entry.action}{identity}{entry.session}{credential}{person}"
     named: Sequence[str] = ()
@@ -206,11 +203,11 @@ def build_event(
         path = (*entry.delegated_by, identity)
         credential = build_delegated_credential_id(path, entry.credential)
         delegation = encode_delegation(entry.delegated_by, entry.credential)
-        facts += [pair for pair in delegation.items() if pair[1]]
+        made = (pair for pair in delegation.items() if pair[1])
+        facts = tuple(sorted((*facts, *made)))
         named = (*named, credential, *delegation.values())
     if named and len(max(named, key=len)) > MAX_ID_LENGTH:
         return RecordRefused(f"the caller's name is longer than {MAX_ID_LENGTH}")
-    facts.sort()  # the names of a connector are in this order already
     touched = entry.resources
     if touched and (
         len(touched) > _MAX_RESOURCES or len("".join(touched)) > MAX_ID_LENGTH
@@ -245,9 +242,20 @@ def build_event(
         "",
         "",
         (),
-        tuple(facts),
+        facts,
     )
     return make(row)
+
+
+def list_facts(facts: Mapping[str, str | None]) -> FactPairs:
+    """List facts by name, cut to their longest size, without those that are empty."""
+    pairs = [
+        (k, v if len(v) <= _MAX_FACT_LENGTH else v[:_MAX_FACT_LENGTH])
+        for k, v in facts.items()
+        if v
+    ]
+    pairs.sort()  # the names of a connector are in this order already
+    return tuple(pairs)
 
 
 def _parse_expiry(time: Time) -> int:
