@@ -345,6 +345,13 @@ def test_a_key_is_revoked_by_its_person_or_an_administrator(desk: StoreCache) ->
             assert owner_keys.get_owner_key_state(key, desk.now) == "revoked"
 
 
+def test_a_key_is_not_revoked_by_one_press(desk: StoreCache) -> None:
+    page = shown(desk, ADMIN, "/keys")
+    before = page[: page.index('action="/keys/revoke"')]
+    assert before.rindex("<details>") > before.rfind("</details>")
+    assert "A revocation is final.</p>" in page
+
+
 def test_an_administrator_enrols_what_a_person_handed_over(desk: StoreCache) -> None:
     key = signer("h")
     pem = "-----BEGIN PUBLIC KEY-----\r\n{}\r\n-----END PUBLIC KEY-----\r\n"
