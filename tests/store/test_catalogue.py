@@ -42,6 +42,7 @@ from answerable.store.segment_statistics import (
     compute_statistics,
 )
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.store_life import compact_store
 from tests.store.conftest import NOW
 from tests.store.conftest import _make as event
 
@@ -280,6 +281,19 @@ def test_statistics_are_written_when_a_segment_is_sealed(tmp_path: Path) -> None
             "sts": 1,
         }
     assert (tmp_path / "derived" / "segments.bin").read_bytes() == written
+
+
+def test_statistics_are_written_when_segments_are_compacted(tmp_path: Path) -> None:
+    history = StoreHistory(tmp_path)
+    for _ in range(2):
+        history.ingest(1, 6, sealed=True)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        expected = count_events_by_source(store)
+        assert compact_store(store, now=NOW).items
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        for path in tmp_path.glob("segments/*/*.parquet"):
+            path.write_bytes(b"")
+        assert count_events_by_source(store) == expected
 
 
 @given(st.sets(st.text(), max_size=60), st.lists(st.text(), max_size=20))
