@@ -27,6 +27,7 @@ from answerable.store.documented_views import JOINED_CHAINS
 from answerable.store.lineage_facts import read_lineage_facts
 from answerable.store.query_tables import ParquetTable
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence import ingest_logs
 from tests.lineage.conftest import NOW
 from tests.lineage.log_world import (
     Delivery,
@@ -267,3 +268,21 @@ def test_parts_of_a_killed_process_are_removed(tmp_path: Path) -> None:
         assert not any(part.exists() for part in parts)
         folders = world.store.derived.rglob("*.new")
         assert not list(folders)
+
+
+def test_files_that_a_question_may_read_stay_until_chains_are_derived_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_logs, "_write_question_files", lambda *_: None)
+    with open_half(tmp_path / "world") as (world, later):
+        check_chains(world.store)
+        folder = world.store.derived / lineage_days.CHAIN_KEYS.folder
+        first = {*folder.iterdir()}
+        for left in ({*first}, set()):
+            world.tell(later.pop())
+            world.store.seal(NOW + 2_000)
+            check_chains(world.store)
+            found = {*folder.iterdir()}
+            assert found - first
+            assert first & found >= left
+        assert first - found

@@ -104,10 +104,13 @@ class LineageFiles:
             list_lineage_files(store, CHAIN_KEYS), list_lineage_files(store, ISSUANCES)
         )
 
-    def remove_others(self, store: "EvidenceStore") -> None:
-        """Remove the files of earlier facts."""
-        remove_other_files(store, CHAIN_KEYS, self.keys)
-        remove_other_files(store, ISSUANCES, self.issuances)
+    def remove_others(self, store: "EvidenceStore", before: ChainInputs | None) -> None:
+        """Remove other files than these and those before, which a question may read."""
+        keys, issuances = (
+            (before.key_files, before.issuance_files) if before else ((), ())
+        )
+        remove_other_files(store, CHAIN_KEYS, [*self.keys, *map(Path, keys)])
+        remove_other_files(store, ISSUANCES, [*self.issuances, *map(Path, issuances)])
 
 
 def read_chain_inputs(

@@ -141,7 +141,7 @@ def _write_changed_chains(
         inputs if files.keys else None,
         [*changed.derived, *changed.gone] if changed else None,
     )
-    files.remove_others(store)
+    files.remove_others(store, earlier[1] if earlier else None)
     return table
 
 
