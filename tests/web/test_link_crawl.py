@@ -59,4 +59,5 @@ def test_a_form_that_changes_something_is_no_link() -> None:
 def test_a_link_has_the_terms_of_its_query_and_its_other_filters() -> None:
     assert count_terms("/can?subject=a&action=b&resource=c") == 0
     assert count_terms("/trace?q=agent%3Aa+%22two+words%22&after=x") == 2
+    assert count_terms("/trace?q=since%3A2026-11-02+until%3A2026-11-03+agent%3Aa") == 2
     assert count_terms("/agents?q=a&owner-state=none&sort=name") == 3
