@@ -154,3 +154,20 @@ def test_an_encoded_event_is_a_duplicate_of_itself_and_of_its_event(
     store.seal(now)
     assert store.append(encode(events, now, bytes(160)), now).duplicate == 10
     assert store.append(encode(changed, now, bytes(16)), now).duplicate == 1
+
+
+def test_all_events_on_disk_are_sealed_after_an_interruption(
+    place: Path, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(events: EncodedEvents, others: EncodedEvents) -> None:
+        events.event_ids += others.event_ids
+        raise KeyboardInterrupt
+
+    with EvidenceStore.open(place, now=now) as store:
+        store.append(encode([make(1)], now, bytes(16)), now)
+        with monkeypatch.context() as patch:
+            patch.setattr(EncodedEvents, "extend", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                store.append(encode([make(2)], now, bytes(16)), now)
+        store.seal(now)
+        assert store.run_query("SELECT count(*) FROM events") == [(2,)]

@@ -99,8 +99,9 @@ class JournalWriter:
         self.record_bytes += sum(map(len, events.records))
         self._last = newest
         self._head = frames.parse_head(head)
-        self._written.append(data)
         self._events.extend(events)
+        # Last: after an interruption here, the file is read instead.
+        self._written.append(data)
 
     def read_back(self) -> frames.JournalContents | None:
         """Return the records if the files hold what was written; else None.
