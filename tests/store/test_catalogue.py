@@ -36,7 +36,7 @@ from answerable.store.lineage_facts_of_keys import (
 )
 from answerable.store.retention import apply_retention
 from answerable.store.segment_catalogue import SegmentCatalogue
-from answerable.store.segment_scope import NO_SEGMENTS, SearchWindow, SegmentScope
+from answerable.store.segment_scope import SearchWindow, SegmentScope
 from answerable.store.segment_statistics import (
     SegmentStatistics,
     compute_statistics,
@@ -123,7 +123,9 @@ def without_catalogue() -> Iterator[None]:
     """Read every segment for every question."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            SegmentScope, "may_match", lambda scope, *_: scope is not NO_SEGMENTS
+            SegmentScope,
+            "may_match",
+            lambda scope, segment, _: segment.segment not in scope.without,
         )
         patch.setattr(
             segment_scope,

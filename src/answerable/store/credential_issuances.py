@@ -8,6 +8,7 @@ from answerable.model.log_sources import ISSUERS
 from answerable.store.query_tables import NamedTable, ParquetTable
 
 if TYPE_CHECKING:
+    from answerable.store.day_files import DayFiles
     from answerable.store.segment_scope import SegmentScope
     from answerable.store.store import EvidenceStore
 
@@ -51,7 +52,7 @@ def read_credential_issuances(
     condition: str = "true",
     tables: Mapping[str, NamedTable] | None = None,
     scope: "SegmentScope | None" = None,
-    days: ParquetTable | None = None,
+    days: "DayFiles | None" = None,
 ) -> Iterable[CredentialIssuance]:
     """Read the events that issued a credential, such as AssumeRole.
 
@@ -62,14 +63,13 @@ def read_credential_issuances(
         scope: Segments that may match the condition; None for all.
         days: Issuances of all sealed events; None to read them from the events.
     """
-    from answerable.store.segment_scope import NO_SEGMENTS
-
     rows, named = (
         build_issuance_rows_sql("events"),
         dict[str, NamedTable | ParquetTable](tables or {}),
     )
     if days is not None:
-        named["issuance_days"], scope = days, NO_SEGMENTS
+        named["issuance_days"] = ParquetTable(tuple(days.paths))
+        scope = days.sources.build_newer_scope(scope)
         rows = f"SELECT * FROM issuance_days UNION ALL {rows}"  # noqa: S608 - ours
     query = (
         "SELECT event_time, issued, issued_to, issued_until, event, source, chain, "  # noqa: S608 - ours

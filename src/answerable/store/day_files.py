@@ -7,12 +7,14 @@ damaged or foreign file is written again, and deleting one is harmless.
 
 import contextlib
 import hashlib
+import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from answerable.model.errors import EnvironmentFailure
 from answerable.store.damaged_segments import compute_file_digest
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
@@ -20,8 +22,8 @@ from answerable.store.durable_files import (
     make_private_folder,
     translate_os_errors,
 )
+from answerable.store.event_engine import SegmentReadFailure
 from answerable.store.event_sources import build_segment_rows_sql
-from answerable.store.segment_scope import NO_SEGMENTS
 
 if TYPE_CHECKING:
     from answerable.evidence.log_entries import SegmentManifest
@@ -50,14 +52,34 @@ class DayFileKind:
     order: str
 
 
-def open_day_files(
-    store: "EvidenceStore", sources: "EventSources", kind: DayFileKind
-) -> list[Path]:
-    """Find the file of each day of the segments; write the missing ones.
+@dataclass(frozen=True, slots=True)
+class DayFiles:
+    """Files with the rows of some segments.
+
+    Attributes:
+        paths: The files.
+        sources: The segments, and the unsealed events of that time.
+    """
+
+    paths: Sequence[Path]
+    sources: "EventSources"
+
+
+def open_day_files(store: "EvidenceStore", kind: DayFileKind) -> DayFiles:
+    """Find the file of each day of the readable segments; write the missing ones.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
+    return store.queries.call_with_sources(
+        lambda sources: DayFiles(_open_files(store, sources, kind), sources)
+    )
+
+
+def _open_files(
+    store: "EvidenceStore", sources: "EventSources", kind: DayFileKind
+) -> list[Path]:
+    """Find the file of each day of segments; write the missing ones."""
     days: dict[str, list[SegmentManifest]] = defaultdict(list)
     for each in sources.segments:
         days[each.day].append(each)
@@ -89,11 +111,14 @@ def write_tail_file(
     if known is not None:
         return known
     make_private_folder(folder)
-
-    def run(query: str) -> None:
-        store.run_query(query, scope=NO_SEGMENTS)
-
-    return _write_file(store, run, kind, generation, "events")
+    newer = sources.newer_segments
+    files = [sources.layout.segment_file(e.day, e.segment, ".parquet") for e in newer]
+    engine = DuckDbEngine(folder, files=files)
+    try:
+        sources.load_unsealed_records_into(engine, "tail")
+        return _write_file(store, engine, kind, generation, "tail")
+    finally:
+        engine.close()
 
 
 def remove_other_files(
@@ -135,7 +160,11 @@ def _write_files(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    sources.layout.require_segments([each for part in days.values() for each in part])
+    segments = [each for part in days.values() for each in part]
+    sources.layout.require_segments(segments)
+    for each in segments:  # a file outlives the repair of a damaged segment
+        if compute_file_digest(Path(sources.segment_path(each))) != each.file_sha256:
+            raise SegmentReadFailure(f"a segment file is damaged: {each.segment}")
     paths = {
         generation: [sources.segment_path(each) for each in part]
         for generation, part in days.items()
@@ -147,7 +176,7 @@ def _write_files(
     try:
         return {
             generation: _write_file(
-                store, engine.run, kind, generation, build_segment_rows_sql(part)
+                store, engine, kind, generation, build_segment_rows_sql(part)
             )
             for generation, part in paths.items()
         }
@@ -157,27 +186,30 @@ def _write_files(
 
 def _write_file(
     store: "EvidenceStore",
-    run: Callable[[str], object],
+    engine: DuckDbEngine,
     kind: DayFileKind,
     generation: str,
     events: str,
 ) -> Path:
     """Write one file, and return its path.
 
+    Another process may write the same one.
+
     Args:
         store: The store.
-        run: Runs a query.
+        engine: Engine that may read the events.
         kind: Kind of the rows.
         generation: Generation of the file.
         events: SQL of a table of the events.
     """
     folder = store.derived / kind.folder
-    temp_path = folder / f".{generation}.new"
+    temp_path = folder / f".{generation}.{secrets.token_hex(8)}.new"
     try:
-        run(
+        _run_copy(
+            engine,
             f"COPY ({kind.build_rows(events)} ORDER BY {kind.order}) "
             f"TO {quote_text(str(temp_path.absolute()))} "
-            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
         )
         mac = _compute_mac(store, kind, generation, temp_path)
         file = folder / f"{generation}-{mac}.parquet"
@@ -188,6 +220,18 @@ def _write_file(
         with contextlib.suppress(OSError):
             temp_path.unlink(missing_ok=True)
     return file
+
+
+def _run_copy(engine: DuckDbEngine, query: str) -> None:
+    """Run a query that writes a file.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written; no segment is damaged.
+    """
+    try:
+        engine.run(query)
+    except EnvironmentFailure as error:
+        raise EnvironmentFailure(error.message, error.hint) from None
 
 
 def _compute_generation(day: str, segments: Sequence["SegmentManifest"]) -> str:

@@ -14,6 +14,7 @@ from answerable.model.event import EventOutcome
 from answerable.model.time_units import DAY_NS
 from answerable.store.day_files import (
     DayFileKind,
+    DayFiles,
     open_day_files,
     remove_other_files,
 )
@@ -26,7 +27,7 @@ from answerable.store.event_count_queries import (
 )
 from answerable.store.event_queries import convert_glob_to_like
 from answerable.store.query_tables import ColumnType, NamedTable, register_table
-from answerable.store.segment_scope import NO_SEGMENTS, SegmentScope
+from answerable.store.segment_scope import SegmentScope
 
 if TYPE_CHECKING:
     from answerable.store.event_sources import EventSources
@@ -116,17 +117,20 @@ def count_by_rollups(store: "EvidenceStore", query: RollupQuery) -> RollupCounts
     if store.queries.has_index or sources.foreign or not sources.segments:
         return None
     try:
-        files = _open_rollups(store, sources)
+        files = _open_rollups(store)
         engine = DuckDbEngine(store.derived / _ROLLUPS.folder)
     except EnvironmentFailure:
         return None
     try:
-        register_table(engine, "others", _count_other_events(store, sources, query))
+        others = _count_other_events(store, files.sources, query)
+        if not files.sources.is_contained_in(store.queries.get_current_sources()):
+            return None
+        register_table(engine, "others", others)
         if query.values is not None:
             listed = [{"value": each} for each in query.values]
             table = NamedTable({"value": ColumnType.TEXT}, listed)
             register_table(engine, "listed", table)
-        return _run_count(engine, files, query)
+        return _run_count(engine, files.paths, query)
     except EnvironmentFailure:  # another process has removed a file
         return None
     finally:
@@ -141,7 +145,7 @@ def write_rollups(store: "EvidenceStore") -> None:
     """
     sources = store.queries.get_current_sources()
     if sources.segments and not sources.foreign:
-        _open_rollups(store, sources)
+        _open_rollups(store)
 
 
 def _run_count(
@@ -212,7 +216,7 @@ def _count_other_events(
         if query.until > whole_to:
             spans.append((whole_to, query.until, SegmentScope(whole_to, query.until)))
         if sources.journals:
-            spans.append((whole_from, whole_to, NO_SEGMENTS))
+            spans.append((whole_from, whole_to, sources.build_newer_scope()))
     found: list[dict[str, object]] = []
     for since, until, scope in spans:
         span = f"(SELECT * FROM events WHERE event_time >= {since} AND event_time < {until})"  # noqa: S608 - numbers
@@ -252,8 +256,8 @@ _ROLLUPS = DayFileKind(
 )
 
 
-def _open_rollups(store: "EvidenceStore", sources: "EventSources") -> list[Path]:
+def _open_rollups(store: "EvidenceStore") -> DayFiles:
     """Find the rollup of each day, write missing ones, and remove obsolete ones."""
-    files = open_day_files(store, sources, _ROLLUPS)
-    remove_other_files(store, _ROLLUPS, files)
+    files = open_day_files(store, _ROLLUPS)
+    remove_other_files(store, _ROLLUPS, files.paths)
     return files

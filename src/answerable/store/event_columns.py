@@ -10,6 +10,7 @@ from answerable.store.query_tables import ColumnType, NamedTable
 
 if TYPE_CHECKING:
     from answerable.store.search_index import EventPlace
+    from answerable.store.segment_scope import SegmentScope
 
 # SQL type by column. Binary ids are BLOB: Spark cannot read DuckDB's UUID columns.
 TYPES: dict[str, str] = {
@@ -105,8 +106,8 @@ def build_fact_sql(name: str, default: str) -> str:
 
 def build_read_events_sql(
     places: "Sequence[EventPlace]", identities: Collection[str]
-) -> tuple[str, list[object], dict[str, NamedTable]]:
-    """Build the query of complete events by place, with its parameters and tables.
+) -> "tuple[str, list[object], dict[str, NamedTable], SegmentScope]":
+    """Build the query of complete events by place: parameters, tables and scope, too.
 
     A list of values, or one join by both columns, is compared after all columns of a row
     group are decoded; two joins by one column each are compared before.
@@ -115,6 +116,8 @@ def build_read_events_sql(
         places: The places, at least one.
         identities: All identities of these events; empty if they are not known.
     """
+    from answerable.store.segment_scope import SegmentScope
+
     times = [at for at, _, _, _ in places]
     marks = ", ".join("?" * len(identities))
     query = (
@@ -128,7 +131,9 @@ def build_read_events_sql(
         [{"event_time": at, "event_id": key} for at, key, _, _ in places],
     )
     tables = {"wanted_places": wanted}
-    return query, [min(times), max(times), *identities], tables
+    tested = ({"identity": identities},) if identities else ()
+    scope = SegmentScope(min(times), max(times) + 1, tested)
+    return query, [min(times), max(times), *identities], tables, scope
 
 
 def decode_event_row(row: Sequence[object]) -> AuditEvent:

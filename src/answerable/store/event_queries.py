@@ -363,23 +363,21 @@ def count_sealed_events(store: "EvidenceStore") -> int:
 
 def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:
     """Count the events of each source, by its name; sealed ones from the catalogue."""
-    counts: Counter[str] = Counter()
     query = "SELECT source, count(*) FROM skimmed GROUP BY source"
-    scope: SegmentScope | None = None
     if not store.queries.has_index:
-        from answerable.store.segment_scope import NO_SEGMENTS
-
+        counts: Counter[str] = Counter()
         sources = store.queries.get_current_sources()
         known = [sources.statistics.get(each.segment) for each in sources.segments]
         if all(known):  # else some are in object storage alone
-            scope = NO_SEGMENTS
             for each in known:
                 counts.update(each.sources if each else {})
-            if not sources.journals:
+            if sources.journals:
+                rows = store.run_query(query, scope=sources.build_newer_scope())
+                counts.update({cast("str", name): cast("int", n) for name, n in rows})
+            if sources.is_contained_in(store.queries.get_current_sources()):
                 return sorted(counts.items())
-    rows = store.run_query(query, scope=scope)
-    counts.update({cast("str", name): cast("int", n) for name, n in rows})
-    return sorted(counts.items())
+    rows = store.run_query(query)
+    return sorted((cast("str", name), cast("int", n)) for name, n in rows)
 
 
 def read_event_sources(store: "EvidenceStore") -> frozenset[str]:

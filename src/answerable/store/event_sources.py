@@ -90,6 +90,31 @@ class EventSources:
         path = self.layout.segment_file(segment.day, segment.segment, ".parquet")
         return str(path.absolute())
 
+    def build_newer_scope(self, scope: "SegmentScope | None" = None) -> "SegmentScope":
+        """Build the scope of the events in none of these segments.
+
+        Events that are unsealed here may be in a newer segment when a query runs.
+
+        Args:
+            scope: Conditions that the rows meet, too.
+        """
+        from answerable.store.segment_scope import SegmentScope
+
+        names = frozenset(each.segment for each in self.segments)
+        return replace(scope or SegmentScope(), without=names)
+
+    def is_contained_in(self, later: "EventSources") -> bool:
+        """Return whether later sources have all these segments still.
+
+        Compaction gives their rows to another segment.
+        """
+        names = {each.segment for each in later.segments}
+        return all(each.segment in names for each in self.segments)
+
+    def without_foreign(self, files: Collection[str]) -> "EventSources":
+        """Return the sources without some files of foreign events."""
+        return replace(self, foreign=[e for e in self.foreign if e not in files])
+
     def select_segments(self, scope: "SegmentScope") -> "EventSources":
         """Return the sources without the segments that cannot match a scope."""
         known = self.statistics

@@ -19,7 +19,12 @@ from answerable.store.credential_issuances import (
     build_issuance_rows_sql,
     drain_rows,
 )
-from answerable.store.day_files import DayFileKind, open_day_files, write_tail_file
+from answerable.store.day_files import (
+    DayFileKind,
+    DayFiles,
+    open_day_files,
+    write_tail_file,
+)
 from answerable.store.duckdb_engine import quote_text
 from answerable.store.query_tables import ParquetTable
 from answerable.store.segment_scope import NO_EVENTS
@@ -58,21 +63,26 @@ CHAIN_KEYS = DayFileKind(
 )
 
 
-def open_lineage_days(store: "EvidenceStore", kind: DayFileKind) -> ParquetTable | None:
+def open_lineage_days(store: "EvidenceStore", kind: DayFileKind) -> DayFiles | None:
     """Open the files of all days, and write missing ones; None if that is impossible.
 
     An index in memory and foreign events have no such files.
     """
+    if _has_no_files(store):
+        return None
     with suppress(EnvironmentFailure):
-        if files := list_lineage_files(store, kind, with_tail=False):
-            return ParquetTable(tuple(files))
+        found = open_day_files(store, kind)
+        return found if found.paths else None
     return None
 
 
-def list_lineage_files(
-    store: "EvidenceStore", kind: DayFileKind, *, with_tail: bool = True
-) -> list[Path]:
-    """List the files of all days, and perhaps one of the unsealed events; write missing ones.
+def _has_no_files(store: "EvidenceStore") -> bool:
+    """Return whether an index in memory or foreign events have no derived files."""
+    return store.queries.has_index or bool(store.queries.get_current_sources().foreign)
+
+
+def list_lineage_files(store: "EvidenceStore", kind: DayFileKind) -> list[Path]:
+    """List the files of all days, and one of the unsealed events; write missing ones.
 
     Returns:
         Empty for an index in memory, for foreign events, and without events.
@@ -80,12 +90,12 @@ def list_lineage_files(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    sources = store.queries.get_current_sources()
-    if store.queries.has_index or sources.foreign:
+    if _has_no_files(store):
         return []
-    files = open_day_files(store, sources, kind)
-    if with_tail and sources.journals:
-        files.append(write_tail_file(store, sources, kind))
+    found = open_day_files(store, kind)
+    files = [*found.paths]
+    if found.sources.journals:
+        files.append(write_tail_file(store, found.sources, kind))
     return files
 
 

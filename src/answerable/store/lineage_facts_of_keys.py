@@ -5,11 +5,12 @@ query for each step. The result gives the same chains as all facts of the store.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.lineage.credential_presentations import get_presented_subject
+from answerable.model.errors import EnvironmentFailure
 from answerable.model.lineage import ChainKey, CredentialIssuance
 from answerable.model.log_sources import BEDROCK, STS
 from answerable.store.credential_issuances import (
@@ -21,6 +22,7 @@ from answerable.store.credential_joint_facts import (
     read_presentations,
     read_token_id_issuances,
 )
+from answerable.store.day_files import DayFiles
 from answerable.store.investigation_queries import (
     InvestigationFilter,
     build_investigation_scope,
@@ -31,7 +33,7 @@ from answerable.store.lineage_facts import (
     LineageFacts,
     read_sign_ins,
 )
-from answerable.store.query_tables import ColumnType, NamedTable, ParquetTable
+from answerable.store.query_tables import ColumnType, NamedTable
 from answerable.store.segment_scope import SegmentScope
 
 if TYPE_CHECKING:
@@ -94,13 +96,38 @@ def _read_issuances_behind(
     for each in (*read_delegated_issuances(store), *read_token_id_issuances(store)):
         others[each.credential].append(each)
     days = open_lineage_days(store, ISSUANCES)
+    try:
+        return _follow_issuances(store, credentials, keys, others, days)
+    except EnvironmentFailure:
+        if days is None:
+            raise
+    # Another process has removed a file.
+    return _follow_issuances(store, credentials, keys, others, None)
+
+
+def _follow_issuances(
+    store: "EvidenceStore",
+    credentials: set[str],
+    keys: Sequence[SourcedChainKey],
+    others: Mapping[str, Sequence[CredentialIssuance]],
+    days: DayFiles | None,
+) -> list[CredentialIssuance]:
+    """Follow the issuances of credentials back to their origin.
+
+    Args:
+        store: The store.
+        credentials: Credentials of the chain keys.
+        keys: The chain keys.
+        others: Issuances that records of other kinds tell, by credential.
+        days: Files of the issuances of sealed events; None to read these events.
+    """
     found = _read_delegations(store, keys, days)
     seen: set[str] = set()
     wanted = credentials | {each.parent.credential for each in found}
     while fresh := wanted - seen - {""}:
         made = [
             *_read_issuances_of(store, fresh, days),
-            *(each for credential in sorted(fresh) for each in others[credential]),
+            *(e for credential in sorted(fresh) for e in others.get(credential, ())),
         ]
         seen |= fresh
         wanted = {each.parent.credential for each in made}
@@ -109,7 +136,7 @@ def _read_issuances_behind(
 
 
 def _read_issuances_of(
-    store: "EvidenceStore", credentials: set[str], days: ParquetTable | None
+    store: "EvidenceStore", credentials: set[str], days: DayFiles | None
 ) -> Iterable[CredentialIssuance]:
     """Read the issuances of some credentials."""
     tables = {"wanted_credentials": _build_value_table(credentials)}
@@ -121,7 +148,7 @@ def _read_issuances_of(
 def _read_delegations(
     store: "EvidenceStore",
     keys: Sequence[SourcedChainKey],
-    days: ParquetTable | None,
+    days: DayFiles | None,
 ) -> list[CredentialIssuance]:
     """Read the records of our token service for the runs and agents of chain keys."""
     runs = {each.key.run for each in keys} - {""}

@@ -122,6 +122,12 @@ class EventQueries:
         """Return the readable segments with their statistics, and unsealed records."""
         return self._retry_without_damaged_segments(self._get_current_sources)
 
+    def call_with_sources(self, call: "Callable[[EventSources], ResultT]") -> ResultT:
+        """Call a function with the sources; again without a segment it finds damaged."""
+        return self._retry_without_damaged_segments(
+            lambda: call(self._get_current_sources())
+        )
+
     def list_newest_windows(self, scope: "SegmentScope") -> "list[SearchWindow]":
         """Split the time span of a scope into windows to search, the newest first."""
         from answerable.store.segment_scope import SearchWindow, list_newest_windows
@@ -283,13 +289,9 @@ class EventQueries:
             build_read_events_sql,
             decode_event_row,
         )
-        from answerable.store.segment_scope import SegmentScope
 
         named = identities if len(identities) <= _MAX_TESTED_IDENTITIES else ()
-        query, parameters, tables = build_read_events_sql(places, named)
-        times = [at for at, _, _, _ in places]
-        tested = ({"identity": named},) if named else ()
-        scope = SegmentScope(min(times), max(times) + 1, tested)
+        query, parameters, tables, scope = build_read_events_sql(places, named)
         rows = self._run_query(query, parameters, tables, scope)
         return [decode_event_row(row) for row in rows]
 
@@ -354,9 +356,7 @@ class EventQueries:
         found = self._read_event_sources()
         if self._foreign is None:
             return found
-        earlier = self._foreign.earlier_files
-        shown = tuple(file for file in found.foreign if file not in earlier)
-        return replace(found, foreign=shown)
+        return found.without_foreign(self._foreign.earlier_files)
 
     def _get_catalogue(self) -> "SegmentCatalogue":
         """Return the catalogue of segments, opened on first use."""

@@ -51,6 +51,7 @@ def read_recorded_days(
         since: UTC nanoseconds, inclusive.
         until: UTC nanoseconds, exclusive.
     """
+    sources = store.queries.get_current_sources()
     first = -(-since // DAY_NS) * DAY_NS
     end = until if until >= END_OF_TIME else until // DAY_NS * DAY_NS
     known = list_days_of_segments(store, first, end) if first < end else None
@@ -64,10 +65,9 @@ def read_recorded_days(
         for start, stop in ((since, first), (end, until))
         if start < stop
     ]
-    if store.queries.get_current_sources().journals:
-        from answerable.store.segment_scope import NO_SEGMENTS
-
-        parts.append(_read_days_of_rows(store, first, end, NO_SEGMENTS))
+    if sources.journals:
+        newer = sources.build_newer_scope()
+        parts.append(_read_days_of_rows(store, first, end, newer))
     for part in parts:
         for stream, of_stream in part.items():
             _add_days(found, stream, of_stream)

@@ -39,21 +39,27 @@ class SegmentScope:
             one alternative. A column is one of `VALUE_COLUMNS`, `source`, or `kind`
             for a kind of events. Empty for all rows.
         times: Event times, sorted; a row has one of them. Empty for all rows.
+        without: Names of segments whose rows the caller has already.
     """
 
     since: int = 0
     until: int = 0
     alternatives: tuple[Mapping[str, Collection[str]], ...] = ()
     times: tuple[int, ...] = ()
+    without: frozenset[str] = frozenset()
 
     def may_match(
         self, segment: "SegmentManifest", statistics: "SegmentStatistics | None"
     ) -> bool:
         """Return False only if no row of the segment can match."""
+        if segment.segment in self.without:
+            return False
         if not self.overlaps(int(segment.min_time), int(segment.max_time)):
             return False
-        if statistics is None or not self.alternatives:
+        if not self.alternatives:
             return True
+        if statistics is None:
+            return bool(self._list_hashed_values)
         return any(
             all(_has_value(statistics, column, wanted) for column, wanted in each)
             for each in self._list_hashed_values
@@ -69,7 +75,10 @@ class SegmentScope:
 
     @cached_property
     def _list_hashed_values(self) -> list[list[tuple[str, dict[str, TextHash]]]]:
-        """Return the tested values with their hashes; long lists are not tested."""
+        """Return the tested values with their hashes; long lists are not tested.
+
+        An alternative with a column of no value is left out: no row meets it.
+        """
         return [
             [
                 (column, {value: hash_text(value) for value in values})
@@ -77,6 +86,7 @@ class SegmentScope:
                 if len(values) <= MAX_VALUES
             ]
             for each in self.alternatives
+            if all(each.values())
         ]
 
 
@@ -85,7 +95,6 @@ def build_kind_scope(kind: str) -> SegmentScope:
     return SegmentScope(alternatives=({KIND: {kind}},))
 
 
-NO_SEGMENTS = SegmentScope(alternatives=({"source": ()},))
 # Scope of a query that reads its own tables alone: unsealed events are not read either.
 NO_EVENTS = SegmentScope(alternatives=({"source": ()},))
 
