@@ -47,6 +47,7 @@ def list_questions(store: EvidenceStore) -> list[TraceQuery]:
     events = store.run_query("SELECT event_time FROM events ORDER BY 1")
     times = [int(str(row[0])) for row in events]
     found = [TraceQuery(), TraceQuery(limit=3), TraceQuery(outcome="denied")]
+    found += [TraceQuery(person="="), TraceQuery(tool="=", identity="=no one")]
     found += [
         TraceQuery(since=times[n], until=times[-n] + 1, limit=limit)
         for n in (1, len(times) // 3)
@@ -56,6 +57,8 @@ def list_questions(store: EvidenceStore) -> list[TraceQuery]:
         values = sorted({str(item["hops"][hop]["value"]) for item in items} - {""})  # type: ignore[index]
         for value in values[:6]:
             found.append(TraceQuery(**{hop: value}))  # type: ignore[arg-type]
+            if hop in ("person", "agent", "identity"):
+                found.append(TraceQuery(**{hop: f"={value}"}))  # type: ignore[arg-type]
             found.append(
                 TraceQuery(**{hop: value}, since=times[len(times) // 4])  # type: ignore[arg-type]
             )
