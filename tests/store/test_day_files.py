@@ -135,6 +135,29 @@ def test_rows_of_a_damaged_segment_are_in_no_file_until_it_is_repaired(
         assert count_rollups(store) == 2
 
 
+def test_statistics_of_a_damaged_segment_are_not_kept(
+    place: Path, make: Make, now: int
+) -> None:
+    keep(place, [make(1, credential="cred:1")], now)
+    (path,) = place.glob("segments/*/*.parquet")
+    whole = path.read_bytes()
+    keep(place, [make(2, credential="cred:2")], now)
+    (other,) = {*place.glob("segments/*/*.parquet")} - {path}
+    path.write_bytes(other.read_bytes())
+    (place / "derived" / "segments.bin").unlink()
+
+    def count_uses() -> object:
+        with EvidenceStore.open(place, now=now) as store:
+            return store.run_query(
+                "SELECT count(*) FROM events WHERE credential = 'cred:1'",
+                scope=SegmentScope(alternatives=({"credential": {"cred:1"}},)),
+            )
+
+    assert count_uses() == [(0,)]
+    path.write_bytes(whole)
+    assert count_uses() == [(1,)]
+
+
 def test_events_that_are_sealed_meanwhile_are_counted_once(
     place: Path, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

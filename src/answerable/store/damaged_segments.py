@@ -87,6 +87,22 @@ def compute_file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def require_intact_files(files: Mapping[Path, str]) -> None:
+    """Require that segment files have their digests, before facts of them are kept.
+
+    Such facts would outlive the repair of a damaged file.
+
+    Args:
+        files: Digest of each file, hex.
+
+    Raises:
+        SegmentReadFailure: A file has another digest.
+    """
+    for path, digest in files.items():
+        if compute_file_digest(path) != digest:
+            raise SegmentReadFailure(f"a segment file is damaged: {path.name}")
+
+
 def _get_path(layout: StoreLayout, segment: SegmentManifest) -> Path:
     """Return the path of the Parquet file of a live segment."""
     return layout.segment_file(segment.day, segment.segment, ".parquet")

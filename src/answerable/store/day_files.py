@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from answerable.model.errors import EnvironmentFailure
-from answerable.store.damaged_segments import compute_file_digest
+from answerable.store.damaged_segments import (
+    compute_file_digest,
+    require_intact_files,
+)
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     FILE_MODE,
     make_private_folder,
     translate_os_errors,
 )
-from answerable.store.event_engine import SegmentReadFailure
 from answerable.store.event_sources import build_segment_rows_sql
 
 if TYPE_CHECKING:
@@ -162,9 +164,9 @@ def _write_files(
     """
     segments = [each for part in days.values() for each in part]
     sources.layout.require_segments(segments)
-    for each in segments:  # a file outlives the repair of a damaged segment
-        if compute_file_digest(Path(sources.segment_path(each))) != each.file_sha256:
-            raise SegmentReadFailure(f"a segment file is damaged: {each.segment}")
+    require_intact_files(
+        {Path(sources.segment_path(each)): each.file_sha256 for each in segments}
+    )
     paths = {
         generation: [sources.segment_path(each) for each in part]
         for generation, part in days.items()

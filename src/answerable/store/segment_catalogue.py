@@ -15,6 +15,7 @@ import msgspec
 
 from answerable.evidence.log_entries import SegmentManifest
 from answerable.model.errors import EnvironmentFailure
+from answerable.store.damaged_segments import require_intact_files
 from answerable.store.duckdb_engine import DuckDbEngine
 from answerable.store.durable_files import (
     make_store_folder,
@@ -91,11 +92,11 @@ class SegmentCatalogue:
             self._layout.segment_file(each.day, each.segment, ".parquet"): each
             for each in segments
         }
+        digests = {path: each.file_sha256 for path, each in paths.items()}
+        require_intact_files(digests)
         engine = DuckDbEngine(self._layout.segments)
         try:
-            computed = compute_statistics(
-                engine, {path: each.file_sha256 for path, each in paths.items()}
-            )
+            computed = compute_statistics(engine, digests)
         finally:
             engine.close()
         frame = {paths[path].segment: found for path, found in computed.items()}
