@@ -54,9 +54,17 @@ class FactPool:
             if has_provenance:
                 self._share_provenance(fact)
             if isinstance(fact, Policy):
-                shared = tuple(map(self._share_statement, fact.statements))
-                object.__setattr__(fact, "statements", shared)
+                self.share_statements(fact)
             yield fact
+
+    def share_text(self, text: str) -> str:
+        """Return an equal text that is kept; keep this one if there is none."""
+        return self._texts.setdefault(text, text)
+
+    def share_statements(self, policy: Policy) -> None:
+        """Replace the statements of a policy that nothing else refers to yet."""
+        shared = tuple(map(self._share_statement, policy.statements))
+        object.__setattr__(policy, "statements", shared)
 
     def _share_statement(self, statement: Statement) -> Statement:
         """Return an equal statement that is kept; keep this one if there is none."""

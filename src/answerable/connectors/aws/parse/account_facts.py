@@ -33,6 +33,7 @@ from answerable.connectors.formats.iam_policy import (
 )
 from answerable.connectors.formats.owner_tags import find_tag_owners
 from answerable.connectors.formats.problem_collector import ProblemCollector
+from answerable.inventory.fact_pool import FactPool
 from answerable.model.agent import Agent
 from answerable.model.errors import ParseError
 from answerable.model.identity import Account, Identity
@@ -63,6 +64,7 @@ class _AccountFactsBuilder(ProblemCollector):
     agents: dict[str, Agent] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
     last_seen: FactProvenance | None = None
+    pool: FactPool = field(default_factory=FactPool)
 
     def get_provenance(self, place: str) -> FactProvenance:
         """Return the provenance of a place; the facts of one record share it."""
@@ -101,7 +103,7 @@ def build_account_facts(
         identities=tuple(builder.identities.values()),
         accounts=_list_accounts(builder),
         policies=tuple(builder.policies.values()),
-        attachments=tuple(dict.fromkeys(builder.attachments)),
+        attachments=tuple(builder.attachments),
         resources=tuple(builder.resources.values()),
         evidence=tuple(builder.evidence),
         groups=tuple(_list_user_groups(builder, details)),
@@ -139,6 +141,7 @@ def _add_policy(
         facts.add_problem(place, what)
     if len(policy.unread) > 3:
         facts.add_problem(place, f"{len(policy.unread) - 3} similar problems follow")
+    facts.pool.share_statements(policy)
     facts.policies.setdefault(policy.id, policy)
     return policy
 
@@ -205,10 +208,10 @@ def _attach_policies(
     via: str = "",
 ) -> None:
     """Attach policies to an identity, directly or through a group (`via`)."""
-    seen = facts.get_provenance(place)
+    seen, share = facts.get_provenance(place), facts.pool.share_text
     facts.attachments += [
-        PolicyAttachment(PolicyId(policy), target, layer, via, seen)
-        for policy in policies
+        PolicyAttachment(PolicyId(share(policy)), target, layer, via, seen)
+        for policy in dict.fromkeys(policies)
     ]
 
 
@@ -305,7 +308,7 @@ def _attach_group_policies(
         (at.parts.account, at.record.group_name): at for at in details.groups
     }
     for user in details.users:
-        for name in user.record.group_list:
+        for name in dict.fromkeys(user.record.group_list):
             group = named.get((user.parts.account, name))
             if group is None:
                 facts.add_problem(user.place, f"group {name!r} was not collected")
@@ -328,11 +331,8 @@ def _attach_group_policies(
 def _add_role(facts: _AccountFactsBuilder, entry: PlacedRecord[RoleDetail]) -> None:
     """Add a role with its trust policy, agents, instance profiles and owners."""
     role = entry.record
-    used = (
-        parse_timestamp_ns(role.role_last_used.last_used_date)
-        if role.role_last_used
-        else 0
-    )
+    last_used = role.role_last_used
+    used = parse_timestamp_ns(last_used.last_used_date) if last_used else 0
     linked = entry.parts.resource.startswith(f"role{_SERVICE_PATH}")
     kind = "aws-service-role" if linked else "aws-role"
     identity = _add_identity(facts, entry, kind, role.role_name, role.role_id, used)
