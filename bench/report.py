@@ -22,7 +22,7 @@ _SECTIONS = (
 _MEANS = {
     "A store over a year": """\
 - A year is 37 parts of ten days, each ingested by its own `answerable ingest`. The
-  questions are asked after 4, 19 and 37 parts. The run is resumable: with `--folder`, a
+  questions are asked after 3, 25 and 37 parts. The run is resumable: with `--folder`, a
   finished part is not ingested again. `LIFE_EVENTS` in the environment is the number of
   events of the year.
 - "First" is the first query after an ingest, which derives chains and statistics; the
