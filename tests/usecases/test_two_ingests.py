@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from answerable.store import store as store_module
+from answerable.store.deduplication import KnownEventIds
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
 
@@ -65,3 +68,32 @@ def test_each_event_is_new_to_one_run(tmp_path: Path, overlap: int) -> None:
         (total,) = one.run_query("SELECT count(*) FROM events")
     assert counts == [(1, 0), (0, 1), (9, 0), (9 - overlap, overlap)]
     assert total == (sum(stored for stored, _ in counts),)
+
+
+def test_events_of_a_full_journal_are_new_to_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other run begins and ends before this one seals its full journal."""
+    source = write_trail(tmp_path / "trail.json", range(9))
+    remember = KnownEventIds.remember
+    others: list[tuple[object, object]] = []
+
+    def remember_after_other(known: KnownEventIds, events: Any, journal: str) -> None:
+        remember(known, events, journal)
+        monkeypatch.setattr(KnownEventIds, "remember", remember)
+        (item,) = ingest_logs(two, [source], now=NOW).items
+        others.append((item["stored"], item["duplicate"]))
+
+    root = tmp_path / "store"
+    with (
+        EvidenceStore.open(root, now=NOW) as one,
+        EvidenceStore.open(root, now=NOW) as two,
+    ):
+        ingest_logs(two, [write_trail(tmp_path / "known.json", range(1))], now=NOW)
+        monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 1)
+        monkeypatch.setattr(KnownEventIds, "remember", remember_after_other)
+        (item,) = ingest_logs(one, [source], now=NOW).items
+        (total,) = one.run_query("SELECT count(*) FROM events")
+    assert total == (9,)
+    assert others
+    assert item["stored"] + sum(int(str(n)) for n, _ in others) == 8

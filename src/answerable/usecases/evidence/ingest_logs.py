@@ -107,7 +107,7 @@ def ingest_logs(
     is_partial = False
     for source, batches, context in opened:
         begun = perf_counter()
-        counts = _IngestCounts()
+        counts, omitted = _IngestCounts(), _count_omitted_events(store)
         with reduce_garbage_collection():
             quarantine = partial(
                 _quarantine_records,
@@ -120,7 +120,9 @@ def ingest_logs(
                 store, batches, counts, now, progress, quarantine
             ):
                 keep_positions(stored)
-            segments = _seal_events(store, counts, now)
+            segments = store.seal(now)
+        # Journals that were full have been sealed, too.
+        _count_as_duplicates(counts, _count_omitted_events(store) - omitted)
         if cursor is None:  # before a message is deleted, which nothing repeats
             record_unread_log(store.layout, _build_unread_log(source, counts, now))
         for acknowledge in context.on_sealed:
@@ -291,18 +293,10 @@ def _append_events(
     counts.conflict += appended.conflict
 
 
-def _seal_events(store: EvidenceStore, counts: _IngestCounts, now: int) -> int:
-    """Seal the events; return the number of segments.
-
-    Events that another process stored at the same time, and sealed first, are counted
-    as duplicates.
-    """
-    before = _count_omitted_events(store)
-    segments = store.seal(now)
-    omitted = _count_omitted_events(store) - before
+def _count_as_duplicates(counts: _IngestCounts, omitted: int) -> None:
+    """Count events that another process stored at the same time, and sealed first."""
     counts.stored -= omitted
     counts.duplicate += omitted
-    return segments
 
 
 def _count_omitted_events(store: EvidenceStore) -> int:
