@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from answerable.evidence.log_entries import JournalSealed
@@ -132,3 +133,23 @@ def test_what_another_process_wrote_and_did_not_acknowledge_counts_for_nothing(
         assert failing.run_query("SELECT count(*) FROM events") == [(COUNT + 1,)]
         other.seal(now)
         assert other.run_query("SELECT count(*) FROM events") == [(COUNT + 1,)]
+
+
+def test_different_records_of_one_event_in_two_journals_are_a_conflict(
+    place: Path, make: Callable[..., AuditEvent], now: int
+) -> None:
+    with (
+        EvidenceStore.open(place, now=now) as one,
+        EvidenceStore.open(place, now=now) as two,
+    ):
+        for store in (one, two):  # each knows the events of the day so far
+            store.append([make(0)], now)
+            store.seal(now)
+        for store, raw in ((one, "one"), (two, "two")):
+            assert store.append([make(1, raw=raw), make(2)], now).stored == 2
+        assert one.seal(now) == two.seal(now) == 1
+        assert one.run_query("SELECT count(*) FROM events") == [(4,)]
+        (conflict,) = one.list_objects("conflict")
+        (record,) = msgspec.json.decode(one.get_object(conflict.digest))
+    assert record["event_id"] == make(1).event_id.hex()
+    assert record["raw_sha256"] == make(1, raw="two").raw_sha256.hex()

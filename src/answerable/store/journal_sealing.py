@@ -15,12 +15,14 @@ from answerable.evidence.log_entries import (
 )
 from answerable.model.errors import AnswerableError
 from answerable.store import journal_files
+from answerable.store.conflict_records import CONFLICT, encode_conflicts
 from answerable.store.duckdb_engine import DuckDbEngine
 from answerable.store.durable_files import (
     mark_crash_point,
     sync_folder,
     translate_os_errors,
 )
+from answerable.store.object_store import ObjectStore
 from answerable.store.segment_writer import (
     WrittenSegments,
     list_segments_sealed_since,
@@ -44,12 +46,18 @@ class JournalSealer:
         layout: Layout of the store.
         log: Its log.
         keys: Its keys.
+        objects: Its objects.
     """
 
     def __init__(
-        self, layout: StoreLayout, log: TransparencyLog, keys: LogKeys
+        self,
+        layout: StoreLayout,
+        log: TransparencyLog,
+        keys: LogKeys,
+        objects: ObjectStore,
     ) -> None:
         self._layout, self._log, self._keys = layout, log, keys
+        self._objects = objects
         self._engine: DuckDbEngine | None = None
 
     def close(self) -> None:
@@ -142,6 +150,9 @@ class JournalSealer:
         except BaseException:
             self.close()
             raise
+        if written.conflicts:
+            records = encode_conflicts(written.conflicts)
+            self._objects.put(CONFLICT, records, now)
         self._log.append(written.entries, after=(JournalOpened, ObjectEntry))
         return written
 

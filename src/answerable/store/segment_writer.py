@@ -43,10 +43,13 @@ class WrittenSegments:
     Attributes:
         entries: Log entries that commit them, the journal's entry last.
         statistics: Their statistics by name.
+        conflicts: Event ids and raw digests of records of which other journals have
+            the event with another raw record.
     """
 
     entries: list[SegmentManifest | JournalSealed]
     statistics: "dict[str, SegmentStatistics]"
+    conflicts: "Sequence[tuple[bytes, bytes]]" = ()
 
 
 def make_segment_id(journal: str, day: str, number: int) -> str:
@@ -83,10 +86,11 @@ def write_journal_segments(
     manifests: list[SegmentManifest] = []
     statistics: dict[str, SegmentStatistics] = {}
     skipped: set[int] = set()
+    conflicts: Sequence[tuple[bytes, bytes]] = ()
     if journal.records:
         engine = open_engine()
         parts = partition_rows(journal, skipped)
-        skipped = _find_rows_sealed_elsewhere(
+        skipped, conflicts = _find_events_sealed_elsewhere(
             layout, engine, journal.records, parts, other_segments
         )
         if skipped:
@@ -122,7 +126,7 @@ def write_journal_segments(
         chain=journal.head.chain.hex() if journal.head else "",
         at=str(now),
     )
-    return WrittenSegments([*manifests, sealed], statistics)
+    return WrittenSegments([*manifests, sealed], statistics, conflicts)
 
 
 def list_segments_sealed_since(
@@ -150,17 +154,20 @@ def list_segments_sealed_since(
     ]
 
 
-def _find_rows_sealed_elsewhere(
+def _find_events_sealed_elsewhere(
     layout: StoreLayout,
     engine: DuckDbEngine,
     records: Sequence[bytes],
     parts: "Sequence[SegmentRows]",
     other_segments: Sequence[SegmentManifest],
-) -> set[int]:
-    """Find the rows that segments of other journals contain already.
+) -> tuple[set[int], Sequence[tuple[bytes, bytes]]]:
+    """Find the rows whose events segments of other journals contain already.
 
     An event id begins with its time in milliseconds, so only the rows in the time of
     such a segment are looked up.
+
+    Returns:
+        Rows with the same raw record, and the event ids and raw digests of the others.
     """
     first = min(part.first for part in parts) // _NS_PER_MS
     last = max(part.last for part in parts) // _NS_PER_MS
@@ -175,7 +182,7 @@ def _find_rows_sealed_elsewhere(
         m for m in other_segments if layout.has_segment_file(m.day, m.segment)
     ]
     if not other_segments:
-        return set()
+        return set(), ()
     listed = ", ".join(
         quote_text(str(layout.segment_file(m.day, m.segment, ".parquet").absolute()))
         for m in other_segments
@@ -202,14 +209,20 @@ def _find_rows_sealed_elsewhere(
         )
     ]
     if not rows:
-        return set()
+        return set(), ()
     register_table(engine, "briefs", NamedTable(columns, rows))
     found = engine.run(
-        "SELECT n FROM briefs SEMI JOIN "  # noqa: S608 - our own names
-        f"read_parquet([{listed}], union_by_name=true) USING (event_id, raw_sha256)"
+        "SELECT n, bool_or(b.raw_sha256 = e.raw_sha256) FROM briefs b JOIN "  # noqa: S608 - our own names
+        f"read_parquet([{listed}], union_by_name=true) e USING (event_id) GROUP BY n"
     )
     engine.run("DROP TABLE briefs")
-    return {cast("int", row) for (row,) in found}
+    same = {cast("int", row) for row, is_same in found if is_same}
+    other = {row for row, is_same in found if not is_same}
+    return same, [
+        (cast("bytes", row["event_id"]), cast("bytes", row["raw_sha256"]))
+        for row in rows
+        if row["n"] in other
+    ]
 
 
 class _RecordStream:

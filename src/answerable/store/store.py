@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, cast
 
-import msgspec
-
 from answerable.evidence.log_entries import (
     JournalOpened,
     JournalSealed,
@@ -87,7 +85,7 @@ class EvidenceStore:
         """Sealer of journals, with a query engine from the first one on."""
         from answerable.store.journal_sealing import JournalSealer
 
-        return JournalSealer(self.layout, self.log, self.keys)
+        return JournalSealer(self.layout, self.log, self.keys, self.objects)
 
     @classmethod
     def open(
@@ -392,8 +390,7 @@ class EvidenceStore:
         self, conflicts: "Sequence[StoredEvent]", now: int
     ) -> None:
         """Store the ids and digests of events that conflict with stored ones."""
-        said = [
-            {"event_id": e.event_id.hex(), "raw_sha256": e.raw_sha256.hex()}
-            for e in conflicts
-        ]
-        self.put_object("conflict", msgspec.json.encode(said), now)
+        from answerable.store.conflict_records import CONFLICT, encode_conflicts
+
+        records = encode_conflicts((e.event_id, e.raw_sha256) for e in conflicts)
+        self.put_object(CONFLICT, records, now)
