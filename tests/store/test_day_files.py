@@ -135,6 +135,24 @@ def test_rows_of_a_damaged_segment_are_in_no_file_until_it_is_repaired(
         assert count_rollups(store) == 2
 
 
+def test_segments_that_are_damaged_in_several_ways_are_left_out(
+    place: Path, make: Make, now: int
+) -> None:
+    paths: list[Path] = []
+    for number in range(3):
+        keep(place, [issue(make, number)], now)
+        paths += {*place.glob("segments/*/*.parquet")} - {*paths}
+    paths[0].write_bytes(paths[2].read_bytes())
+    paths[1].write_bytes(b"")
+    for name in ("segments.bin", ""):  # statistics, then files of days
+        if name:
+            (place / "derived" / name).unlink()
+        with EvidenceStore.open(place, now=now) as store:
+            assert find_issued(store, 0, 1, 2) == {"cred:aws/ASIA2"}
+            assert count_rollups(store) == count(store) == 1
+            assert len(store.find_unreadable_segments()) == 2
+
+
 def test_statistics_of_a_damaged_segment_are_not_kept(
     place: Path, make: Make, now: int
 ) -> None:

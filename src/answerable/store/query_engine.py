@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.store_keys import LogKeys
-from answerable.store.store_layout import (
-    DAYS_FOLDER,
-    StoreLayout,
-    list_derived_tables,
-)
+from answerable.store.store_layout import DAYS_FOLDER, StoreLayout, list_derived_tables
 from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:
@@ -104,8 +100,6 @@ class EventQueries:
         """Run trusted SQL with extra temporary tables.
 
         Args:
-            query: The query.
-            parameters: Its parameters.
             tables: Extra tables by name.
             scope: Segments that it has to read; None for all.
         """
@@ -231,17 +225,20 @@ class EventQueries:
         return {e.segment: (e, found[e.segment]) for e in live if e.segment in found}
 
     def _retry_without_damaged_segments(self, call: "Callable[[], ResultT]") -> ResultT:
-        """Run a query; if a segment file is damaged, run it without that segment."""
+        """Run a query; if segment files are damaged, run it without these segments."""
         import _duckdb as duckdb
 
-        try:
-            return call()
-        except (duckdb.Error, EnvironmentFailure) as error:
-            from answerable.store.damaged_segments import may_be_file_damage
+        known: DamagedFiles | None = None
+        while known != self._damaged:
+            try:
+                return call()
+            except (duckdb.Error, EnvironmentFailure) as error:
+                from answerable.store.damaged_segments import may_be_file_damage
 
-            if not may_be_file_damage(error):
-                raise
-        self._set_aside_damaged_segments()
+                if not may_be_file_damage(error):
+                    raise
+            known = self._damaged
+            self._set_aside_damaged_segments()
         return call()
 
     def _set_aside_damaged_segments(self) -> None:
@@ -252,7 +249,9 @@ class EventQueries:
             find_damaged_files,
         )
 
+        known = self.find_unreadable_segments()
         live = list_live_segments(self._log.entries())
+        live = [each for each in live if each.segment not in known]
         damaged = find_damaged_files(self._layout, live)
         if self._layout.remote is not None:  # they are read from there again
             damaged = discard_files(self._layout, live, damaged)
