@@ -60,10 +60,10 @@ class DifferenceParts(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class EarlierObjectError(ValueError):
-    """Another object than expected, or a damaged one, from which one differs."""
+    """Error of the earlier object of a difference: it is damaged, or another one."""
 
     def __init__(self) -> None:
-        """Say so."""
+        """Build the error with its message."""
         super().__init__("the earlier object is damaged")
 
 
