@@ -1,7 +1,9 @@
 """Erasure of a person: no value or unsalted hash remains, and the rest still proves."""
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +24,13 @@ from answerable.services.evidence.cases import (
     open_case,
     read_cases,
 )
+from answerable.services.lineage.chain_cache import write_current_chain_file
 from answerable.services.lineage.saved_queries import (
     QueryDraft,
     list_saved_queries,
     save_query,
 )
+from answerable.store import erasure
 from answerable.store.collection_state import read_unread_logs, record_unread_log
 from answerable.store.event_gaps import read_event_gaps
 from answerable.store.fsck import verify_store
@@ -290,3 +294,25 @@ def test_the_location_of_an_incomplete_log_is_erased_and_its_counts_stay(
         ("cloudtrail:(location erased by policy)", 2),
     }
     assert not any(ADA.encode() in each for each in contents(tmp_path / "collector"))
+
+
+def test_no_chains_are_derived_while_a_person_is_erased(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "store")
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        write_current_chain_file(store)
+
+        def delete(opened: EvidenceStore) -> None:
+            handle = os.open(opened.derived, os.O_RDONLY)
+            try:
+                with pytest.raises(BlockingIOError):
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            finally:
+                os.close(handle)
+            deleted.append(opened)
+
+        deleted: list[EvidenceStore] = []
+        monkeypatch.setattr(erasure, "_delete_derived_files", delete)
+        erase_person(store, [ADA], "asked", now=NOW)
+        assert deleted == [store]

@@ -7,7 +7,7 @@ a hash that cannot be guessed, so that the rest still proves.
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -17,6 +17,7 @@ from answerable.evidence.case_records import CASE_RECORD
 from answerable.evidence.log_entries import ObjectEntry, ObjectRemoved
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.store import journal_files
+from answerable.store.chain_writer import lock_chain_file
 from answerable.store.collection_state import forget_unread_locations
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point
@@ -114,7 +115,10 @@ def erase_person(
         store.seal(now)
         sweep_temporary_folders(store.layout)
     _refuse_unsealed_records(store, search, dry_run=dry_run)
-    with store.log.lock():
+    with ExitStack() as locks:
+        if not dry_run:  # chains that are derived now would be written afterwards
+            locks.enter_context(lock_chain_file(store))
+        locks.enter_context(store.log.lock())
         holds = read_holds(store)
         planned = plan_removal(
             store,
