@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-import zstandard
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from answerable.cli import owner_key_files
@@ -24,6 +23,7 @@ from answerable.server.processes.ancestors import (
     describe_agent_ancestor,
     list_ancestors,
 )
+from tests.stored_contents import iterate_stored_contents
 
 ANA, PHRASE = "ana@corp.example", "correct horse battery staple"
 COMMAND = [sys.executable, "-m", "answerable"]
@@ -238,10 +238,8 @@ def test_a_handle_with_slashes_stays_in_its_folder(home: Path) -> None:
 def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            raw = path.read_bytes()
-            yield path, raw
-            if raw[:4] == b"\x28\xb5\x2f\xfd":
-                yield path, zstandard.ZstdDecompressor().stream_reader(raw).read()
+            for content in iterate_stored_contents(path):
+                yield path, content
 
 
 @pytest.mark.usefixtures("in_person")
