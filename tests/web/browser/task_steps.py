@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from playwright.sync_api import Error
-
 SIGN = "Sign with the key in this browser"
 
 
@@ -114,6 +112,8 @@ class Task:
         try:
             yield
         except Exception as error:
+            from playwright.sync_api import Error  # of the dependencies of `make world`
+
             try:
                 text = self.page.inner_text("body")
             except Error as unread:  # the page is being left

@@ -1,9 +1,10 @@
 """A task that fails while its page is being left fails with its own error."""
 
 import pytest
-from playwright.sync_api import Error
 
 from tests.web.browser.task_steps import Task
+
+pytestmark = pytest.mark.world
 
 
 class LeftPage:
@@ -12,6 +13,8 @@ class LeftPage:
     url = "http://localhost/identities"
 
     def inner_text(self, _selector: str) -> str:
+        from playwright.sync_api import Error
+
         raise Error("Execution context was destroyed")
 
     evaluate = inner_text
