@@ -61,10 +61,8 @@ def serving(tmp_path: Path, age: Path) -> Iterator[Serving]:
         process.stdout.close()
 
 
-def test_an_ask_is_answered_in_a_session_older_than_an_hour(
-    serving: Serving, age: Path, chromium: Any
-) -> None:
-    context = chromium.new_context()
+def open_page_with_key(serving: Serving, context: Any) -> Any:
+    """Sign in by the link, and create an owner key in the browser."""
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.goto(serving.link)
@@ -72,6 +70,14 @@ def test_an_ask_is_answered_in_a_session_older_than_an_hour(
     page.goto(f"{serving.url}/keys")
     page.get_by_role("button", name="Create a key").click()
     page.get_by_text("in this browser", exact=True).wait_for()
+    return page
+
+
+def test_an_ask_is_answered_in_a_session_older_than_an_hour(
+    serving: Serving, age: Path, chromium: Any
+) -> None:
+    context = chromium.new_context()
+    page = open_page_with_key(serving, context)
 
     for minutes in (25, 50, 75):  # at work, with a pause shorter than the limit
         age.write_text(str(minutes * MINUTE))
@@ -111,13 +117,7 @@ def test_a_form_of_an_ended_session_is_sent_by_one_press_after_signing_in(
     serving: Serving, age: Path, chromium: Any
 ) -> None:
     context = chromium.new_context()
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.goto(serving.link)
-    page.wait_for_url(lambda url: "/sign-in" not in url)
-    page.goto(f"{serving.url}/keys")
-    page.get_by_role("button", name="Create a key").click()
-    page.get_by_text("in this browser", exact=True).wait_for()
+    page = open_page_with_key(serving, context)
 
     page.goto(f"{serving.url}/cases")
     page.locator("input[name=title]").fill("Leak of the night")
