@@ -147,6 +147,9 @@ def main() -> int:
     parser.add_argument("stores", nargs="*", type=Path, metavar="STORE")
     parser.add_argument("--each", type=int, default=sys.maxsize, metavar="N")
     named = parser.parse_args()
+    for place in named.stores:
+        if not (place / "format.json").is_file():
+            parser.error(f"not a store (got {place}): name the folder of --store")
     dead = 0
     with TemporaryDirectory() as folder:
         stores = [(place, named.each) for place in named.stores]
