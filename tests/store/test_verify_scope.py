@@ -92,12 +92,12 @@ def test_a_changed_record_is_not_believed(tmp_path: Path, change: str) -> None:
 def test_a_sample_and_doctor_say_what_was_done(tmp_path: Path) -> None:
     files = write(tmp_path, 3, 2, 1)
 
-    def doctor() -> tuple[bool, str]:
+    def doctor(check: str = "verified") -> tuple[bool, str]:
         found = check_installation(tmp_path, now=NOW + DAY, home=tmp_path, cwd=tmp_path)
         return next(
             (bool(e["ok"]), str(e["detail"]))
             for e in found.items
-            if e["check"] == "verified"
+            if e["check"] == check
         )
 
     assert doctor() == (False, "the evidence was never verified")
@@ -112,7 +112,22 @@ def test_a_sample_and_doctor_say_what_was_done(tmp_path: Path) -> None:
         damage(file)
     assert not verify(tmp_path, "sample", 1)["segments"][0]
     with EvidenceStore.open(tmp_path, now=NOW) as store:
-        assert set(load_verified_states(store)) == {"full", "sample"}
+        assert set(load_verified_states(store)) == {"full", "sample", "failed"}
+    ok, detail = doctor("evidence")
+    assert not ok
+    assert detail.endswith("(3 events) is damaged")
+    for file in files:
+        damage(file)  # twice is not at all
+    assert doctor("evidence") == (
+        False,
+        "a verification failed 24 h ago, and no full one succeeded since",
+    )
+    assert verify(tmp_path, "full")["segments"][0]
+    assert doctor("evidence") == (True, "no segment or journal is missing")
+    files[0].unlink()
+    ok, detail = doctor("evidence")
+    assert not ok
+    assert detail.endswith("(3 events) is missing")
 
 
 def test_a_sample_has_as_many_segments_as_asked_for_after_compaction(

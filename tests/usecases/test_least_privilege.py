@@ -257,6 +257,20 @@ def test_the_policy_is_written_as_terraform(derive, tmp_path, capsys) -> None:
     assert "arn:aws:s3:::reports/$${*}" in out
 
 
+def test_events_that_the_store_lacks_are_named(tmp_path, capsys, derive) -> None:
+    derive([build_record(1, "s3:GetObject", OBJECT)])
+    store = str(tmp_path / "store")
+    words = ["--store", store, "least-privilege", f"{ROLE}-2"]
+    assert main(["--store", store, "store", "retain", "--days", "1"]) == 0
+    capsys.readouterr()
+    assert main(words) == 2
+    assert "1 events of" in capsys.readouterr().err
+    derive([build_record(2, "s3:GetObject", OBJECT, days=0)])
+    min((tmp_path / "store" / "segments").rglob("*.parquet")).unlink()
+    assert main(words) == 3
+    assert "(1 events) is missing" in capsys.readouterr().err
+
+
 def test_an_identity_that_no_log_names_is_refused(tmp_path, capsys, derive) -> None:
     derive([build_record(1, "s3:GetObject", OBJECT)])
     store = str(tmp_path / "store")

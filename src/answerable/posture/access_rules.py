@@ -232,8 +232,12 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         title="Unused access of an agent",
         question="Which identities of agents were not used for 90 days?",
         detail=(
-            "The rule uses the platform's record of the last use, or ingested logs "
-            "that cover the account. Without either, it is not evaluated."
+            "The rule uses the platform's record of the last use, and ingested logs "
+            "that cover the account. It counts days since the last use: those up to "
+            "the scan that read this record, and those with events in the log. A day "
+            "without events does not count, because its log may be missing, and "
+            "neither does a day of which events were removed or cannot be read. "
+            "With 90 such days or fewer, the rule is not evaluated."
         ),
         platforms=("aws",),
         owasp=("NHI5:2025", "NHI1:2025"),
@@ -249,9 +253,10 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         detail=(
             "An action counts as granted if the identity's own policies allow it, "
             "also under conditions. An action counts as unused only if the ingested "
-            "trail "
-            "records its calls for at least 30 days; data events that a trail does not"
-            " record are listed as not evaluated. Other rules cover administrators, "
+            "trail records its calls on at least 30 days; days without events, and "
+            "days of which events were removed or cannot be read, do not count. Data "
+            "events that a trail does not "
+            "record are listed as not evaluated. Other rules cover administrators, "
             "and identities without any call. An action that is needed less often "
             "than once in this time also counts as unused: `answerable reach IDENTITY "
             "--used` lists the recorded time of each action."

@@ -122,14 +122,12 @@ class UsageCount:
     Attributes:
         count: Number of calls.
         last: Time of the latest call, UTC nanoseconds; 0 for none.
-        since: Start of the covered window, UTC nanoseconds.
-        until: End of the covered window: time of the newest event of the log.
+        days: UTC days since 1970 of which all events of the log are stored.
     """
 
     count: int
     last: int
-    since: int
-    until: int
+    days: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +138,13 @@ class GrantedActionUse:
         granted: Number of granted actions.
         unused: Granted actions whose calls the logs record, and that have none.
         not_recorded: Granted actions whose calls the logs do not record.
-        since: Start of the covered window, UTC nanoseconds.
+        days: Number of days of which all events of the log are stored.
     """
 
     granted: int
     unused: tuple[str, ...]
     not_recorded: tuple[str, ...]
-    since: int
+    days: int
 
 
 class NoLogs:

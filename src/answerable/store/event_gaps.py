@@ -1,17 +1,23 @@
 """Name the events that answers lack: in unreadable files, or removed by a policy."""
 
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from answerable.evidence.journal_format import HEAD_SIZE, parse_head, read_journal
-from answerable.evidence.log_entries import RowsRemoved, list_unsealed_journals
+from answerable.evidence.log_entries import (
+    RowsRemoved,
+    SegmentManifest,
+    list_unsealed_journals,
+)
 from answerable.model.inventory import EventGaps
 from answerable.store import journal_files
 from answerable.store.durable_files import read_regular_file
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
+
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
 def read_event_gaps(store: "EvidenceStore") -> EventGaps:
@@ -23,6 +29,25 @@ def read_event_gaps(store: "EvidenceStore") -> EventGaps:
     ]
     unreadable += _describe_damaged_journals(store)
     return EventGaps(tuple(unreadable), tuple(_describe_removals(store)))
+
+
+def read_incomplete_days(store: "EvidenceStore") -> frozenset[int] | None:
+    """Read the UTC days since 1970 of which the store lacks events that were in a log.
+
+    Returns:
+        None if the days are not known: a journal of unsealed events lacks events.
+    """
+    if _describe_damaged_journals(store):
+        return None
+    entries = store.log.entries()
+    removed = {each.segment for each in entries if isinstance(each, RowsRemoved)}
+    removed |= store.find_unreadable_segments().keys()
+    segments = (each for each in entries if isinstance(each, SegmentManifest))
+    return frozenset(
+        date.fromisoformat(each.day).toordinal() - _FIRST_DAY
+        for each in segments
+        if each.segment in removed
+    )
 
 
 def _describe_damaged_journals(store: "EvidenceStore") -> list[str]:

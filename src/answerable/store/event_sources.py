@@ -13,6 +13,7 @@ from answerable.evidence.log_entries import (
 from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.event_columns import NAMES, build_decode_records_sql
+from answerable.store.event_engine import SegmentReadFailure
 from answerable.store.segment_writer import list_segments_sealed_since
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import TransparencyLog
@@ -219,11 +220,20 @@ def create_event_view(
 
     Returns:
         Whether the engine has that table now.
+
+    Raises:
+        SegmentReadFailure: A segment file lacks a column, so it is damaged.
     """
+    import _duckdb as duckdb
+
     if not has_tail and (sources.journals or not sources.segments):
         sources.load_unsealed_records_into(engine, "tail")
         has_tail = True
-    engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.build_events_sql('tail')}")
+    query = f"CREATE OR REPLACE VIEW {view} AS {sources.build_events_sql('tail')}"
+    try:
+        engine.run(query)
+    except duckdb.BinderException as error:
+        raise SegmentReadFailure("a segment file has other columns") from error
     return has_tail
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 FULL, INCREMENTAL, SAMPLE = "full", "incremental", "sample"
+# The last failed verification, until a full one succeeds; its size is 0.
+FAILED = "failed"
 
 
 class VerifiedState(msgspec.Struct, frozen=True):
@@ -41,7 +43,10 @@ class _RecordFile(msgspec.Struct, frozen=True):
 
 
 def load_verified_states(store: "EvidenceStore") -> dict[str, VerifiedState]:
-    """Load the last successful verification of each mode; empty if unknown."""
+    """Load the last successful verification of each mode, and the last failed one.
+
+    Empty if unknown.
+    """
     with suppress(
         FileNotFoundError, EnvironmentFailure, msgspec.MsgspecError, UnicodeDecodeError
     ):
@@ -56,8 +61,10 @@ def load_verified_states(store: "EvidenceStore") -> dict[str, VerifiedState]:
 def save_verified_state(
     store: "EvidenceStore", mode: str, state: VerifiedState
 ) -> None:
-    """Save a successful verification; a disk error is ignored."""
+    """Save a verification; a disk error is ignored."""
     states = load_verified_states(store) | {mode: state}
+    if mode == FULL:
+        states.pop(FAILED, None)
     text = msgspec.json.encode(states).decode()
     path = store.root / "derived" / "verified.json"
     with suppress(EnvironmentFailure):  # verified again from the start

@@ -20,7 +20,6 @@ from answerable.posture.severity import (
 
 _RULE = "unused-action"
 _PLATFORM = "aws"
-_DAY = 86_400_000_000_000  # nanoseconds
 WINDOW_DAYS = 30
 _MOST_NAMED = 5
 _HELD = frozenset({ExposureFactor.STANDING, ExposureFactor.UNBOUNDED})
@@ -34,11 +33,6 @@ def find_unused_actions(facts: PostureFacts) -> Iterator[RuleResult]:
             yield from _evaluate_identity(facts, identity)
 
 
-def is_window_too_short(since: int, now: int) -> bool:
-    """Return whether logs since a time are too few for the rule."""
-    return (now - since) // _DAY < WINDOW_DAYS
-
-
 def _evaluate_identity(facts: PostureFacts, identity: str) -> Iterator[RuleResult]:
     """Evaluate one identity; administrators have a rule of their own."""
     level = facts.reach.get_reach(identity).level
@@ -48,9 +42,8 @@ def _evaluate_identity(facts: PostureFacts, identity: str) -> Iterator[RuleResul
         return
     if level is ReachLevel.ADMINISTRATOR:
         return
-    days = (facts.now - use.since) // _DAY
-    if is_window_too_short(use.since, facts.now):
-        missing = f"logs of {WINDOW_DAYS} days (got {days})"
+    if use.days < WINDOW_DAYS:
+        missing = f"complete logs of {WINDOW_DAYS} days (got {use.days})"
         yield _not_evaluated(identity, missing, "logs of enough days")
         return
     if use.not_recorded:
@@ -58,21 +51,20 @@ def _evaluate_identity(facts: PostureFacts, identity: str) -> Iterator[RuleResul
         missing = f"data events of {services}, which the trail does not record"
         yield _not_evaluated(identity, missing, "data events")
     if use.unused:
-        yield _build_finding(facts, identity, use, days, level)
+        yield _build_finding(facts, identity, use, level)
 
 
 def _build_finding(
     facts: PostureFacts,
     identity: str,
     use: GrantedActionUse,
-    days: int,
     level: ReachLevel,
 ) -> Finding:
     """Build the finding of one identity."""
     recorded = use.granted - len(use.not_recorded)
     text = (
-        f"{len(use.unused):,} of {recorded:,} granted actions have no call in {days} "
-        f"days: {_name_actions(use.unused)}"
+        f"{len(use.unused):,} of {recorded:,} granted actions have no call on "
+        f"{use.days:,} logged days: {_name_actions(use.unused)}"
     )
     fact = facts.inventory.get_or_compute_value(
         "posture: identities", lambda each: each.facts.identities_by_id()

@@ -1,7 +1,9 @@
 """Rules on the logged use of identities: unused ones, and calls that no log covers."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
+from answerable.model.time_units import DAY_NS, EPOCH
 from answerable.posture.facts import PostureFacts
 from answerable.posture.rule import (
     Finding,
@@ -14,7 +16,6 @@ from answerable.posture.rules.cloud import build_identity_evidence
 from answerable.posture.severity import ExposureFactor, SeverityFacts, Trigger
 
 _STANDING = frozenset({ExposureFactor.STANDING, ExposureFactor.UNBOUNDED})
-_DAY = 86_400_000_000_000  # nanoseconds
 UNUSED_DAYS = 90
 _LOG_SOURCES = {
     "aws": "cloudtrail:PATH",
@@ -25,7 +26,12 @@ _LOG_SOURCES = {
 
 
 def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
-    """Find identities of agents that were not used in the covered window."""
+    """Find identities of agents that were not used on more than 90 recorded days.
+
+    Recorded are the days of which all events of the log are stored, and those between
+    the last use that the platform states and the scan. On other days the identity may
+    have been used.
+    """
     known = facts.inventory.get_or_compute_value(
         "posture: identities", lambda each: each.facts.identities_by_id()
     )
@@ -39,17 +45,24 @@ def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
         if not last and use is None:
             yield _build_unknown_use(identity, "logs of its use")
             continue
-        # A log says nothing about the time after its newest event.
-        end = facts.now if recorded or use is None else min(facts.now, use.until)
-        days = (end - (last or (use.since if use else 0))) // _DAY
-        if days <= UNUSED_DAYS:
-            if facts.now - end > UNUSED_DAYS * _DAY or not last:
+        after = last // DAY_NS
+        quiet = {day for day in use.days if day > after} if use else set()
+        if recorded and fact:
+            quiet.update(range(after + 1, fact.seen.at // DAY_NS + 1))
+        if len(quiet) <= UNUSED_DAYS:
+            if facts.now - last > UNUSED_DAYS * DAY_NS:
                 yield _build_unknown_use(
-                    identity, f"logs of its use in the last {UNUSED_DAYS} days"
+                    identity,
+                    f"records of its use on more than {UNUSED_DAYS} days since its last "
+                    f"use (got {len(quiet)})",
                 )
             continue
         reach = facts.reach.get_reach(identity)
-        text = f"an agent can use the identity, and no call was logged for {days} days"
+        since = (EPOCH + timedelta(days=after if last else min(quiet))).date()
+        text = (
+            "an agent can use the identity, and no use was recorded on "
+            f"{len(quiet):,} days since {since}"
+        )
         yield Finding(
             rule="unused-access",
             subject=identity,

@@ -1,4 +1,4 @@
-"""Checks of the last checkpoint export and of the scheduled maintenance tasks."""
+"""Checks of the evidence, of its last verification and export, and of the scheduled maintenance tasks."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,54 @@ from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.relative_time import format_ago, format_span
 from answerable.store.checkpoint_exports import load_checkpoint_exports
 from answerable.store.collection_state import read_task_states
+from answerable.store.event_gaps import read_event_gaps
 from answerable.store.store import EvidenceStore
 from answerable.store.store_keys import parse_own_checkpoint
+from answerable.store.verification_record import (
+    FAILED,
+    FULL,
+    INCREMENTAL,
+    load_verified_states,
+)
 
-MAX_EXPORT_AGE = 30 * DAY_NS
+MAX_EXPORT_AGE = MAX_VERIFICATION_AGE = 30 * DAY_NS
+_EVIDENCE_HINT = (
+    "answerable evidence verify names the fault; restore the file from a copy: "
+    "answerable store repair --from FOLDER"
+)
+
+
+def check_verification(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
+    """Check that no event is missing; say when the evidence was last verified, by mode.
+
+    A verification is advised after 30 days.
+    """
+    states = load_verified_states(store)
+    if not store.log.checkpoint():
+        return
+    lost = list(read_event_gaps(store).unreadable)
+    if failed := states.pop(FAILED, None):
+        ago = format_ago(format_time(failed.at), now)
+        lost.append(f"a verification failed {ago}, and no full one succeeded since")
+    for detail in lost or ["no segment or journal is missing"]:
+        yield {
+            "check": "evidence",
+            "ok": not lost,
+            "detail": detail,
+            "hint": _EVIDENCE_HINT if lost else "",
+        }
+    done = [
+        f"{mode} {format_ago(format_time(states[mode].at), now)}"
+        for mode in sorted(states)
+    ]
+    last = max((states[m].at for m in (FULL, INCREMENTAL) if m in states), default=0)
+    ok = now - last < MAX_VERIFICATION_AGE
+    yield {
+        "check": "verified",
+        "ok": ok,
+        "detail": ", ".join(done) or "the evidence was never verified",
+        "hint": "" if ok else "verify it: answerable evidence verify --incremental",
+    }
 
 
 def check_checkpoint_exports(store: EvidenceStore, now: int) -> Iterator[CheckItem]:

@@ -8,7 +8,7 @@ from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.event import EventOutcome
 from answerable.model.ids import IdentityId
 from answerable.posture.facts import GrantedActionUse
-from answerable.posture.rules.granted_actions import is_window_too_short
+from answerable.posture.rules.granted_actions import WINDOW_DAYS
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.evaluation.request import DENY_KEY
 from answerable.reach.aws.permission_rows.row_action_expansion import ActionMatcher
@@ -43,12 +43,13 @@ class GrantedActionUseView:
         than the rule needs are not compared with the actions.
         """
         let_waiting_queries_run(self.reach.inventory)
-        if not self._is_collected(identity) or self.use.get_use(identity) is None:
+        use = self.use.get_use(identity) if self._is_collected(identity) else None
+        if use is None:
             return None
         account = {get_arn_account(identity)}
-        since = self._read_recorded_calls.get_recording_start(account)
-        if is_window_too_short(since, self.reach.now):
-            return GrantedActionUse(0, (), (), since)
+        days = len(use.days)
+        if days < WINDOW_DAYS:
+            return GrantedActionUse(0, (), (), days)
         granted = self._list_granted_actions(identity)
         called = {
             str(self._load_catalogue.find_action(each.action) or each.action)
@@ -62,7 +63,7 @@ class GrantedActionUseView:
             e for e in silent if self._read_recorded_calls.find_missing_log(e, account)
         ]
         unused = sorted(set(silent).difference(missing))
-        return GrantedActionUse(len(granted), tuple(unused), tuple(missing), since)
+        return GrantedActionUse(len(granted), tuple(unused), tuple(missing), days)
 
     def _is_collected(self, identity: str) -> bool:
         """Return whether the policies of an identity were collected."""

@@ -12,7 +12,9 @@ from answerable.model.inventory import Inventory
 from answerable.model.time_units import DAY_NS
 from answerable.posture.facts import NO_LOG
 from answerable.presentation.answer_coverage import format_time
-from answerable.store.event_queries import LogSpan, read_log_spans
+from answerable.store.event_gaps import read_incomplete_days
+from answerable.store.event_queries import END_OF_TIME, LogSpan, read_log_spans
+from answerable.store.recorded_days import read_recorded_days
 from answerable.store.store import EvidenceStore
 
 MAX_AGE_DAYS = 30  # of the newest event of a log that still covers calls
@@ -64,6 +66,21 @@ class LogCoverageView:
             all(each.api_requests for each in spans),
         )
 
+    def list_complete_days(self, identity: str) -> frozenset[int]:
+        """List the UTC days since 1970 of which the store has the log of an identity.
+
+        A day without events may lack a file, and is left out; and so is a day of which
+        events were removed or cannot be read.
+        """
+        required = self._list_required_logs(identity)
+        if required is None or not required.scopes:
+            return frozenset()
+        of_scopes = [
+            self._complete_days.get((required.source, each), frozenset())
+            for each in required.scopes
+        ]
+        return frozenset.intersection(*of_scopes)
+
     def find_log_gap(self, identity: str) -> str:
         """Name the evidence that an identity's calls lack; empty if a log covers them."""
         required = self._list_required_logs(identity)
@@ -90,6 +107,19 @@ class LogCoverageView:
     def _log_spans(self) -> dict[tuple[str, str], LogSpan]:
         """Read the logged time by source and scope."""
         return read_log_spans(self.store)
+
+    @cached_property
+    def _complete_days(self) -> dict[tuple[str, str], frozenset[int]]:
+        """Read the days with events, by source and scope, that lack no known event."""
+        incomplete = read_incomplete_days(self.store)
+        if incomplete is None:
+            return {}
+        found: dict[tuple[str, str], frozenset[int]] = {}
+        for stream, days in read_recorded_days(self.store, 0, END_OF_TIME).items():
+            key = stream.source, stream.scope
+            known = found.get(key, frozenset())
+            found[key] = known | {d for d in days if d <= self.now // DAY_NS}
+        return {key: days - incomplete for key, days in found.items()}
 
     @cached_property
     def _scanned_projects(self) -> tuple[str, ...]:

@@ -45,7 +45,10 @@ class LoggedUse:
             self._known[each] = (
                 None
                 if span is None
-                else UsageCount(*calls.get(each, (0, 0)), span.since, span.until)
+                else UsageCount(
+                    *calls.get(each, (0, 0)),
+                    self._log_coverage.list_complete_days(each),
+                )
             )
 
     def find_log_gap(self, identity: str) -> str:

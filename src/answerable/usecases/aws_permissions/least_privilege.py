@@ -13,7 +13,7 @@ from answerable.model.documents.least_privilege import (
     ServiceUsageItem,
 )
 from answerable.model.documents.shared_shapes import CoverageRecord, Document
-from answerable.model.errors import UsageError
+from answerable.model.errors import AnswerableError, PartialError, UsageError
 from answerable.model.inventory import Inventory
 from answerable.model.observed_action import ObservedAction
 from answerable.presentation import answer_coverage
@@ -33,6 +33,7 @@ from answerable.services.posture.replacement_roles import (
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.reach.least_privilege import LeastPrivilege, derive_policy
 from answerable.services.reach.replaced_policies import FAILS, NOT_KNOWN
+from answerable.store.event_gaps import read_event_gaps
 from answerable.store.monitored_call_queries import read_successful_call_span
 from answerable.store.store import EvidenceStore
 
@@ -60,6 +61,7 @@ def derive_least_privilege(
     Raises:
         UsageError: The log has no successful event of the identity, or a name is
             unknown.
+        PartialError: It has none, and events of the log cannot be read.
         AmbiguousError: A name is that of several identities.
     """
     identity = _resolve_identity(inventory, identity)
@@ -103,9 +105,17 @@ def _resolve_identity(inventory: Inventory, text: str) -> str:
 
 def _build_no_calls_error(
     store: EvidenceStore, identity: str, since: int, logs: str
-) -> UsageError:
+) -> AnswerableError:
     """Build the error about an identity without a successful call since a time."""
     span = read_successful_call_span(store, identity)
+    message = f"no log shows a successful call of {identity} since {format_time(since)}"
+    gaps = read_event_gaps(store)
+    if gaps.unreadable:
+        return PartialError(
+            f"{message}, and events are missing: {gaps.unreadable[0]}",
+            "answerable store repair --from FOLDER restores them from a copy",
+        )
+    message += f" (not in the store: {'; '.join(gaps.removed)})" if gaps.removed else ""
     hint = f"ingest a log (answerable ingest {logs})"
     if identity.startswith("arn:") and set("*?") & set(identity):
         hint = "name one identity by its ARN, not a pattern"
@@ -116,9 +126,7 @@ def _build_no_calls_error(
         )
     elif identity.startswith("arn:"):
         hint += "; identities are named by the ARN of a role or user, as in events"
-    return UsageError(
-        f"no log shows a successful call of {identity} since {format_time(since)}", hint
-    )
+    return UsageError(message, hint)
 
 
 def _derive_other_platform(
@@ -128,6 +136,7 @@ def _derive_other_platform(
 
     Raises:
         UsageError: The log has no successful event of the identity.
+        PartialError: The same, and events of the log cannot be read.
     """
     role = derive_role(store, inventory, identity, since=since, now=now)
     if not role.has_calls:

