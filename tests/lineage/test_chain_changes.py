@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
+from answerable.model.time_units import DAY_NS
 from answerable.services.lineage import chain_cache
 from answerable.store import (
     chain_changes,
+    chain_counts,
     chain_file,
     chain_writer,
     lineage_days,
@@ -27,8 +29,9 @@ from answerable.store.documented_views import JOINED_CHAINS
 from answerable.store.lineage_facts import read_lineage_facts
 from answerable.store.query_tables import ParquetTable
 from answerable.store.store import EvidenceStore
+from answerable.store.store_layout import CHAIN_COUNTS_FOLDER, CHAIN_FOLDER
 from answerable.usecases.evidence import ingest_logs
-from tests.lineage.conftest import NOW
+from tests.lineage.conftest import NOW, keep, made
 from tests.lineage.log_world import (
     Delivery,
     LogStore,
@@ -46,6 +49,9 @@ def _every_store_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
     monkeypatch.setattr(chain_cache, "_KEYS_OF_PART", 5)
     monkeypatch.setattr(lineage_days, "_KEYS_AT_ONCE", 7)
+    monkeypatch.setattr(chain_writer, "_BATCH", 3)
+    monkeypatch.setattr(chain_writer, "_KEYS_OF_FILE", 6)
+    monkeypatch.setattr(chain_writer, "_SMALL_FILES", 0)
 
 
 def index(chains: Iterable[ChainTimeline]) -> Chains:
@@ -64,14 +70,17 @@ def check_chains(store: EvidenceStore) -> ParquetTable:
     keys = store.run_query("SELECT DISTINCT n FROM chains", (), {"chains": table})
     assert len(keys) == len(expected)
     assert index(read_chains_of_keys(store, table, list(expected))) == expected
-    counts = chain_writer.write_chain_counts(store, table)
+    files = chain_counts.write_chain_counts(store)
+    assert files is not None
+    assert files[0] == table
     counted = store.run_query(
-        "SELECT c.n, c.valid_from, e.outcome, count(*), min(e.event_time), "  # noqa: S608 - ours
-        f"max(e.event_time) FROM events e JOIN chains c ON {JOINED_CHAINS} GROUP BY ALL",
+        f"SELECT c.n, c.valid_from, e.outcome, e.event_time // {DAY_NS}, count(*), "  # noqa: S608 - ours
+        f"min(e.event_time), max(e.event_time) FROM events e JOIN chains c ON {JOINED_CHAINS} "
+        "GROUP BY ALL",
         (),
         {"chains": table},
     )
-    found = store.run_query("FROM counts", (), {"counts": counts})
+    found = store.run_query("FROM counts", (), {"counts": files[1]})
     assert sorted(map(tuple, found)) == sorted(map(tuple, counted))
     return table
 
@@ -166,6 +175,58 @@ def test_only_chains_that_can_change_are_derived_again(
         assert 0 < len(derived) < all_keys
 
 
+def test_an_update_writes_the_files_that_have_a_changed_chain(tmp_path: Path) -> None:
+    def list_names(folder: str) -> set[str]:
+        return {each.name for each in (store.derived / folder).iterdir()}
+
+    with open_half(tmp_path / "world") as (world, later):
+        store = world.store
+        for delivery in later[1:]:
+            world.tell(delivery)
+        check_chains(store)
+        files = chain_file.load_chain_file_list(store)
+        assert files is not None
+        assert len(files.parts) > 3
+        world.tell(later[0])
+        check_chains(store)
+        after = chain_file.load_chain_file_list(store)
+        assert after is not None
+        before = {each.name for each in files.parts}
+        assert before & {each.name for each in after.parts}
+        assert list_names(CHAIN_FOLDER) >= before  # a question may read them
+
+
+def test_only_the_months_of_new_events_are_counted_again(store: EvidenceStore) -> None:
+    days = [made(n * 86_400, identity=f"role{n % 3}") for n in range(0, 70, 7)]
+    keep(store, days[:-1])
+    store.seal(NOW)
+    check_chains(store)
+    before = chain_file.load_chain_file_list(store)
+    keep(store, days[-1:])
+    store.seal(NOW)
+    check_chains(store)
+    after = chain_file.load_chain_file_list(store)
+    assert before is not None
+    assert after is not None
+    months = [m for m, each in after.counts.items() if each != before.counts.get(m)]
+    assert len(months) == 1
+    assert len(after.counts) > 2
+
+
+def test_many_small_files_are_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain_writer, "_KEYS_OF_FILE", 1000)
+    monkeypatch.setattr(chain_writer, "_SMALL_FILES", 2)
+    with open_log_store(tmp_path / "world") as world:
+        numbers = []
+        for delivery in split_records(select_records(SOURCES), random.Random(5)):  # noqa: S311
+            world.tell(delivery)
+            numbers.append(len(check_chains(world.store).files))
+        assert max(numbers) <= 4
+        assert len({*numbers}) > 1
+
+
 def test_a_changed_file_of_a_day_is_written_again(tmp_path: Path) -> None:
     with open_log_store(tmp_path / "world") as world:
         for delivery in split_records(select_records(SOURCES), random.Random(2)):  # noqa: S311
@@ -215,11 +276,11 @@ def test_events_that_arrive_while_chains_are_derived_change_the_chains(
 def test_counts_are_of_one_chain_file_alone(tmp_path: Path) -> None:
     with open_half(tmp_path / "world") as (world, _):
         store = world.store
-        chain_writer.write_chain_counts(store, check_chains(store))
-        assert chain_file.find_chain_counts(store) is not None
+        check_chains(store)
+        assert chain_file.find_counted_chains(store) is not None
         generation = compute_chains_generation(store)
         chain_writer.write_chain_file(store, generation, ())
-        assert chain_file.find_chain_counts(store) is None
+        assert chain_file.find_counted_chains(store) is None
 
 
 def test_a_second_writer_waits_and_takes_what_the_first_wrote(
@@ -260,9 +321,13 @@ def test_parts_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     with open_log_store(tmp_path / "world") as world:
         for delivery in split_records(select_records(("sts",)), random.Random(3)):  # noqa: S311
             world.tell(delivery)
-        world.store.derived.mkdir(exist_ok=True)
-        parts = [world.store.derived / f".chains.parquet{n}.new" for n in ("", ".7")]
+        parts = [
+            world.store.derived / folder / f".{name}.new"
+            for folder in (CHAIN_FOLDER, CHAIN_COUNTS_FOLDER)
+            for name in ("7", "part")
+        ]
         for part in parts:
+            part.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(b"half")
         check_chains(world.store)
         assert not any(part.exists() for part in parts)

@@ -85,7 +85,7 @@ def test_from_a_number_of_events_on_a_trace_searches_the_chain_file(
 ) -> None:
     questions = list_questions(store)
     expected = [trace_events(store, each, now=NOW) for each in questions]
-    file = store.derived / "chains.parquet"
+    file = store.derived / "chains.list"
     file.unlink(missing_ok=True)
     monkeypatch.setattr(chain_cache, "_LOOKUP_EVENTS", -1)
     for question, answer in zip(questions, expected, strict=True):
@@ -185,17 +185,18 @@ def test_windows_are_compared_as_with_all_chains(
             assert answer(question) == expected, question
 
 
-@pytest.mark.parametrize("name", ["chains.parquet", "chain-counts.parquet"])
+@pytest.mark.parametrize("pattern", ["chains.list", "chains/*", "chain-counts/*"])
 def test_a_changed_chain_file_is_written_again(
-    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, name: str
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, pattern: str
 ) -> None:
     monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
     expected = count_by_fields(store, TraceQuery(), "person", now=NOW).items
-    place = store.derived / name
+    place, *_ = store.derived.glob(pattern)
     usual = place.read_bytes()
-    place.write_bytes(usual[:-9] + b"x" + usual[-8:])
+    place.write_bytes(usual[:-9] + b"xyz" + usual[-6:])
     assert count_by_fields(store, TraceQuery(), "person", now=NOW).items == expected
-    assert place.read_bytes() != usual[:-9] + b"x" + usual[-8:]
+    changed = usual[:-9] + b"xyz" + usual[-6:]
+    assert all(each.read_bytes() != changed for each in store.derived.glob(pattern))
 
 
 def test_similar_and_unknown_names_are_resolved_like_among_all_chains(
@@ -247,11 +248,11 @@ def test_the_files_of_questions_are_written_with_the_events(
 
     with EvidenceStore.open(tmp_path / "store", now=NOW) as opened:
         ingest_logs(opened, [f"cloudtrail:{DATA / 'day.json'}"], now=NOW)
-        monkeypatch.setattr(chain_writer, "_write_parquet", refuse)
+        monkeypatch.setattr(chain_writer, "write_rows", refuse)
         monkeypatch.setattr(day_files, "_write_file", refuse)
         for fields in ("person", "action", "person,day"):
             assert count_by_fields(opened, TraceQuery(), fields, now=NOW).items
-        (opened.derived / "chains.parquet").unlink()
+        (opened.derived / "chains.list").unlink()
         assert trace_events(opened, TraceQuery(since=1), now=NOW).items
 
 

@@ -134,42 +134,40 @@ def read_chain_inputs(
     )
 
 
-def load_chain_inputs(store: "EvidenceStore", chains_digest: str) -> ChainInputs | None:
-    """Load the facts that a chain file was derived from; None if they are not known.
+def load_chain_inputs(store: "EvidenceStore", chains: str) -> ChainInputs | None:
+    """Load the facts that chains were derived from; None if they are not known.
 
     Args:
         store: The store.
-        chains_digest: SHA-256 of the chain file, hex.
+        chains: Names of the files of the chains.
     """
     with contextlib.suppress(
         OSError, EnvironmentFailure, zstandard.ZstdError, msgspec.MsgspecError
     ):
         data = read_file(store.derived / _FILE)
         mac, body = data[:_MAC_BYTES], data[_MAC_BYTES:]
-        if mac == _compute_mac(store, chains_digest, body):
+        if mac == _compute_mac(store, chains, body):
             plain = zstandard.ZstdDecompressor().decompress(body)
             found = msgspec.msgpack.decode(plain, type=ChainInputs)
             return found if found.version == DERIVATION_VERSION else None
     return None
 
 
-def save_chain_inputs(
-    store: "EvidenceStore", chains_digest: str, inputs: ChainInputs
-) -> None:
-    """Save the facts that a chain file was derived from.
+def save_chain_inputs(store: "EvidenceStore", chains: str, inputs: ChainInputs) -> None:
+    """Save the facts that chains were derived from.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
     body = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(inputs))
-    mac = _compute_mac(store, chains_digest, body)
+    mac = _compute_mac(store, chains, body)
     write_file(store.derived / _FILE, mac + body, sync=False)
 
 
-def _compute_mac(store: "EvidenceStore", chains_digest: str, body: bytes) -> bytes:
-    """Compute the MAC of the facts and of their chain file, keyed by the store."""
-    digest = hashlib.sha256(body).hexdigest()
-    named = f"chain inputs {CHAIN_FILE_VERSION} {chains_digest} {digest}"
+def _compute_mac(store: "EvidenceStore", chains: str, body: bytes) -> bytes:
+    """Compute the MAC of the facts and of their chains, keyed by the store."""
+    digest = hashlib.sha256(chains.encode() + b"\n" + body).hexdigest()
+    named = f"chain inputs {CHAIN_FILE_VERSION} {digest}"
     return store.fingerprint(named).encode()
 
 
@@ -207,9 +205,9 @@ def find_changed_keys(
         **marks.build_tables(),
     }
     select = f"SELECT DISTINCT {SOURCED_KEY_COLUMNS} FROM"
-    lost = f"{select} removed_keys EXCEPT {select} key_days"
+    lost = f"{select} removed_keys ANTI JOIN key_days USING ({SOURCED_KEY_COLUMNS})"
     gone = [*_read_keys(store, lost, tables)] if keys.removed else []
-    new = f"{select} added_keys EXCEPT {select} chains"
+    new = f"{select} added_keys ANTI JOIN chains USING ({SOURCED_KEY_COLUMNS})"
     touched = (
         f"{select} chains WHERE credential IN (FROM credentials) "
         "OR identity IN (FROM identities) OR run IN (FROM runs) "

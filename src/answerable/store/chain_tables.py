@@ -75,11 +75,12 @@ _CHAIN: Mapping[str, ColumnType] = {
 }
 
 
-# Events of one chain and outcome; `n` and `valid_from` are those of the chain.
+# Events of one chain, outcome and day; `n` and `valid_from` are those of the chain.
 CHAIN_COUNTS: Mapping[str, ColumnType] = {
     "n": ColumnType.INT,
     "valid_from": ColumnType.INT,
     "outcome": _TEXT,
+    "day": ColumnType.INT,
     "events": ColumnType.INT,
     "first": ColumnType.INT,
     "last": ColumnType.INT,

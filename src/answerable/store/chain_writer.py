@@ -1,9 +1,14 @@
-"""Write the chain file and its counts: all chains, or those that have changed."""
+"""Write the files of chains: all chains, or those that have changed.
+
+Chains are written as they are derived, with a part of them in memory. An update writes
+the files that have a changed chain, and one for new chains.
+"""
 
 import contextlib
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -15,48 +20,40 @@ from answerable.store.chain_changes import (
     save_chain_inputs,
 )
 from answerable.store.chain_file import (
-    compute_chain_mac,
-    get_chain_path,
-    read_chain_mac,
+    ChainFileList,
+    ChainPart,
+    MonthCounts,
+    compute_file_mac,
+    load_chain_file_list,
+    remove_obsolete_files,
+    save_chain_file_list,
 )
 from answerable.store.chain_tables import (
-    CHAIN_COUNTS,
     build_chain_interval_table,
     build_chain_table,
 )
-from answerable.store.damaged_segments import compute_file_digest
-from answerable.store.documented_views import JOINED_CHAINS
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     choose_file_mode,
     make_store_folder,
     translate_os_errors,
-    write_file,
 )
-from answerable.store.lineage_days import (
-    CHAIN_KEYS,
-    SOURCED_KEY_COLUMNS,
-    list_lineage_files,
-)
-from answerable.store.query_tables import (
-    ColumnType,
-    NamedTable,
-    ParquetTable,
-    register_table,
-)
-from answerable.store.segment_scope import NO_EVENTS, SegmentScope
-from answerable.store.store_layout import CHAIN_COUNTS_FILE, CHAIN_FILE
+from answerable.store.lineage_days import SOURCED_KEY_COLUMNS
+from answerable.store.query_tables import NamedTable, ParquetTable, register_table
+from answerable.store.store_layout import CHAIN_COUNTS_FOLDER, CHAIN_FOLDER
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
-# Of the rows: a search reads the parts of the file that may have a name.
+# Of the rows: a search reads the row groups that may have a name.
 _ORDER = (
     "source, believed, identity, credential, session, person, run, agent, tool, "
     "valid_from"
 )
-_BATCH = 20_000  # chain keys that are held as rows at once
-_COUNTS = "c.n, c.valid_from, e.outcome, count(*), min(e.event_time), max(e.event_time)"
+_BATCH = 25_000  # chain keys that are held as rows at once
+_KEYS_OF_FILE = 50_000
+_SMALL_FILES = 8  # more than needed, before small neighbours are merged
+_MEMORY = "192MB"
 
 
 @contextlib.contextmanager
@@ -73,8 +70,9 @@ def lock_chain_file(store: "EvidenceStore") -> Iterator[None]:
         handle = os.open(store.derived, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        for part in store.derived.glob(f".{CHAIN_FILE}.parquet.*new"):
-            part.unlink(missing_ok=True)  # of a killed process
+        for folder in (CHAIN_FOLDER, CHAIN_COUNTS_FOLDER):
+            for part in (store.derived / folder).glob(".*.new"):
+                part.unlink(missing_ok=True)  # of a killed process
         yield
     finally:
         os.close(handle)
@@ -83,10 +81,17 @@ def lock_chain_file(store: "EvidenceStore") -> Iterator[None]:
 def find_earlier_chain_file(
     store: "EvidenceStore",
 ) -> tuple[ParquetTable, ChainInputs] | None:
-    """Find the chain file of any generation, with the facts it was derived from."""
-    file = get_chain_path(store, CHAIN_FILE, "parquet")
-    inputs = load_chain_inputs(store, compute_file_digest(file))
-    return None if inputs is None else (ParquetTable((file,)), inputs)
+    """Find the chains of any generation, with the facts they were derived from."""
+    files = load_chain_file_list(store)
+    if files is None:
+        return None
+    inputs = load_chain_inputs(store, _describe_parts(files))
+    return None if inputs is None else (files.open_parts(store), inputs)
+
+
+def _describe_parts(files: ChainFileList) -> str:
+    """Describe the chains of a list of files: those with other chains differ."""
+    return " ".join(each.name for each in files.parts)
 
 
 def write_chain_file(
@@ -98,118 +103,162 @@ def write_chain_file(
 ) -> ParquetTable:
     """Write the current chains, in memory as for a part of them.
 
-    The file of counts, which names chains by their numbers, is written again.
-
     Args:
         store: The store.
         generation: Generation of the facts that are read.
         chains: Chains to write.
         inputs: Facts that they were derived from, if known.
-        replaced: Chain keys without the chains that the file has of them; the other
-            chains of the file are kept. None to keep none.
+        replaced: Chain keys without the chains that the files have of them; the other
+            chains of the files are kept. None to keep none.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    file = get_chain_path(store, CHAIN_FILE, "parquet")
-    table = ParquetTable((file,))
-    if replaced is None:
-        _write_file(store, CHAIN_FILE, generation, _build_tables(chains, 0), _ORDER)
-    elif replaced:
-        query = "SELECT coalesce(max(n) + 1, 0) FROM chains"
-        ((first,),) = store.run_query(query, (), {"chains": table}, NO_EVENTS)
-        tables = _build_tables(chains, cast("int", first))
-        gone = build_chain_interval_table([(each, 0, 0) for each in replaced])
-        _write_file(store, CHAIN_FILE, generation, tables, _ORDER, gone)
-    else:  # no chain has changed
-        _write_mac(store, CHAIN_FILE, generation)
+    before = load_chain_file_list(store)
+    obsolete = () if before is None else before.list_names()
+    if before is None or replaced is None:
+        before, replaced = ChainFileList(""), ()
+    files = _PartWriter(store, before).write(chains, replaced)
+    files = ChainFileList(
+        generation, files.parts, files.next_number, files.counts, obsolete=obsolete
+    )
     if inputs is not None:
-        save_chain_inputs(store, compute_file_digest(file), inputs)
-    return table
+        save_chain_inputs(store, _describe_parts(files), inputs)
+    save_chain_file_list(store, files)
+    remove_obsolete_files(store, files)
+    return files.open_parts(store)
 
 
-def write_chain_counts(store: "EvidenceStore", chains: ParquetTable) -> ParquetTable:
-    """Count the events of each chain by outcome, and write the counts.
+@dataclass(slots=True)
+class _Part:
+    """File of chains that is kept, or whose rows are written to another file.
 
-    They name chains by their numbers, so they are the counts of one chain file alone.
-
-    Raises:
-        EnvironmentFailure: The disk cannot be written.
+    Attributes:
+        path: The file.
+        keys: Number of its chain keys that are kept.
+        is_kept: Whether the file is kept as it is, unless it is merged.
     """
-    with lock_chain_file(store):
-        counted_file = read_chain_mac(store, CHAIN_FILE)
-        rows = _count_events(store, chains)
-        counted = [dict(zip(CHAIN_COUNTS, row, strict=True)) for row in rows]
-        table = NamedTable(CHAIN_COUNTS, counted)
-        return _write_file(store, CHAIN_COUNTS_FILE, counted_file, [table])
+
+    path: Path
+    keys: int
+    is_kept: bool
 
 
-def _count_events(
-    store: "EvidenceStore", chains: ParquetTable
-) -> Sequence[Sequence[object]]:
-    """Count the events of each chain by outcome, from the chain keys of each day.
+@dataclass(slots=True)
+class _PartWriter:
+    """Writer of the parts that differ from those before.
 
-    The events of a key and a day are read where its chain changes among them.
+    Attributes:
+        store: The store.
+        before: Files before.
+        engine: Engine over the folder of the parts.
     """
-    files = list_lineage_files(store, CHAIN_KEYS)
-    if not files:
-        return store.run_query(
-            f"SELECT {_COUNTS} FROM skimmed e JOIN chains c ON {JOINED_CHAINS} "  # noqa: S608 - ours
-            "GROUP BY ALL ORDER BY ALL",
-            tables={"chains": chains},
+
+    store: "EvidenceStore"
+    before: ChainFileList
+    engine: DuckDbEngine = field(init=False)
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the parts."""
+        return self.store.derived / CHAIN_FOLDER
+
+    def write(
+        self, chains: Iterable[ChainTimeline], replaced: Sequence[SourcedChainKey]
+    ) -> ChainFileList:
+        """Write the chains, and leave out those of replaced chain keys.
+
+        Returns:
+            The files, with the earlier counts that are still of these chains.
+        """
+        make_store_folder(self.folder)
+        counts = self.store.derived / CHAIN_COUNTS_FOLDER
+        self.engine = DuckDbEngine(self.folder, _MEMORY, folders=[counts])
+        fresh: list[_Part] = []
+        try:
+            number = self.before.next_number
+            for table in _build_tables(chains, number):
+                register_table(self.engine, "part", table)
+                path = self.folder / f".{number}.new"
+                write_rows(self.engine, f"(FROM part ORDER BY {_ORDER})", path)
+                keys = len({row["n"] for row in table.rows})
+                fresh.append(_Part(path, keys, is_kept=False))
+                number += keys
+            self.engine.run("DROP TABLE part")
+            gone = build_chain_interval_table([(each, 0, 0) for each in replaced])
+            register_table(self.engine, "replaced", gone)
+            parts = [*self._open_parts_before(), *fresh]
+            kept_counts = self._select_counts()
+            written = [self._write_group(group) for group in _group_parts(parts)]
+        finally:
+            self.engine.close()
+            with contextlib.suppress(OSError):
+                for each in fresh:
+                    each.path.unlink(missing_ok=True)
+        return ChainFileList("", tuple(written), number, kept_counts)
+
+    def _open_parts_before(self) -> list[_Part]:
+        """Open the parts before, with the number of chain keys that each keeps."""
+        every = self.before.open_parts(self.store).files
+        self.engine.run("CREATE TABLE gone (file VARCHAR, n BIGINT)")
+        if every:
+            self.engine.run(
+                "INSERT INTO gone SELECT DISTINCT filename, n FROM "  # noqa: S608 - ours
+                f"read_parquet({_list_files(every)}, filename=true) "
+                f"SEMI JOIN replaced USING ({SOURCED_KEY_COLUMNS})"
+            )
+        rows = self.engine.run("SELECT file, count(*) FROM gone GROUP BY file")
+        lost = {Path(str(file)).name: cast("int", keys) for file, keys in rows}
+        return [
+            _Part(path, each.keys - lost.get(each.name, 0), each.name not in lost)
+            for path, each in zip(every, self.before.parts, strict=True)
+        ]
+
+    def _select_counts(self) -> dict[str, MonthCounts]:
+        """Select the counts that name no replaced chain."""
+        counts = self.before.counts
+        paths = self.before.open_counts(self.store).files
+        if not paths or not all(each.is_file() for each in paths):
+            return {}
+        rows = self.engine.run(
+            f"SELECT DISTINCT filename FROM read_parquet({_list_files(paths)}, "  # noqa: S608 - ours
+            "filename=true) SEMI JOIN gone USING (n)"
         )
-    same = " AND ".join(
-        f"d.{name} = c.{name}" for name in SOURCED_KEY_COLUMNS.split(", ")
-    )
-    days = (
-        f"(SELECT {SOURCED_KEY_COLUMNS}, outcome, day, sum(events) AS events, "  # noqa: S608 - ours
-        "min(first) AS first, max(last) AS last FROM key_days GROUP BY ALL) d"
-    )
-    within = f"{same} AND d.first >= c.valid_from AND d.last < c.valid_to"
-    tables = {"chains": chains, "key_days": ParquetTable(tuple(files))}
-    left = store.run_query(
-        f"SELECT {SOURCED_KEY_COLUMNS}, outcome, first, last FROM {days} "  # noqa: S608 - ours
-        f"ANTI JOIN chains c ON {within}",
-        (),
-        tables,
-        NO_EVENTS,
-    )
-    rows = store.run_query(
-        "SELECT c.n, c.valid_from, d.outcome, sum(d.events)::BIGINT, min(d.first), "  # noqa: S608 - ours
-        f"max(d.last) FROM {days} JOIN chains c ON {within} GROUP BY ALL",
-        (),
-        tables,
-        NO_EVENTS,
-    )
-    return [*rows, *(_count_changing(store, chains, left) if left else ())]
+        changed = {Path(str(file)).name for (file,) in rows}
+        return {m: each for m, each in counts.items() if each.name not in changed}
+
+    def _write_group(self, group: Sequence[_Part]) -> ChainPart:
+        """Write the rows of neighbours to one file; one that is kept stays."""
+        keys = sum(each.keys for each in group)
+        if len(group) == 1 and group[0].is_kept:
+            return ChainPart(group[0].path.name, keys)
+        rows = (
+            f"(FROM read_parquet({_list_files([each.path for each in group])}) "
+            f"ANTI JOIN gone USING (n) ORDER BY {_ORDER})"
+        )
+        return ChainPart(
+            write_named_file(self.store, CHAIN_FOLDER, "part", self.engine, rows), keys
+        )
 
 
-def _count_changing(
-    store: "EvidenceStore", chains: ParquetTable, left: Sequence[Sequence[object]]
-) -> Sequence[Sequence[object]]:
-    """Count the events of chain keys on days on which their chain changes."""
-    names = [*SOURCED_KEY_COLUMNS.split(", "), "outcome", "first", "last"]
-    types = dict.fromkeys(names, ColumnType.TEXT)
-    types |= {
-        "believed": ColumnType.BOOL,
-        "first": ColumnType.INT,
-        "last": ColumnType.INT,
-    }
-    days = NamedTable(types, [dict(zip(names, row, strict=True)) for row in left])
-    only = JOINED_CHAINS.replace("c.valid_from", "c.first").replace(
-        "e.event_time < c.valid_to", "e.event_time <= c.last AND e.outcome = c.outcome"
-    )
-    first, last = (
-        min(cast("int", r[-2]) for r in left),
-        max(cast("int", r[-1]) for r in left),
-    )
-    return store.run_query(
-        f"SELECT {_COUNTS} FROM (SELECT * FROM skimmed e SEMI JOIN changing c ON {only}) e "  # noqa: S608 - ours
-        f"JOIN chains c ON {JOINED_CHAINS} GROUP BY ALL",
-        (),
-        {"chains": chains, "changing": days},
-        SegmentScope(first, last + 1),
-    )
+def _group_parts(parts: Sequence[_Part]) -> list[list[_Part]]:
+    """Group neighbours that are written to one file; leave out empty ones.
+
+    New parts are merged, and all parts if there are many small ones.
+    """
+    filled = [each for each in parts if each.keys] or [*parts[:1]]
+    needed = sum(each.keys for each in filled) // _KEYS_OF_FILE + 1
+    merges_all = len(filled) > 2 * needed + _SMALL_FILES
+    groups: list[list[_Part]] = []
+    for each in filled:
+        last = groups[-1] if groups else []
+        fits = sum(part.keys for part in last) + each.keys <= _KEYS_OF_FILE
+        are_new = not any(part.is_kept for part in (*last, each))
+        if last and fits and (merges_all or are_new):
+            last.append(each)
+        else:
+            groups.append([each])
+    return groups
 
 
 def _build_tables(chains: Iterable[ChainTimeline], first: int) -> Iterator[NamedTable]:
@@ -220,79 +269,50 @@ def _build_tables(chains: Iterable[ChainTimeline], first: int) -> Iterator[Named
         number += _BATCH
 
 
-def _write_file(
-    store: "EvidenceStore",
-    name: str,
-    derived_from: str,
-    tables: Iterable[NamedTable],
-    order: str = "ALL",
-    replaced: NamedTable | None = None,
-) -> ParquetTable:
-    """Write tables of equal columns as one file in some order, with its MAC."""
-    file = get_chain_path(store, name, "parquet")
-    make_store_folder(file.parent)
-    _write_parquet(tables, file, order, replaced)
-    _write_mac(store, name, derived_from)
-    return ParquetTable((file,))
-
-
-def _write_mac(store: "EvidenceStore", name: str, derived_from: str) -> None:
-    """Write the MAC of a file and of its input."""
-    file = get_chain_path(store, name, "parquet")
-    mac = compute_chain_mac(store, name, file, derived_from)
-    write_file(get_chain_path(store, name, "mac"), mac.encode(), sync=False)
-
-
-def _write_parquet(
-    tables: Iterable[NamedTable],
-    file: Path,
-    order: str,
-    replaced: NamedTable | None = None,
-) -> None:
-    """Write tables as a Parquet file that replaces the one there.
-
-    Each table is written to a file of its own first, so that one of them is in memory.
+def write_named_file(
+    store: "EvidenceStore", folder: str, name: str, engine: DuckDbEngine, rows: str
+) -> str:
+    """Write rows to a file that is named by its content; return the name.
 
     Args:
-        tables: The tables.
-        file: The file.
-        order: Columns that its rows are sorted by.
-        replaced: Chain keys whose rows of the file there are left out; its other rows
-            are kept. None to keep none.
+        store: The store.
+        folder: Folder in `derived/`.
+        name: Beginning of the name.
+        engine: Engine with the rows.
+        rows: SQL of the rows in parentheses.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
     """
-    engine = DuckDbEngine(file.parent)
-    temp_path = file.with_name(f".{file.name}.new")
-    parts: list[Path] = []
+    parent = store.derived / folder
+    temp_path = parent / f".{name}.new"
     try:
-        for number, table in enumerate(tables):
-            parts.append(file.with_name(f".{file.name}.{number}.new"))
-            register_table(engine, "part", table)
-            _copy_rows(engine, "part", parts[-1])
-        names = ", ".join(quote_text(str(each.absolute())) for each in parts)
-        rows = f"read_parquet([{names}])"
-        if replaced is not None:
-            register_table(engine, "replaced", replaced)
-            old = f"read_parquet({quote_text(str(file.absolute()))})"
-            keys = SOURCED_KEY_COLUMNS
-            rows = (
-                f"(FROM {old} ANTI JOIN replaced USING ({keys}) UNION ALL FROM {rows})"
-            )
-        _copy_rows(engine, f"{rows} ORDER BY {order}", temp_path)
+        write_rows(engine, rows, temp_path)
+        file = parent / f"{name}-{compute_file_mac(store, folder, temp_path)}.parquet"
         with translate_os_errors("write", file):
-            temp_path.chmod(choose_file_mode(file.parent))
+            temp_path.chmod(choose_file_mode(parent))
             temp_path.replace(file)
     finally:
-        engine.close()
         with contextlib.suppress(OSError):
-            for each in (temp_path, *parts):
-                each.unlink(missing_ok=True)
+            temp_path.unlink(missing_ok=True)
+    return file.name
 
 
-def _copy_rows(engine: DuckDbEngine, rows: str, file: Path) -> None:
-    """Copy rows to a new Parquet file."""
+def write_rows(engine: DuckDbEngine, rows: str, file: Path) -> None:
+    """Write rows to a new Parquet file.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
     with translate_os_errors("write", file):
         file.unlink(missing_ok=True)  # of a killed process of another user
     engine.run(
-        f"COPY (FROM {rows}) TO {quote_text(str(file.absolute()))} "
+        f"COPY {rows} TO {quote_text(str(file.absolute()))} "
         "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
     )
+
+
+def _list_files(files: Iterable[Path]) -> str:
+    """Return a list of files as an SQL literal."""
+    names = ", ".join(quote_text(str(each.absolute())) for each in files)
+    return f"[{names}]"

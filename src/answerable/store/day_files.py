@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _GENERATION_HEX = 24
+TAIL = "tail-"  # begins the name of a file of unsealed events
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def write_tail_file(
     digest = hashlib.sha256()
     for name, data in sorted(sources.journals.items()):
         digest.update(f"{name} {hashlib.sha256(data).hexdigest()}\n".encode())
-    generation = f"tail-{digest.hexdigest()[:_GENERATION_HEX]}"
+    generation = f"{TAIL}{digest.hexdigest()[:_GENERATION_HEX]}"
     folder = store.derived / kind.folder
     known = _list_valid_files(store, kind, folder).get(generation)
     if known is not None:

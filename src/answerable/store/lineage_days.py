@@ -33,7 +33,7 @@ from answerable.store.store_layout import DAYS_FOLDER
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
-_KEYS_AT_ONCE = 50_000  # in memory, when chains are derived
+_KEYS_AT_ONCE = 25_000  # in memory, when chains are derived
 # Columns of a chain key with its source and trust.
 SOURCED_KEY_COLUMNS = f"source, believed, {KEY_COLUMNS}"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.store_keys import LogKeys
-from answerable.store.store_layout import DAYS_FOLDER, StoreLayout, list_derived_tables
+from answerable.store.store_layout import DERIVED_TABLES, StoreLayout
 from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:
@@ -386,11 +386,9 @@ class EventQueries:
         from answerable.store.duckdb_engine import DuckDbEngine
 
         derived = self._layout.root / "derived"
-        files = list_derived_tables(derived)
-        if self._foreign is not None:
-            files += tuple(map(Path, self._foreign.files))
-        segments, days = self._layout.segments, derived / DAYS_FOLDER
-        return DuckDbEngine(segments, files=files, folders=[days])
+        files = () if self._foreign is None else tuple(map(Path, self._foreign.files))
+        folders = [derived / name for name in DERIVED_TABLES]
+        return DuckDbEngine(self._layout.segments, files=files, folders=folders)
 
     def _read_store_state(self) -> object:
         """Return what changes with each write, or with each file found damaged."""

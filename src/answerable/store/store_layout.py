@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from answerable.store.remote_store import RemoteStore
 
 STORE_SCHEMA = 1
-# Derived tables in Parquet files, without the ending; see `chain_file`.
-CHAIN_FILE, CHAIN_COUNTS_FILE, DAYS_FOLDER = "chains", "chain-counts", "days"
+# Folders of derived tables in Parquet files; see `chain_file` and `day_files`.
+CHAIN_FOLDER, CHAIN_COUNTS_FOLDER, DAYS_FOLDER = "chains", "chain-counts", "days"
+DERIVED_TABLES = (CHAIN_FOLDER, CHAIN_COUNTS_FOLDER, DAYS_FOLDER)
 VOLUME_FOLDER = "lost+found"  # of ext4, at the root of a volume
 
 
@@ -385,13 +386,6 @@ def refuse_access_by_others(layout: StoreLayout, path: Path, expected: int) -> N
         f"{path} can be read by others than {name}, the group of the store "
         f"(its group is {get_group_name(facts.st_gid)}, its mode {mode:o})",
         f"chgrp {name} {path} && chmod o= {path}",
-    )
-
-
-def list_derived_tables(derived: Path) -> tuple[Path, ...]:
-    """List the derived files that trusted queries may read, whether they exist or not."""
-    return tuple(
-        derived / f"{name}.parquet" for name in (CHAIN_FILE, CHAIN_COUNTS_FILE)
     )
 
 

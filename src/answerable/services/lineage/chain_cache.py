@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # With more sealed events, a question derives the chains of its own events.
 LARGE_STORE_EVENTS = 250_000
-_KEYS_OF_PART = 50_000
+_KEYS_OF_PART = 25_000
 _DERIVING = "chains derived; `answerable ingest` does this in advance"
 _Statements = tuple[Sequence[DeclaredUse], Mapping[str, str]]
 # With more, `trace` looks up the chains of its events in the chain file.

@@ -139,20 +139,20 @@ def open_chain_files(
     inventory: Inventory,
     progress: ProgressCallback = ignore_progress_report,
 ) -> tuple[ParquetTable, ParquetTable] | None:
-    """Find the chain file and its counts, or write them; None if that is impossible."""
+    """Find the chain files and their counts, or write them; None if impossible."""
     if store.queries.has_index:
         return None
+    if (found := chain_file.find_counted_chains(store)) is not None:
+        return found
     chains = find_current_chain_file(store) or _write_chain_file(
         store, inventory, progress
     )
     if chains is None:
         return None
-    try:
-        if (counts := chain_file.find_chain_counts(store)) is None:
-            from answerable.store import chain_writer  # most questions write none
+    from answerable.store import chain_counts  # most questions count none
 
-            counts = chain_writer.write_chain_counts(store, chains)
-        return chains, counts
+    try:
+        return chain_counts.write_chain_counts(store)
     except EnvironmentFailure:
         return None
 

@@ -12,7 +12,7 @@ from answerable.services.lineage.chain_cache import (
     is_large_store,
     write_current_chain_file,
 )
-from answerable.store import chain_file, chain_writer, day_rollups
+from answerable.store import chain_counts, chain_file, day_rollups
 from answerable.store.event_queries import count_sealed_events
 from answerable.store.lineage_days import ISSUANCES, open_lineage_days
 from answerable.store.store import EvidenceStore
@@ -40,5 +40,5 @@ def write_question_files(store: EvidenceStore, stored: int, *, now: int) -> None
         part = count_sealed_events(store) // _NEW_PART
         if stored >= part or age is None or age > _MAX_AGE:
             inventory = snapshots.load_inventory(store, now=now)
-            chains = write_current_chain_file(store, inventory)
-            chain_writer.write_chain_counts(store, chains)
+            write_current_chain_file(store, inventory)
+            chain_counts.write_chain_counts(store)
