@@ -1,6 +1,7 @@
 """Types of the inventory: agents, tools and credentials joined from sightings."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar, cast
 
@@ -15,6 +16,7 @@ from answerable.model.sighting import ReadProblem, SightedFacts
 from answerable.model.tool import Tool
 
 ComputedT = TypeVar("ComputedT")
+JoinedT = TypeVar("JoinedT")
 # Stages of a derivation: join, compile, follow paths, store them.
 DERIVATION_STAGES = 4
 
@@ -96,6 +98,27 @@ class DerivedTables(Protocol):
         """Return a table by name, with rows of a type; empty if unknown."""
 
 
+class DerivedRuns(Protocol):
+    """Tables that are derived part by part, and merged by key."""
+
+    def add(self, tables: Mapping[str, Iterable[tuple[str, object]]]) -> None:
+        """Write the tables of one part, each sorted by key."""
+
+    def merge(self, name: str) -> Iterable[tuple[str, object]]:
+        """Return the rows of a table of all parts by key, as they are encoded."""
+
+    def combine(
+        self,
+        name: str,
+        kind: type[ComputedT],
+        join: Callable[[list[ComputedT]], JoinedT],
+    ) -> Iterable[tuple[str, JoinedT]]:
+        """Return the rows of a table of all parts by key; equal keys give one row."""
+
+    def has_key(self, name: str, key: str) -> bool:
+        """Return whether a table of any part has a key."""
+
+
 class DerivedState(Protocol):
     """Cached tables derived from one inventory, valid until its input changes."""
 
@@ -114,6 +137,9 @@ class DerivedState(Protocol):
         self, name: str, tables: Mapping[str, Iterable[tuple[str, object]]]
     ) -> None:
         """Save tables under a name; a disk error is ignored."""
+
+    def open_runs(self) -> AbstractContextManager[DerivedRuns]:
+        """Open runs of tables that are derived part by part."""
 
 
 class NameEntry(NamedTuple):

@@ -1,6 +1,6 @@
 """Types of one sync: the facts a connector saw and the problems it had."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from answerable.model.agent import Agent
@@ -37,6 +37,29 @@ class SightedFacts:
     assignments: tuple[RoleAssignment, ...] = ()
     groups: tuple[UserGroup, ...] = ()
     catalogues: tuple[PlatformCatalogue, ...] = ()
+
+    def iterate(self, name: str) -> Iterator[object]:
+        """Yield the facts of one kind, in their order; a stored one is not kept.
+
+        Args:
+            name: Name of the field.
+        """
+        return iter(getattr(self, name))
+
+    def is_one_part(self) -> bool:
+        """Return whether the facts are few enough to be read together."""
+        return True
+
+    def iterate_parts(self) -> "Iterator[SightedFacts]":
+        """Yield the facts in parts of neighbouring accounts; here all are one part."""
+        yield self
+
+    def attachments_by_target(self) -> Mapping[str, Sequence[PolicyAttachment]]:
+        """Return the attached policies of each target."""
+        found: dict[str, list[PolicyAttachment]] = {}
+        for each in self.attachments:
+            found.setdefault(each.target, []).append(each)
+        return found
 
     def policies_by_id(self) -> Mapping[str, Policy]:
         """Return the policies of a scan by id."""

@@ -1,11 +1,12 @@
-"""Write and read sorted key-value files: immutable, memory-mapped, with a MAC.
+"""Write and read sorted key-value files: immutable, read by block, with a MAC.
 
-Derived state of any size is looked up by key without reading the rest. Several
-processes share the mapped pages. The file is replaced as a whole, by rename.
+Derived state of any size is looked up by key without reading the rest. The file is
+replaced as a whole, by rename; an open one stays as it was.
 
-    magic | length of the index | MAC of the index | index | blocks
+    blocks | index | magic, length of the index, MAC of the index
 
-Each block holds a run of sorted rows, compressed, with a keyed BLAKE2b in the index, so
+It is written from beginning to end, so that its rows are never in memory together. Each
+block holds a run of sorted rows, compressed, with a keyed BLAKE2b in the index, so
 that a changed file is never used: it reads as missing and is derived again.
 """
 
@@ -14,10 +15,11 @@ import contextlib
 import hashlib
 import hmac
 import itertools
-import mmap
+import os
 import struct
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import weakref
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -27,10 +29,12 @@ import zstandard
 from answerable.model.errors import DerivedFileError
 from answerable.store.durable_files import open_regular_file
 
-_MAGIC = b"ansblk1\n"
+_MAGIC = b"ansblk2\n"
 _MAC_BYTES = 16
-_HEADER = struct.Struct(f">8sQ{_MAC_BYTES}s")
+_TRAILER = struct.Struct(f">8sQ{_MAC_BYTES}s")
 _BLOCK_BYTES = 32_768
+_PART_BYTES = 1 << 20  # written at a time
+_MOST_KEPT_ROWS = 2_000  # of a section whose rows are all read
 _MAX_CACHED_BLOCKS = 128  # blocks of a section that stay in memory
 RowT = TypeVar("RowT")
 
@@ -40,7 +44,7 @@ class _BlockEntry(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         first: Its first key.
-        at: Offset in bytes from the first block.
+        at: Offset in the file, in bytes.
         size: Bytes of the block.
         rows: Rows in it.
         mac: Keyed BLAKE2b of its bytes.
@@ -54,8 +58,15 @@ class _BlockEntry(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _BlockIndex(msgspec.Struct, frozen=True, array_like=True):
+    """Index of a file.
+
+    Attributes:
+        generation: Names the input that the rows were derived from.
+        sections: List of the blocks of each section, encoded: a query opens few.
+    """
+
     generation: str
-    sections: dict[str, list[_BlockEntry]]
+    sections: dict[str, msgspec.Raw]
 
 
 class BlockFileError(Exception):
@@ -64,6 +75,7 @@ class BlockFileError(Exception):
 
 _Rows = list[tuple[str, msgspec.Raw]]
 _ROWS: msgspec.msgpack.Decoder[_Rows] = msgspec.msgpack.Decoder(_Rows)
+_BLOCK_ENTRIES = msgspec.msgpack.Decoder(list[_BlockEntry])
 _INDEX = msgspec.msgpack.Decoder(_BlockIndex)
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -72,7 +84,7 @@ def encode_block_file(
     generation: str,
     sections: Mapping[str, Iterable[tuple[str, object]]],
     key: bytes,
-) -> bytes:
+) -> Iterator[bytes]:
     """Encode named sections of rows as a block file: compressed, each block with a MAC.
 
     Args:
@@ -80,33 +92,32 @@ def encode_block_file(
         sections: Rows by section, each with keys ascending and unique.
         key: MAC key, at most 64 bytes.
 
+    Returns:
+        The file in parts; the rows are read while the parts are taken.
+
     Raises:
         ValueError: The keys of a section do not ascend.
     """
     compress = zstandard.ZstdCompressor(level=1).compress
-    blocks: list[bytes] = []
-    listed: dict[str, list[_BlockEntry]] = {}
-    at = 0
+    part: list[bytes] = []
+    waiting = at = 0
+    listed: dict[str, msgspec.Raw] = {}
     for name, rows in sections.items():
-        listed[name] = []
+        entries: list[_BlockEntry] = []
         for run in _split_into_blocks(rows):
             body = compress(_ENCODER.encode(run))
-            first = run[0][0]
-            listed[name].append(
-                _BlockEntry(
-                    first, at, len(body), len(run), _compute_block_mac(body, key)
-                )
-            )
-            blocks.append(body)
+            mac = _compute_block_mac(body, key)
+            entries.append(_BlockEntry(run[0][0], at, len(body), len(run), mac))
+            part.append(body)
             at += len(body)
+            waiting += len(body)
+            if waiting >= _PART_BYTES:
+                yield b"".join(part)
+                part, waiting = [], 0
+        listed[name] = msgspec.Raw(_ENCODER.encode(entries))
     index = compress(_ENCODER.encode(_BlockIndex(generation, listed)))
-    return b"".join(
-        (
-            _HEADER.pack(_MAGIC, len(index), _compute_block_mac(index, key)),
-            index,
-            *blocks,
-        )
-    )
+    trailer = _TRAILER.pack(_MAGIC, len(index), _compute_block_mac(index, key))
+    yield b"".join((*part, index, trailer))
 
 
 def _split_into_blocks(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
@@ -151,22 +162,24 @@ class BlockFile:
     """Open block file."""
 
     def __init__(self, path: Path, generation: str, key: bytes) -> None:
-        """Map a file and read its index.
+        """Open a file and read its index.
 
         Raises:
             BlockFileError: It is missing, changed, of another generation, or not
                 readable.
         """
         self._key = key
+        self._blocks: dict[str, list[_BlockEntry]] = {}
         try:
             with open_regular_file(path) as file:
-                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError) as error:
+                self._handle = os.dup(file.fileno())
+        except OSError as error:
             raise BlockFileError(f"{path.name} is missing") from error
+        weakref.finalize(self, os.close, self._handle)
         try:
-            magic, size, mac = _HEADER.unpack(self._bytes[: _HEADER.size])
-            self._start = _HEADER.size + size
-            index = self._bytes[_HEADER.size : self._start]
+            end = os.fstat(self._handle).st_size - _TRAILER.size
+            magic, size, mac = _TRAILER.unpack(self._read(end, _TRAILER.size))
+            index = self._read(end - size, size)
             if magic != _MAGIC or not hmac.compare_digest(
                 mac, _compute_block_mac(index, key)
             ):
@@ -174,10 +187,6 @@ class BlockFile:
             self._index = _INDEX.decode(_decompress(index))
         except (struct.error, msgspec.MsgspecError, zstandard.ZstdError) as error:
             raise BlockFileError(f"{path.name} was changed") from error
-        blocks = (b for listed in self._index.sections.values() for b in listed)
-        ends = max((block.at + block.size for block in blocks), default=0)
-        if len(self._bytes) != self._start + ends:
-            raise BlockFileError(f"{path.name} is truncated")
         if self._index.generation != generation:
             raise BlockFileError(
                 f"{path.name} belongs to another generation of the index"
@@ -186,7 +195,16 @@ class BlockFile:
 
     def section(self, name: str, kind: type[RowT]) -> "BlockSection[RowT]":
         """Return the named section of rows; an unknown one is empty."""
-        return BlockSection(self, self._index.sections.get(name, []), kind)
+        blocks = self._blocks.get(name)
+        if blocks is None:
+            listed = self._index.sections.get(name)
+            blocks = [] if listed is None else _BLOCK_ENTRIES.decode(listed)
+            self._blocks[name] = blocks
+        return BlockSection(self, blocks, kind)
+
+    def _read(self, at: int, size: int) -> bytes:
+        """Read bytes of the file; none before its beginning."""
+        return os.pread(self._handle, size, at) if at >= 0 else b""
 
     def read_block(self, block: _BlockEntry) -> _Rows:
         """Read a block, verify its MAC and decode its rows.
@@ -195,8 +213,7 @@ class BlockFile:
             DerivedFileError: The block is changed or truncated; the file was deleted,
                 so that the next query derives it again.
         """
-        at = self._start + block.at
-        body = self._bytes[at : at + block.size]
+        body = self._read(block.at, block.size)
         if not hmac.compare_digest(block.mac, _compute_block_mac(body, self._key)):
             with contextlib.suppress(OSError):
                 self._path.unlink(missing_ok=True)
@@ -259,8 +276,54 @@ class BlockSection(Mapping[str, RowT], Generic[RowT]):
     def __len__(self) -> int:
         return sum(block.rows for block in self._blocks)
 
-    def iter_rows(self) -> Iterator[tuple[str, RowT]]:
-        """Yield every row in key order, without caching."""
-        for block in self._blocks:
+    def items(self) -> ItemsView[str, RowT]:
+        """Return a view of the rows; those of a large section are not kept."""
+        return super().items() if self._is_small() else _StreamedItems(self)
+
+    def values(self) -> ValuesView[RowT]:
+        """Return a view of the values; those of a large section are not kept."""
+        return super().values() if self._is_small() else _StreamedValues(self)
+
+    def _is_small(self) -> bool:
+        """Return whether all rows may stay in memory."""
+        return len(self) <= _MOST_KEPT_ROWS
+
+    def iter_rows(self, start: str = "", end: str = "") -> Iterator[tuple[str, RowT]]:
+        """Yield rows in key order, without caching.
+
+        Args:
+            start: First key.
+            end: Key before which it ends; empty for none.
+        """
+        for key, raw in self.iter_encoded_rows(start, end):
+            yield key, self._decode(raw)
+
+    def iter_encoded_rows(
+        self, start: str = "", end: str = ""
+    ) -> Iterator[tuple[str, msgspec.Raw]]:
+        """Yield rows in key order as they are encoded, see `iter_rows`."""
+        first = max(bisect.bisect_right(self._firsts, start) - 1, 0)
+        for block in self._blocks[first:]:
+            if end and block.first >= end:
+                return
             for key, raw in self._file.read_block(block):
-                yield key, self._decode(raw)
+                if key >= start and (not end or key < end):
+                    yield key, raw
+
+
+class _StreamedItems(ItemsView[str, RowT], Generic[RowT]):
+    """Rows of a section, decoded at each iteration."""
+
+    _mapping: BlockSection[RowT]
+
+    def __iter__(self) -> Iterator[tuple[str, RowT]]:
+        return self._mapping.iter_rows()
+
+
+class _StreamedValues(ValuesView[RowT], Generic[RowT]):
+    """Values of a section, decoded at each iteration."""
+
+    _mapping: BlockSection[RowT]
+
+    def __iter__(self) -> Iterator[RowT]:
+        return (value for _, value in self._mapping.iter_rows())

@@ -13,7 +13,7 @@ import pwd
 import shlex
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import get_native_id
 from typing import BinaryIO
@@ -241,7 +241,7 @@ def write_all(descriptor: int, data: bytes, step: str) -> None:
 
 def write_file(
     path: Path,
-    data: bytes,
+    data: bytes | Iterable[bytes],
     *,
     sync: bool = True,
     owner: tuple[int, int] | None = None,
@@ -251,7 +251,7 @@ def write_file(
 
     Args:
         path: The file.
-        data: Complete content.
+        data: Complete content, or its parts.
         sync: Make it durable.
         owner: User and group of the file; None for our own. Others may then write to
             the folder, so no link there is followed.
@@ -270,7 +270,8 @@ def write_file(
         try:
             if owner is not None:
                 os.fchown(handle, *owner)
-            write_all(handle, data, "write")
+            for part in (data,) if isinstance(data, bytes) else data:
+                write_all(handle, part, "write")
             if sync:
                 os.fsync(handle)
         except BaseException:

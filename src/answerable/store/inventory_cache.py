@@ -8,10 +8,8 @@ one is stored, for comparisons of the two.
 
 import contextlib
 import hashlib
-import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -31,25 +29,30 @@ from answerable.model.inventory import (
     SourceCoverage,
 )
 from answerable.model.person import Person
-from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.policy import Policy
 from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.model.resource import Resource
 from answerable.model.sighting import SightedFacts
+from answerable.model.user_group import UserGroup
 from answerable.store.block_file import (
     BlockFile,
     BlockFileError,
-    BlockSection,
     encode_block_file,
 )
 from answerable.store.durable_files import make_store_folder, write_file
+from answerable.store.stored_facts import (
+    ATTACHMENTS,
+    KEYED_BY_ID,
+    KINDS,
+    StoredFacts,
+)
 
 if TYPE_CHECKING:
-    from answerable.inventory.fact_pool import FactPool
     from answerable.store.store import EvidenceStore
+    from answerable.store.table_runs import TableRuns
 
 # Raised when the same input would be joined otherwise.
-DERIVATION_VERSION = 9
+DERIVATION_VERSION = 10
 # Files of one kind that are kept, each for other condition keys that questions stated.
 _MAX_FILES_KEPT = 8
 # Prefix of the files of one earlier snapshot.
@@ -57,16 +60,8 @@ EARLIER = "earlier-"
 _INVENTORY = "inventory"
 # Files that a comparison with a newer snapshot needs: inventory, policies and paths.
 _KEPT_FILES = (_INVENTORY, "estate", "steps")
-_FEW_FACTS = 2_000  # of which equal values need little memory
-# Facts that stand once by id, in the order of ids.
-_KEYED_BY_ID = ("identities", "policies", "resources")
 KeyT = TypeVar("KeyT", bound=str)
-FactT = TypeVar("FactT")
 _Entries = tuple[NameEntry, ...]
-_KINDS: Mapping[str, type] = {
-    name: typing.get_args(hint)[0]
-    for name, hint in typing.get_type_hints(SightedFacts).items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,99 +72,6 @@ class _InventoryHeader:
     name: str
     judged_at: int
     coverage: tuple[SourceCoverage, ...]
-
-
-class StoredFacts(SightedFacts):
-    """Merged facts in a block file; each kind is read on first use."""
-
-    def __new__(cls, file: BlockFile | None = None, **kinds: object) -> "StoredFacts":
-        """Create plain facts where `replace` passes their kinds."""
-        if file is None:
-            return SightedFacts(**kinds)  # type: ignore[arg-type, return-value]  # of `replace`
-        return super().__new__(cls)
-
-    def __init__(self, file: BlockFile) -> None:
-        """Keep the file; nothing is read yet."""
-        object.__setattr__(self, "_file", file)
-
-    def _open_rows_of_kind(self, name: str, kind: type[FactT]) -> "BlockSection[FactT]":
-        """Open a lazy mapping of the facts of one kind in the block file."""
-        file: BlockFile = self._file  # type: ignore[attr-defined]  # set above
-        return file.section(f"facts.{name}", kind)
-
-    def _index_facts_of_kind(
-        self, name: str, kind: type[FactT]
-    ) -> "Mapping[str, FactT]":
-        """Return the facts of a kind by id: the same objects if all are read already.
-
-        A server reads all of them; rows would be decoded and kept a second time.
-        """
-        read = vars(self)
-        if name not in read:
-            return self._open_rows_of_kind(name, kind)
-        indexed = f"{name} by id"
-        if indexed not in read:
-            read[indexed] = {str(each.id): each for each in read[name]}
-        found: Mapping[str, FactT] = read[indexed]
-        return found
-
-    @cached_property
-    def _pool(self) -> "FactPool":
-        """Values that the facts share."""
-        from answerable.inventory.fact_pool import FactPool
-
-        return FactPool()
-
-    def read_kind(self, name: str) -> tuple[object, ...]:
-        """Read all facts of one kind; if many, equal values are in memory once."""
-        section: BlockSection[object] = self._open_rows_of_kind(name, _KINDS[name])
-        facts = (value for _, value in section.iter_rows())
-        return tuple(self._pool.share(facts) if len(section) > _FEW_FACTS else facts)
-
-    def policies_by_id(self) -> Mapping[str, Policy]:
-        """Return the policies by id, read on use."""
-        return self._index_facts_of_kind("policies", Policy)
-
-    def has_policies(self) -> bool:
-        """Return whether a source collected any policy; none is read."""
-        return bool(self._open_rows_of_kind("policies", Policy))
-
-    def identities_by_id(self) -> Mapping[str, Identity]:
-        """Return the identities by id, read on use."""
-        return self._index_facts_of_kind("identities", Identity)
-
-    def resources_by_id(self) -> Mapping[str, Resource]:
-        """Return the resources by id, read on use."""
-        return self._index_facts_of_kind("resources", Resource)
-
-    def list_catalogue_platforms(self) -> Sequence[str]:
-        """List the platform of each catalogue; none is read."""
-        return [name for _, name in self._open_catalogue_platforms().iter_rows()]
-
-    def select_catalogues(self, platform: str) -> Sequence[PlatformCatalogue]:
-        """Select the catalogues of a platform; no other is read."""
-        rows = self._open_rows_of_kind("catalogues", PlatformCatalogue)
-        names = self._open_catalogue_platforms().iter_rows()
-        return [rows[key] for key, name in names if name == platform]
-
-    def _open_catalogue_platforms(self) -> "BlockSection[str]":
-        """Open the platforms of the catalogues, by the keys of their rows."""
-        return self._open_rows_of_kind("catalogues.platforms", str)
-
-
-def _build_lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]]":
-    """Build a property that reads all facts of one kind on first use."""
-
-    def read(facts: StoredFacts) -> tuple[object, ...]:
-        return facts.read_kind(name)
-
-    found = cached_property(read)
-    found.__set_name__(StoredFacts, name)
-    return found
-
-
-for _field in fields(SightedFacts):
-    setattr(StoredFacts, _field.name, _build_lazy_facts_property(_field.name))
 
 
 def load_cached_inventory(
@@ -303,6 +205,18 @@ class DerivedFiles:
                 path.with_name(f"{self._slot}{kind}-*{path.suffix}")
             )
 
+    @contextlib.contextmanager
+    def open_runs(self) -> "Iterator[TableRuns]":
+        """Open runs of tables that are derived part by part; removed at the end."""
+        from answerable.store.table_runs import TableRuns
+        from answerable.store.temporary_folders import (
+            RUNS_PREFIX,
+            make_temporary_folder,
+        )
+
+        with make_temporary_folder(self._store.derived, RUNS_PREFIX) as folder:
+            yield TableRuns(folder)
+
 
 def _delete_old_cache_files(pattern: Path) -> None:
     """Delete all but the newest files that match a pattern."""
@@ -313,7 +227,7 @@ def _delete_old_cache_files(pattern: Path) -> None:
             path.unlink()
 
 
-def _write_cache_file(path: Path, data: bytes) -> None:
+def _write_cache_file(path: Path, data: Iterable[bytes]) -> None:
     """Write a cache file; a disk error is ignored."""
     with contextlib.suppress(EnvironmentFailure):
         make_store_folder(path.parent)
@@ -329,15 +243,7 @@ def _build_inventory_sections(
         inventory.at, inventory.name, inventory.judged_at, inventory.coverage
     )
     found: dict[str, Iterable[tuple[str, object]]] = {"heading": [("", heading)]}
-    for name in _KINDS:
-        rows = getattr(inventory.facts, name)
-        found[f"facts.{name}"] = (
-            _pair_rows_with_ids(rows)
-            if name in _KEYED_BY_ID
-            else _pair_rows_with_indexes(rows)
-        )
-    platforms = inventory.facts.list_catalogue_platforms()
-    found["facts.catalogues.platforms"] = _pair_rows_with_indexes(platforms)
+    found |= encode_facts(inventory.facts)
     found["agents"] = _sort_items_by_key(inventory.agents)
     found["credentials"] = _sort_items_by_key(inventory.credentials)
     found["persons"] = _sort_items_by_key(inventory.persons)
@@ -347,11 +253,27 @@ def _build_inventory_sections(
     return found
 
 
+def encode_facts(facts: SightedFacts) -> dict[str, Iterable[tuple[str, object]]]:
+    """Encode facts as sections of a block file, see `StoredFacts`."""
+    found: dict[str, Iterable[tuple[str, object]]] = {}
+    for name in KINDS:
+        rows = getattr(facts, name)
+        found[f"facts.{name}"] = (
+            _pair_rows_with_ids(rows)
+            if name in KEYED_BY_ID
+            else _pair_rows_with_indexes(rows)
+        )
+    platforms = facts.list_catalogue_platforms()
+    found["facts.catalogues.platforms"] = _pair_rows_with_indexes(platforms)
+    found[ATTACHMENTS] = _sort_items_by_key(facts.attachments_by_target())
+    return found
+
+
 def _pair_rows_with_ids(
-    rows: Iterable[Policy | Identity | Resource],
+    rows: Iterable[Policy | Identity | Resource | UserGroup],
 ) -> Iterator[tuple[str, object]]:
     """Yield pairs (id, fact): the rows of a block file section."""
-    return ((row.id, row) for row in rows)
+    return ((row.id, row) for row in sorted(rows, key=lambda row: row.id))
 
 
 def _pair_rows_with_indexes(rows: Iterable[object]) -> Iterator[tuple[str, object]]:

@@ -17,6 +17,7 @@ from answerable.store.store_layout import StoreLayout
 
 BACKUP_PREFIX = ".backup-"  # in the store
 SPARK_PREFIX = "spark-"  # in `derived`
+RUNS_PREFIX = "runs-"  # in `derived`
 
 
 @contextmanager
@@ -50,7 +51,8 @@ def make_temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
 def sweep_temporary_folders(layout: StoreLayout) -> None:
     """Remove the temporary folders of a store that ended processes left."""
     _sweep_folders(layout.root, BACKUP_PREFIX)
-    _sweep_folders(layout.root / "derived", SPARK_PREFIX)
+    for prefix in (SPARK_PREFIX, RUNS_PREFIX):
+        _sweep_folders(layout.root / "derived", prefix)
 
 
 def _sweep_folders(parent: Path, prefix: str) -> None:

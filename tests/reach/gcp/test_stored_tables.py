@@ -20,7 +20,7 @@ def store_and_restore(access: EstateAccess, folder: Path) -> EstateAccess:
     """Write the tables of an estate to a file, and read them again."""
     tables = stored_tables.encode_tables(access.index.tables)
     path = folder / "google_cloud.blocks"
-    path.write_bytes(encode_block_file("1", tables, b"k"))
+    path.write_bytes(b"".join(encode_block_file("1", tables, b"k")))
     restored = stored_tables.restore_tables(BlockFile(path, "1", b"k"))
     return EstateAccess(GoogleCloudIndex(restored, load_predefined_roles()))
 

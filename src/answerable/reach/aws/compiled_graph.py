@@ -32,6 +32,7 @@ from answerable.reach.aws.stated_context import StatedContext
 from answerable.reach.platform import UnknownIdentity
 
 _STEPS, _ESTATE = "steps", "estate"
+_TABLES = "estate tables"  # cache key
 
 
 class AwsHost(NamedTuple):
@@ -164,9 +165,48 @@ def _store_path_steps(graph: IdentityGraph, derived: DerivedState, name: str) ->
     derived.save(name, closure_tables.encode_closure_tables(get_graph_closure(graph)))
 
 
+def compile_large_snapshot(host: AwsHost, inventory: Inventory) -> None:
+    """Compile a snapshot of several parts into tables, unless they are stored.
+
+    A question then reads the rows that it needs.
+    """
+    derived = inventory.derived
+    if (
+        derived is None
+        or inventory.facts.is_one_part()
+        or open_snapshot_tables(inventory) is not None
+    ):
+        return
+    from answerable.reach.aws.compiled.account_compiler import compile_accounts
+    from answerable.reach.aws.compiled_parts import CompiledParts
+
+    catalogue = host.load_catalogue(())
+    derived.progress(1, DERIVATION_STAGES, "compiling policies")
+    with derived.open_runs() as runs:
+        parts = CompiledParts(runs)
+        for facts in inventory.facts.iterate_parts():
+            with host.pause_collection():
+                accounts = compile_accounts(
+                    facts,
+                    catalogue,
+                    tags_collected=are_tags_collected(inventory),
+                    numbers=parts.numbers,
+                )
+                parts.add(facts, accounts)
+        derived.save(_ESTATE, parts.merge())
+
+
 def open_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
-    """Open the derived tables of a snapshot; None if there were none before."""
-    return inventory.get_or_compute_value("estate tables", load_snapshot_tables)
+    """Open the derived tables of a snapshot; None if there were none before.
+
+    Those of several parts are compiled before the first question.
+    """
+    if inventory.derived is None or inventory.facts.is_one_part():
+        return inventory.get_or_compute_value(_TABLES, load_snapshot_tables)
+    found = inventory.get_value_if_computed(_TABLES) or load_snapshot_tables(inventory)
+    if found is None:
+        return None
+    return inventory.get_or_compute_value(_TABLES, load_snapshot_tables)
 
 
 def count_stored_principals(inventory: Inventory) -> int:

@@ -69,10 +69,26 @@ def explain_unknown_permissions(
         from answerable.reach.unknown_subjects import explain_unclaimed_identity
 
         return explain_unclaimed_identity(identity, kind)
+    return explain_uncollected_identity(
+        identity, accounts.is_account_collected, is_compiled=principal is not None
+    )
+
+
+def explain_uncollected_identity(
+    identity: IdentityId,
+    is_account_collected: Callable[[str], bool],
+    *,
+    is_compiled: bool,
+) -> UnknownSubject:
+    """Explain why the permissions of an AWS identity are unknown.
+
+    Args:
+        is_compiled: Whether it is a principal of the compiled accounts.
+    """
     account = identity if is_account_number(identity) else get_arn_account(identity)
-    if account and not accounts.is_account_collected(account):
+    if account and not is_account_collected(account):
         return UnknownSubject(identity, f"account {account} was not scanned", AWS)
-    if principal or not account:
+    if is_compiled or not account:
         return UnknownSubject(identity, _NO_POLICIES, AWS)
     missing = f"the scan of account {account} contains no such identity"
     return UnknownSubject(identity, missing, AWS, absent=True)

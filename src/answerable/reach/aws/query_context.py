@@ -16,6 +16,7 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled_graph import (
     AwsHost,
     are_tags_collected,
+    compile_large_snapshot,
     count_stored_principals,
     list_services_named_by_policies,
     load_graph,
@@ -97,6 +98,8 @@ def build_query_context(
         graph = kept.get_graph_under_stated_keys(stated)
         cut = not direct and len(graph.accounts.principals) > MOST_FOLLOWED
     else:
+        if not compile_all:
+            compile_large_snapshot(host, inventory)
         needed = (
             list_services_named_by_policies(inventory) if services is None else services
         )

@@ -22,6 +22,7 @@ from answerable.reach.aws.compiled.resource_indexes import (
     index_resources_by_code_identity,
     index_resources_by_kind,
 )
+from answerable.reach.aws.compiled.statement_interning import StatementNumbers
 from answerable.reach.aws.compiled.trust_index import (
     index_roles_by_trusted_key,
     list_trusted_identity_providers,
@@ -39,9 +40,15 @@ def compile_accounts(
     tags_collected: bool = False,
     session: Policy | None = None,
     endpoint: Policy | None = None,
+    numbers: StatementNumbers | None = None,
 ) -> CompiledAccounts:
-    """Compile the facts of a snapshot into accounts ready for evaluation."""
-    builder = AttachmentCompiler(facts)
+    """Compile the facts of a snapshot into accounts ready for evaluation.
+
+    Args:
+        numbers: Of the statements of earlier parts, if the facts are one part of a
+            snapshot.
+    """
+    builder = AttachmentCompiler(facts, numbers)
     for attachment in _sort_attachments(facts.attachments):
         builder.compile_attached_policy(attachment)
     accounts = {account.id: account for account in facts.accounts}

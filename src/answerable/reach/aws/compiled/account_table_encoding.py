@@ -25,16 +25,29 @@ from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.lazy_tables import encode_number_key
 
-Tables = Mapping[str, Iterable[tuple[str, object]]]
+TableRows = Iterable[tuple[str, object]]
+Tables = Mapping[str, TableRows]
 Key = TypeVar("Key", bound=str)
 Value = TypeVar("Value")
 
 
 def encode_account_tables(accounts: CompiledAccounts) -> Tables:
     """Encode compiled accounts, without a stated policy, as storable tables."""
+    head = encode_accounts_header(accounts)
+    head.open_roles = list(accounts.externally_trusted_roles)
+    return {
+        "estate": [("", head)],
+        **encode_account_rows(accounts),
+        "written": sorted(accounts.written.items()),
+        **statement_holder_tables.encode_holder_index_tables(accounts.holder_index),
+    }
+
+
+def encode_accounts_header(accounts: CompiledAccounts) -> AccountsHeader:
+    """Encode the parts that every question needs, without roles that trust outsiders."""
     levels = {one: None for each in accounts.scp_levels.values() for one in each}
     numbers = {level: number for number, level in enumerate(levels)}
-    head = AccountsHeader(
+    return AccountsHeader(
         clauses=len(accounts.clauses),
         inhabited=sorted(accounts.collected_accounts),
         accounts=tuple(accounts.accounts.values()),
@@ -53,26 +66,27 @@ def encode_account_tables(accounts: CompiledAccounts) -> Tables:
         doors=list(accounts.access_points),
         public_access=tuple(accounts.public_access.values()),
         tags_collected=accounts.tags_collected,
-        open_roles=list(accounts.externally_trusted_roles),
+        open_roles=[],
     )
+
+
+def encode_account_rows(accounts: CompiledAccounts) -> dict[str, TableRows]:
+    """Encode the statements, identities, policies and resources of accounts."""
     clauses = (
         (encode_number_key(c.number), _encode_statement(c)) for c in accounts.clauses
     )
     return {
-        "estate": [("", head)],
         "clauses": clauses,
         "principals": _encode_rows(accounts.principals, _encode_principal_row),
         "trusts": _encode_rows(accounts.trusts, _encode_trust_policy),
         "holders": _encode_rows(accounts.holders, _encode_resource_policy),
         "groups": _encode_rows(accounts.groups, _encode_references),
         "resources": _encode_rows(accounts.resources, _encode_resource),
-        "written": sorted(accounts.written.items()),
         "by_service": sorted(accounts.by_service.items()),
         "by_named": sorted(accounts.by_named.items()),
         "by_provider": sorted(accounts.by_provider.items()),
         "code_by_identity": sorted(accounts.code_by_identity.items()),
         "by_kind": sorted(accounts.resources_by_kind.items()),
-        **statement_holder_tables.encode_holder_index_tables(accounts.holder_index),
     }
 
 

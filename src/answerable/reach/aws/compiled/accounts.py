@@ -217,21 +217,26 @@ class CompiledAccounts:
     def externally_trusted_roles(self) -> Sequence[IdentityId]:
         """Roles that trust a principal outside the snapshot other than a service."""
         if self._open_roles is None:
-            self._open_roles = [
-                role
-                for role, trust in self.trusts.items()
-                if self._trusts_external_principal(trust)
-            ]
+            self._open_roles = list(self.list_external_principals_by_role())
         return self._open_roles
 
-    def _trusts_external_principal(self, trust: RoleTrust) -> bool:
-        """Return whether a trust policy names an outsider other than a service."""
-        return any(
-            kind != "Service"
-            and not self.is_account_collected(get_principal_account(value))
-            and value not in self.principals
+    def list_external_principals_by_role(self) -> dict[IdentityId, tuple[str, ...]]:
+        """List the outsiders other than services that trust policies name, by role."""
+        named = (
+            (role, self._list_external_principals(trust))
+            for role, trust in self.trusts.items()
+        )
+        return {role: found for role, found in named if found}
+
+    def _list_external_principals(self, trust: RoleTrust) -> tuple[str, ...]:
+        """List the outsiders other than services that a trust policy names."""
+        return tuple(
+            value
             for grant in trust.grants
             for kind, value in grant.clause.principals
+            if kind != "Service"
+            and not self.is_account_collected(get_principal_account(value))
+            and value not in self.principals
         )
 
     def can_action_act_on_resource(self, action: str, resource: str) -> bool:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from answerable.model.ids import PolicyId
 from answerable.model.policy import PolicyAttachment, PolicyLayer
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.compiled.statement_interning import StatementInterner
+from answerable.reach.aws.compiled.statement_interning import (
+    StatementInterner,
+    StatementNumbers,
+)
 from answerable.reach.aws.compiled.statements import (
     UNCOLLECTED,
     PolicyGap,
@@ -35,8 +38,11 @@ class AttachedPolicies:
 class AttachmentCompiler:
     """Compiler of policies into the targets and layers they are attached to."""
 
-    def __init__(self, facts: SightedFacts) -> None:
-        self.interner = StatementInterner()
+    def __init__(
+        self, facts: SightedFacts, numbers: StatementNumbers | None = None
+    ) -> None:
+        """Start with the numbers of statements of earlier parts, if there are any."""
+        self.interner = StatementInterner(numbers)
         self.policies = {policy.id: policy for policy in facts.policies}
         self.groups: dict[str, list[PolicyStatement]] = defaultdict(list)
         self.member_of: dict[str, list[str]] = defaultdict(list)

@@ -1,5 +1,7 @@
 """Intern compiled policy statements, so that equal statements are one object."""
 
+import hashlib
+
 from answerable.model.policy import ConditionClause, Policy, PolicyLayer, Statement
 from answerable.reach.aws.compiled.statements import (
     UNREAD,
@@ -15,14 +17,49 @@ from answerable.reach.aws.patterns.action_pattern_index import (
 )
 
 
-class StatementInterner:
-    """Compiler that interns equal statements and equal spellings of keys."""
+class StatementNumbers:
+    """Numbers of the statements of parts that are compiled one after the other.
+
+    Equal statements of several parts have one number; a digest stands for each.
+
+    Attributes:
+        written: Actions, as first written.
+        spelling: Operators and keys of conditions, as first written.
+    """
 
     def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+        self.written: dict[str, str] = {}
+        self.spelling: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def assign_number(self, text: tuple[object, ...]) -> tuple[int, bool]:
+        """Return the number of a statement, and whether it is new."""
+        encoded = repr(text).encode("utf-8", "surrogatepass")
+        digest = hashlib.blake2b(encoded, digest_size=16).digest()
+        known = len(self._numbers)
+        number = self._numbers.setdefault(digest, known)
+        return number, number == known
+
+
+class StatementInterner:
+    """Compiler that interns equal statements and equal spellings of keys.
+
+    Attributes:
+        clauses: Statements that no earlier part has.
+        written: Actions, as first written.
+    """
+
+    def __init__(self, numbers: StatementNumbers | None = None) -> None:
+        """Start with the numbers of earlier parts; by default, with none."""
         self.clauses: list[CompiledStatement] = []
+        self._numbers = StatementNumbers() if numbers is None else numbers
+        self._is_part = numbers is not None
         self._by_text: dict[tuple[object, ...], CompiledStatement] = {}
-        self.written: dict[str, str] = {}  # actions, as first written
-        self._spelling: dict[str, str] = {}
+        self.written = self._numbers.written
+        self._spelling = self._numbers.spelling
         self._actions: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def compile_policy_for_layer(
@@ -71,16 +108,24 @@ class StatementInterner:
         )
         found = self._by_text.get(text)
         if found is None:
-            found = self._by_text[text] = self._compile_statement(statement, conditions)
-            self.clauses.append(found)
+            number, is_new = len(self.clauses), True
+            if self._is_part:
+                number, is_new = self._numbers.assign_number(text)
+            found = self._compile_statement(number, statement, conditions)
+            self._by_text[text] = found
+            if is_new:
+                self.clauses.append(found)
         return found
 
     def _compile_statement(
-        self, statement: Statement, conditions: tuple[ConditionClause, ...]
+        self,
+        number: int,
+        statement: Statement,
+        conditions: tuple[ConditionClause, ...],
     ) -> CompiledStatement:
-        """Compile a statement under the next number."""
+        """Compile a statement under a number."""
         return compile_statement(
-            len(self.clauses),
+            number,
             StatementText(
                 effect=statement.effect,
                 actions=self._normalise_action_spellings(statement.actions),
