@@ -214,7 +214,7 @@ OTHERS: dict[str, Callable[..., object]] = {
     "answerable.services.federation.stored_login:find_login_folder": lambda environ, home: (
         home
     ),
-    "answerable.services.lineage.chain_cache:load_or_compute_chains": lambda store, inventory: (),
+    "answerable.services.lineage.chain_cache:load_or_compute_chains": lambda store: (),
     "answerable.services.posture.compared_sides:open_side": lambda *_: None,
     "answerable.services.posture.compared_sides:list_newest_snapshots": lambda *_: None,
     "answerable.services.posture.compared_sides:build_side_context": lambda *_: (

@@ -3,9 +3,15 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
 
 from answerable.lineage.chain_index import ChainIndex
+from answerable.model.inventory import Inventory
 from answerable.model.provenance import WrittenBy
+from answerable.model.sighting import Snapshot
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.store.store import EvidenceStore
@@ -74,6 +80,29 @@ def test_a_chain_file_that_was_changed_or_is_foreign_is_written_again(
     shutil.rmtree(file.parent)
     file.parent.touch()  # a folder cannot be made
     assert lineage_rows(day) == before
+
+
+def test_a_scan_during_a_question_changes_the_chains_of_the_next(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question loaded its snapshot before the scan was stored."""
+    leaf = "agent:declared/leaf"
+    keep(store, [made(1, source="gateway", agent=leaf, tool="tool:x")])
+    store.put_object("snapshot", msgspec.json.encode(Snapshot(NOW, ())), NOW)
+    load = snapshots.load_inventory
+
+    def load_and_scan(opened: EvidenceStore, *_: object, **__: object) -> Inventory:
+        number = len(opened.list_objects("snapshot"))
+        parent = SimpleNamespace(agent=SimpleNamespace(parent=f"agent:root{number}"))
+        if number == 1:
+            other = msgspec.json.encode(Snapshot(NOW + 1, ()))
+            opened.put_object("snapshot", other, NOW + 1)
+        return replace(load(opened, now=NOW), agents={leaf: parent})  # type: ignore[dict-item]
+
+    monkeypatch.setattr(snapshots, "load_inventory", load_and_scan)
+    ask(store)
+    (item,) = ask(store)
+    assert item["agent_path"] == ["agent:root2", leaf]
 
 
 def test_the_lineage_view_follows_late_events(store: EvidenceStore) -> None:

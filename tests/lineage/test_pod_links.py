@@ -111,7 +111,7 @@ def find_pod(
     (item,) = ask(store, action="s3:*")
     assert item["identity_path"] == [f"oidc:{ISSUER}/{ACCOUNT}", ROLE]
     inventory = snapshots.load_inventory(store, now=NOW)
-    scope = SearchScope(inventory, load_or_compute_chains(store, inventory))
+    scope = SearchScope(inventory, load_or_compute_chains(store))
     shown = show_subject(store, scope, str(item["event_id"]), now=NOW).items
     (row,) = [dict(each) for each in shown if each["relation"] == "from pod"]
     return row["value"], row["status"], row["source"]

@@ -25,7 +25,7 @@ def shown(
     store: EvidenceStore, text: str, visible: frozenset[str] | None = None
 ) -> Document:
     inventory = snapshots.load_inventory(store)
-    scope = SearchScope(inventory, load_or_compute_chains(store, inventory), visible)
+    scope = SearchScope(inventory, load_or_compute_chains(store), visible)
     return show_subject(store, scope, text, now=NOW)
 
 

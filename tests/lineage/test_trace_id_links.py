@@ -47,7 +47,7 @@ def span(trace: str = TRACE) -> AuditEvent:
 
 def links(store: EvidenceStore, event: AuditEvent) -> list[Any]:
     inventory = snapshots.load_inventory(store, now=NOW)
-    scope = SearchScope(inventory, load_or_compute_chains(store, inventory))
+    scope = SearchScope(inventory, load_or_compute_chains(store))
     found = show_subject(store, scope, event.event_id.hex(), now=NOW)
     return [row for row in found.items if row["relation"] == "same trace"]
 

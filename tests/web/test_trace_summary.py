@@ -182,7 +182,7 @@ def test_calls_with_other_tokens_are_one_chain(
 def summary(store: EvidenceStore, *events: AuditEvent, own: bool) -> EventSummary:
     keep(store, list(events))
     inventory = load_inventory(store, now=NOW)
-    scope = SearchScope(inventory, load_or_compute_chains(store, inventory))
+    scope = SearchScope(inventory, load_or_compute_chains(store))
     wanted = build_event_filter(scope, SearchQuery(), now=NOW)
     return summarize_events(store, scope.chains, wanted, with_own_protocols=own)
 
@@ -195,7 +195,7 @@ def test_the_facet_of_an_alias_leads_to_the_events_of_that_spelling(store) -> No
     seen = FactProvenance("people:a.csv", "a.csv", WrittenBy.PERSON, NOW)
     person = Person(PersonId(ana), "Ana", ("ana",), team=False, alive=True, seen=seen)
     inventory = replace(load_inventory(store, now=NOW), persons={PersonId(ana): person})
-    scope = SearchScope(inventory, load_or_compute_chains(store, inventory))
+    scope = SearchScope(inventory, load_or_compute_chains(store))
     counts = {e["value"]: e["events"] for e in found.facets if e["field"] == "person"}
     assert counts == {ana: 1, alias: 2}
     every = SearchQuery().with_field("person", ana.removeprefix("person:"))

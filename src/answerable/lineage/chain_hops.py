@@ -6,6 +6,7 @@ Session names, user agents and source identities are never read: the caller writ
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from answerable.lineage.chain_statements import list_ancestors
 from answerable.lineage.chain_stitching_types import (
     SignIn,
     SourcedChainKey,
@@ -211,7 +212,7 @@ def build_hops_from_gateway_record(
         tool = Hop("", HopStatus.MISSING, f"the record of {source} contains no tool")
     chains = [each.chain for each in path.agent_issuances]
     line = next((chain for chain in chains if chain[-1] == key.agent), None)
-    line = line or _list_ancestors(key.agent, parents)
+    line = line or list_ancestors(key.agent, parents)
     how = source
     gap = _describe_unrecorded_issuance(path)
     if len(line) == 1 and not path.agent_issuances and gap:
@@ -275,7 +276,7 @@ def build_hops_from_declared_uses(
     if narrowed:
         how = f"the only agent on the whole path that {how}"
     tool = _build_declared_tool_hop(agent, deciding, status)
-    return AgentHops(Hop(agent, status, how), _list_ancestors(agent, parents), tool)
+    return AgentHops(Hop(agent, status, how), list_ancestors(agent, parents), tool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +352,7 @@ def _get_repository_of_workflow_agent(agent: str) -> str:
 def _drop_subagents(agents: Iterable[str], parents: Mapping[str, str]) -> set[str]:
     """Drop subagents of other agents in the set, since they run inside them."""
     among = set(agents)
-    heads = {a for a in among if not among & set(_list_ancestors(a, parents)[:-1])}
+    heads = {a for a in among if not among & set(list_ancestors(a, parents)[:-1])}
     return heads or among  # a cycle of parents is ignored
 
 
@@ -391,10 +392,3 @@ def _build_declared_tool_hop(agent: str, use: DeclaredUse, status: HopStatus) ->
         gap = f"{len(tools)} tools of the agent use {use.subject}"
         return _build_missing_tool_hop(gap)
     return _build_missing_tool_hop(f"no tool of the agent uses {use.subject}")
-
-
-def _list_ancestors(agent: str, parents: Mapping[str, str]) -> tuple[str, ...]:
-    line = [agent]
-    while (parent := parents.get(line[-1], "")) and parent not in line:
-        line.append(parent)
-    return tuple(reversed(line))

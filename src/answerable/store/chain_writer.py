@@ -14,11 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
-from answerable.store.chain_changes import (
-    ChainInputs,
-    load_chain_inputs,
-    save_chain_inputs,
-)
 from answerable.store.chain_file import (
     ChainFileList,
     ChainPart,
@@ -27,6 +22,11 @@ from answerable.store.chain_file import (
     load_chain_file_list,
     remove_obsolete_files,
     save_chain_file_list,
+)
+from answerable.store.chain_inputs import (
+    ChainInputs,
+    load_chain_inputs,
+    save_chain_inputs,
 )
 from answerable.store.chain_tables import (
     build_chain_interval_table,
@@ -187,7 +187,9 @@ class _PartWriter:
             self.engine.run("DROP TABLE part")
             gone = build_chain_interval_table([(each, 0, 0) for each in replaced])
             register_table(self.engine, "replaced", gone)
+            self._find_gone(fresh)
             parts = [*self._open_parts_before(), *fresh]
+            parts = [self._leave_out_gone(each) for each in parts]
             kept_counts = self._select_counts()
             written = [self._write_group(group) for group in _group_parts(parts)]
         finally:
@@ -198,21 +200,50 @@ class _PartWriter:
         return ChainFileList("", tuple(written), number, kept_counts)
 
     def _open_parts_before(self) -> list[_Part]:
-        """Open the parts before, with the number of chain keys that each keeps."""
-        every = self.before.open_parts(self.store).files
-        self.engine.run("CREATE TABLE gone (file VARCHAR, n BIGINT)")
-        if every:
-            self.engine.run(
-                "INSERT INTO gone SELECT DISTINCT filename, n FROM "  # noqa: S608 - ours
-                f"read_parquet({_list_files(every)}, filename=true) "
-                f"SEMI JOIN replaced USING ({SOURCED_KEY_COLUMNS})"
-            )
-        rows = self.engine.run("SELECT file, count(*) FROM gone GROUP BY file")
-        lost = {Path(str(file)).name: cast("int", keys) for file, keys in rows}
+        """Open the parts before."""
+        paths = self.before.open_parts(self.store).files
         return [
-            _Part(path, each.keys - lost.get(each.name, 0), each.name not in lost)
-            for path, each in zip(every, self.before.parts, strict=True)
+            _Part(path, each.keys, is_kept=True)
+            for path, each in zip(paths, self.before.parts, strict=True)
         ]
+
+    def _find_gone(self, fresh: Sequence[_Part]) -> None:
+        """Make the table `gone` of the chains that are left out.
+
+        They are those of replaced chain keys. If the new chains of such a key are equal
+        to those before, the new ones are left out.
+        """
+        self.engine.run("CREATE TABLE gone (file VARCHAR, n BIGINT)")
+        old = self.before.open_parts(self.store).files
+        if not old:
+            return
+        keys = SOURCED_KEY_COLUMNS
+        rows = (
+            f"SELECT * FROM read_parquet({{}}, filename=true) "  # noqa: S608 - ours
+            f"SEMI JOIN replaced USING ({keys})"
+        )
+        new = [each.path for each in fresh]
+        self.engine.run(f"CREATE VIEW old_rows AS {rows.format(_list_files(old))}")
+        self.engine.run(f"CREATE VIEW new_rows AS {rows.format(_list_files(new))}")
+        values = "SELECT * EXCLUDE (filename, n) FROM"
+        self.engine.run(
+            f"CREATE TABLE changed AS SELECT DISTINCT {keys} FROM ("  # noqa: S608 - ours
+            f"({values} old_rows EXCEPT {values} new_rows) UNION ALL "
+            f"({values} new_rows EXCEPT {values} old_rows))"
+        )
+        self.engine.run(
+            "INSERT INTO gone SELECT DISTINCT filename, n FROM old_rows "  # noqa: S608 - ours
+            f"SEMI JOIN changed USING ({keys}) UNION ALL "
+            "SELECT DISTINCT filename, n FROM new_rows "
+            f"ANTI JOIN changed USING ({keys})"
+        )
+
+    def _leave_out_gone(self, part: _Part) -> _Part:
+        """Return a part without the chains that are left out."""
+        query = "SELECT count(*) FROM gone WHERE file = ?"
+        ((lost,),) = self.engine.run(query, (str(part.path.absolute()),))
+        is_kept = part.is_kept and not lost
+        return _Part(part.path, part.keys - cast("int", lost), is_kept)
 
     def _select_counts(self) -> dict[str, MonthCounts]:
         """Select the counts that name no replaced chain."""

@@ -125,7 +125,7 @@ def build_view(
                 _evaluate_again(previous.inventory, store, now),
                 read_event_gaps=inventory.read_event_gaps,
             )
-        chains = load_or_compute_chains(store, inventory)
+        chains = load_or_compute_chains(store)
     compile_snapshot(inventory, previous.inventory if previous is not None else None)
     return StoreView(
         version=hashlib.sha256(f"{generation} {now}".encode()).hexdigest()[:24],

@@ -32,6 +32,6 @@ def show(settings: Settings, subject: str, config: str) -> None:
     spool, _ = find_decision_sources(settings, config)
     with open_session(settings) as session, progress_bar(settings) as progress:
         inventory = session.load_inventory(progress)
-        scope = SearchScope(inventory, load_or_compute_chains(session.store, inventory))
+        scope = SearchScope(inventory, load_or_compute_chains(session.store))
         document = show_subject(session.store, scope, subject, spool, now=session.now)
     print_and_exit(document, settings)

@@ -67,7 +67,7 @@ def collect_case_rows(
     """
     if loaded is None:
         inventory = snapshots.load_inventory(store, now=now)
-        loaded = SearchScope(inventory, load_or_compute_chains(store, inventory))
+        loaded = SearchScope(inventory, load_or_compute_chains(store))
     inventory, chains = loaded.inventory, ChainIndex.wrap_chains(loaded.chains)
     events: dict[bytes, AuditEvent] = {}
     for value in case.list_values(CaseRecordKind.EVENT):

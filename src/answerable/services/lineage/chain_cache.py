@@ -38,7 +38,6 @@ _LOOKUP_EVENTS = 50_000
 
 def load_or_compute_chains(
     store: EvidenceStore,
-    inventory: Inventory | None = None,
     progress: ProgressCallback = ignore_progress_report,
 ) -> ChainIndex:
     """Load the chains of all events from the cache, or compute them.
@@ -48,7 +47,6 @@ def load_or_compute_chains(
 
     Args:
         store: Store of the events.
-        inventory: The newest snapshot, if loaded; loading takes long.
         progress: Receives the stage if they must be computed.
     """
     from answerable.store import lineage_facts
@@ -60,7 +58,7 @@ def load_or_compute_chains(
     progress(1, DERIVATION_STAGES, "deriving chains of events")
     generations = compute_events_generation(store), compute_chains_generation(store)
     facts = lineage_facts.load_lineage_facts(store)
-    found = derive_chains(facts, store, inventory)
+    found = derive_chains(facts, store, None)
     lineage_facts.save_chains_to_cache(store, generations, facts, found)
     return found
 
@@ -75,7 +73,8 @@ def derive_chains(
     Args:
         facts: Facts of all events.
         inventory_store: Store of the snapshots and statements about owners.
-        inventory: Its newest snapshot, if loaded.
+        inventory: Its newest snapshot; None to load it. Chains that are cached need
+            the one that was stored after their generation was computed.
     """
     statements = _load_statements(inventory_store, inventory)
     return ChainIndex(_iterate_chains(facts, statements))
@@ -83,7 +82,6 @@ def derive_chains(
 
 def write_current_chain_file(
     store: EvidenceStore,
-    inventory: Inventory | None = None,
     progress: ProgressCallback = ignore_progress_report,
 ) -> ParquetTable:
     """Derive the chains of all events into the chain file.
@@ -92,7 +90,6 @@ def write_current_chain_file(
 
     Args:
         store: Store of the events.
-        inventory: The newest snapshot, if loaded.
         progress: Receives the number of derived chains.
 
     Raises:
@@ -108,25 +105,27 @@ def write_current_chain_file(
         if not is_large_store(store):
             loaded = load_or_compute_chains(store)
             return chain_writer.write_chain_file(store, generation, loaded)
-        return _write_changed_chains(store, inventory, generation, progress)
+        return _write_changed_chains(store, generation, progress)
 
 
 def _write_changed_chains(
     store: EvidenceStore,
-    inventory: Inventory | None,
     generation: str,
     progress: ProgressCallback,
 ) -> ParquetTable:
     """Derive the chains that differ from those of the file there, or all without one."""
+    from answerable.lineage import chain_statements
     from answerable.store import chain_changes, chain_writer
     from answerable.store.lineage_days import iterate_chain_keys
 
-    statements = _load_statements(store, inventory)
+    statements = _load_statements(store, None)
     files = chain_changes.LineageFiles.open(store)
-    inputs = chain_changes.read_chain_inputs(store, files, statements)
+    inputs = chain_changes.read_chain_inputs(
+        store, files, chain_statements.digest_statements(*statements)
+    )
     earlier = chain_writer.find_earlier_chain_file(store) if files.keys else None
     changed = earlier and chain_changes.find_changed_keys(
-        store, *earlier, inputs, files
+        store, *earlier, inputs, files, statements[0]
     )
     keys = changed.derived if changed else iterate_chain_keys(store, files.keys)
     chains = _report_each(

@@ -67,7 +67,7 @@ def load_chains_of_question(
     selected = build_event_filter(inventory, (), unnamed)
     file = find_current_chain_file(store)
     if file is None and not is_large_store(store):
-        file = _write_chain_file(store, inventory, progress)
+        file = _write_chain_file(store, progress)
         if file is None:
             return load_or_compute_chains(store), None
     if query == unnamed:
@@ -76,7 +76,7 @@ def load_chains_of_question(
         return _load_chains_of_keys(store, inventory, file, keys), newest
     try:
         if file is None and unnamed == TraceQuery(limit=query.limit):
-            file = _write_chain_file(store, inventory, progress)
+            file = _write_chain_file(store, progress)
         chains = (
             _find_chains_with_names(store, inventory, file, query)
             if file and _has_searchable_name(query)
@@ -144,9 +144,7 @@ def open_chain_files(
         return None
     if (found := chain_file.find_counted_chains(store)) is not None:
         return found
-    chains = find_current_chain_file(store) or _write_chain_file(
-        store, inventory, progress
-    )
+    chains = find_current_chain_file(store) or _write_chain_file(store, progress)
     if chains is None:
         return None
     from answerable.store import chain_counts  # most questions count none
@@ -159,14 +157,13 @@ def open_chain_files(
 
 def _write_chain_file(
     store: EvidenceStore,
-    inventory: Inventory,
     progress: ProgressCallback = ignore_progress_report,
 ) -> ParquetTable | None:
     """Write the chain file; None if the disk cannot be written."""
     if store.queries.has_index:
         return None
     try:
-        return write_current_chain_file(store, inventory, progress)
+        return write_current_chain_file(store, progress)
     except EnvironmentFailure:
         return None
 

@@ -61,7 +61,7 @@ def count_without_chains(
         return build_index_without_chains(store), None
     files = open_chain_files(store, inventory, progress)
     if files is None:
-        return load_or_compute_chains(store, inventory), None
+        return load_or_compute_chains(store), None
     if unnamed == TraceQuery(limit=query.limit) and _COUNTED_COLUMNS.issuperset(
         columns
     ):

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.time_units import MINUTE_NS
-from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import (
     is_large_store,
     write_current_chain_file,
@@ -39,6 +38,5 @@ def write_question_files(store: EvidenceStore, stored: int, *, now: int) -> None
         age = chain_file.find_chain_file_age(store, now)
         part = count_sealed_events(store) // _NEW_PART
         if stored >= part or age is None or age > _MAX_AGE:
-            inventory = snapshots.load_inventory(store, now=now)
-            write_current_chain_file(store, inventory)
+            write_current_chain_file(store)
             chain_counts.write_chain_counts(store)

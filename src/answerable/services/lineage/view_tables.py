@@ -19,7 +19,7 @@ def build_view_tables(
     Args:
         inventory_tables: Builders of `agents`, `identities`, `credentials`, `owners`.
     """
-    known = {"chains": build_chain_table(load_or_compute_chains(store, inventory))}
+    known = {"chains": build_chain_table(load_or_compute_chains(store))}
     for name, build in inventory_tables.items():
         table = build()
         if isinstance(table, NamedTable):

@@ -119,7 +119,7 @@ class WindowCounter:
     ) -> ChainIndex:
         """Load the chains of the query; of a large store, only the needed ones."""
         if not is_large_store(store):
-            return load_or_compute_chains(store, inventory)
+            return load_or_compute_chains(store)
         chains = load_chains_of_windows(store, inventory, query)
         self._without_chains = chains is None
         return build_index_without_chains(store) if chains is None else chains
@@ -199,7 +199,7 @@ class WindowCounter:
             )
             if found is not None:
                 return found
-            self.chains = load_or_compute_chains(self._store, self.inventory)
+            self.chains = load_or_compute_chains(self._store)
             self._without_chains = False
 
         def values_of(chain: LineageChain) -> GroupKey:

@@ -85,7 +85,7 @@ def count_by_fields(
                 store, inventory, query, fields, progress
             )
     else:
-        chains = load_or_compute_chains(store, inventory, progress)
+        chains = load_or_compute_chains(store, progress)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
     if rolled is not None:

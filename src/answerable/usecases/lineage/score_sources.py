@@ -59,7 +59,7 @@ def count_hop_coverage(store: EvidenceStore, source: str = "", *, now: int) -> D
     inventory = snapshots.load_inventory(store, now=now)
     if ":" in source:
         return _score_export(store, inventory, source, now)
-    chains = load_or_compute_chains(store, inventory)
+    chains = load_or_compute_chains(store)
     document = count_hop_statuses_by_source(store, inventory, chains, now=now)
     if not source:
         return document

@@ -60,7 +60,7 @@ def trace_events(
     validate_trace_query(query)
     inventory = snapshots.load_inventory(store, now=now, progress=progress)
     if not is_chain_file_searched(store):
-        chains = load_or_compute_chains(store, inventory, progress)
+        chains = load_or_compute_chains(store, progress)
         return list_lineage_rows(store, inventory, chains, query, now=now)
     chains, newest = load_chains_of_question(store, inventory, query, progress)
     return list_lineage_rows(store, inventory, chains, query, now=now, newest=newest)

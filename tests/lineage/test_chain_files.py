@@ -1,0 +1,182 @@
+"""Files of chains: an update writes those that changed, and a question may read them."""
+
+import random
+import threading
+from pathlib import Path
+
+import pytest
+
+from answerable.services.lineage import chain_cache
+from answerable.store import (
+    chain_changes,
+    chain_file,
+    chain_writer,
+    lineage_days,
+)
+from answerable.store.cache_generation import compute_chains_generation
+from answerable.store.day_files import DayFileKind
+from answerable.store.query_tables import ParquetTable
+from answerable.store.store import EvidenceStore
+from answerable.store.store_layout import CHAIN_COUNTS_FOLDER, CHAIN_FOLDER
+from answerable.usecases.evidence import ingest_logs
+from tests.lineage.chain_world import (
+    SOURCES,
+    check_chains,
+    make_every_store_large,
+    open_half,
+)
+from tests.lineage.conftest import NOW, keep, made
+from tests.lineage.log_world import (
+    open_log_store,
+    select_records,
+    split_records,
+)
+
+
+@pytest.fixture(autouse=True)
+def _every_store_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_every_store_large(monkeypatch)
+
+
+def test_an_update_writes_the_files_that_have_a_changed_chain(tmp_path: Path) -> None:
+    def list_names(folder: str) -> set[str]:
+        return {each.name for each in (store.derived / folder).iterdir()}
+
+    with open_half(tmp_path / "world") as (world, later):
+        store = world.store
+        for delivery in later[1:]:
+            world.tell(delivery)
+        check_chains(store)
+        files = chain_file.load_chain_file_list(store)
+        assert files is not None
+        assert len(files.parts) > 3
+        world.tell(later[0])
+        check_chains(store)
+        after = chain_file.load_chain_file_list(store)
+        assert after is not None
+        before = {each.name for each in files.parts}
+        assert before & {each.name for each in after.parts}
+        assert list_names(CHAIN_FOLDER) >= before  # a question may read them
+
+
+def test_only_the_months_of_new_events_are_counted_again(store: EvidenceStore) -> None:
+    days = [made(n * 86_400, identity=f"role{n % 3}") for n in range(0, 70, 7)]
+    keep(store, days[:-1])
+    store.seal(NOW)
+    check_chains(store)
+    before = chain_file.load_chain_file_list(store)
+    keep(store, days[-1:])
+    store.seal(NOW)
+    check_chains(store)
+    after = chain_file.load_chain_file_list(store)
+    assert before is not None
+    assert after is not None
+    months = [m for m, each in after.counts.items() if each != before.counts.get(m)]
+    assert len(months) == 1
+    assert len(after.counts) > 2
+
+
+def test_many_small_files_are_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain_writer, "_KEYS_OF_FILE", 1000)
+    monkeypatch.setattr(chain_writer, "_SMALL_FILES", 2)
+    with open_log_store(tmp_path / "world") as world:
+        numbers = []
+        for delivery in split_records(select_records(SOURCES), random.Random(5)):  # noqa: S311
+            world.tell(delivery)
+            numbers.append(len(check_chains(world.store).files))
+        assert max(numbers) <= 4
+        assert len({*numbers}) > 1
+
+
+def test_a_changed_file_of_a_day_is_written_again(tmp_path: Path) -> None:
+    with open_log_store(tmp_path / "world") as world:
+        for delivery in split_records(select_records(SOURCES), random.Random(2)):  # noqa: S311
+            world.tell(delivery)
+        world.store.seal(NOW + 1_000)
+        check_chains(world.store)
+        for kind in (lineage_days.CHAIN_KEYS, lineage_days.ISSUANCES):
+            for file in (world.store.derived / kind.folder).iterdir():
+                file.write_bytes(file.read_bytes()[:-9] + b"x" * 9)
+        check_chains(world.store)
+
+
+def test_counts_are_of_one_chain_file_alone(tmp_path: Path) -> None:
+    with open_half(tmp_path / "world") as (world, _):
+        store = world.store
+        check_chains(store)
+        assert chain_file.find_counted_chains(store) is not None
+        generation = compute_chains_generation(store)
+        chain_writer.write_chain_file(store, generation, ())
+        assert chain_file.find_counted_chains(store) is None
+
+
+def test_a_second_writer_waits_and_takes_what_the_first_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[ParquetTable] = []
+
+    def write() -> None:
+        with EvidenceStore.open(world.store.root, now=NOW) as other:
+            found.append(chain_cache.write_current_chain_file(other))
+
+    with open_half(tmp_path / "world") as (world, _):
+        table = check_chains(world.store)
+        with chain_writer.lock_chain_file(world.store):
+            second = threading.Thread(target=write)
+            second.start()
+            second.join(0.5)
+            assert second.is_alive()
+            monkeypatch.setattr(chain_writer, "write_chain_file", None)
+        second.join()
+        assert found == [table]
+
+
+@pytest.mark.parametrize("kind", [lineage_days.CHAIN_KEYS, lineage_days.ISSUANCES])
+def test_a_damaged_earlier_file_is_not_compared(
+    tmp_path: Path, kind: DayFileKind
+) -> None:
+    with open_half(tmp_path / "world") as (world, _):
+        files = lineage_days.list_lineage_files(world.store, kind)
+        before = [each.name for each in files]
+        find = chain_changes.FileDifference.find
+        assert find(world.store, kind, before, files[1:]) is not None
+        files[0].write_bytes(files[1].read_bytes())
+        assert find(world.store, kind, before, files[1:]) is None
+
+
+def test_parts_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    with open_log_store(tmp_path / "world") as world:
+        for delivery in split_records(select_records(("sts",)), random.Random(3)):  # noqa: S311
+            world.tell(delivery)
+        parts = [
+            world.store.derived / folder / f".{name}.new"
+            for folder in (CHAIN_FOLDER, CHAIN_COUNTS_FOLDER)
+            for name in ("7", "part")
+        ]
+        for part in parts:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(b"half")
+        check_chains(world.store)
+        assert not any(part.exists() for part in parts)
+        folders = world.store.derived.rglob("*.new")
+        assert not list(folders)
+
+
+def test_files_that_a_question_may_read_stay_until_chains_are_derived_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_logs, "_write_question_files", lambda *_: None)
+    with open_half(tmp_path / "world") as (world, later):
+        check_chains(world.store)
+        folder = world.store.derived / lineage_days.CHAIN_KEYS.folder
+        first = {*folder.iterdir()}
+        for left in ({*first}, set()):
+            world.tell(later.pop())
+            world.store.seal(NOW + 2_000)
+            check_chains(world.store)
+            found = {*folder.iterdir()}
+            assert found - first
+            assert first & found >= left
+        assert first - found
