@@ -87,7 +87,7 @@ def test_the_fields_of_encoded_events_give_the_statistics_of_their_records(
         return
     assert fields is not None
     known.add_fields(fields)
-    assert known.build("") == decoded.build("")
+    assert known.build("", 0) == decoded.build("", 0)
     names = [fields.values[0][place] for place in fields.identities]
     assert names == [event.identity for event in events]
 

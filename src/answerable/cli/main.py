@@ -14,9 +14,21 @@ import click
 
 from answerable.cli.app import app
 from answerable.cli.broken_streams import discard_output
-from answerable.cli.errors import FINE, CommandError, describe_error, format_traceback
-from answerable.cli.settings import Settings
-from answerable.model.errors import DerivedFileError, EnvironmentFailure, UsageError
+from answerable.cli.errors import (
+    FINE,
+    PARTIAL,
+    CommandError,
+    describe_error,
+    format_traceback,
+)
+from answerable.cli.settings import Settings, find_store
+from answerable.model.errors import (
+    AnswerableError,
+    DerivedFileError,
+    EnvironmentFailure,
+    UnknownNameError,
+    UsageError,
+)
 from answerable.presentation.command_hints import add_store_to_text
 from answerable.presentation.text import sanitize
 from answerable.store import bucket_openers
@@ -120,9 +132,28 @@ def _check_clock() -> None:
         )
 
 
+def _find_lost_events(settings: Settings) -> str:
+    """Name the first events of the store that cannot be read; empty if all can."""
+    from answerable.store.event_gaps import read_event_gaps
+    from answerable.store.store import EvidenceStore
+
+    try:
+        root, _ = find_store(settings)
+        if not (root / "format.json").exists():
+            return ""
+        with EvidenceStore.open(root, now=time.time_ns(), create=False) as store:
+            gaps = read_event_gaps(store, look_at_files=True)
+    except AnswerableError:  # the command says what its store has
+        return ""
+    return next(iter(gaps.unreadable), "")
+
+
 def _report_error(error: BaseException, settings: Settings) -> int:
     """Print error and hint to standard error, and return the exit code."""
     refusal = describe_error(error)
+    if isinstance(error, UnknownNameError) and (lost := _find_lost_events(settings)):
+        message = f"{refusal.message}, and events that may have it are missing: {lost}"
+        refusal = replace(refusal, code=PARTIAL, message=message)
     hint = add_store_to_text(refusal.hint, settings.store)
     refusal = replace(refusal, hint=hint)
     lines = format_traceback(error) if settings.debug else []

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from answerable.inventory.person_directory import get_person_handle
-from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.errors import AmbiguousError, UnknownNameError
 from answerable.model.inventory import Inventory, NameEntry, NameTable
 
 EntityKind = Literal["agent", "tool", "identity", "credential", "person"]
@@ -118,7 +118,7 @@ def _list_name_spellings(name_table: NameTable, kinds: Collection[str]) -> set[s
 
 def _build_unknown_name_error(
     name: str, kinds: Sequence[EntityKind], known_names: Iterable[str]
-) -> UsageError:
+) -> UnknownNameError:
     """Build the error for an unknown name, with a suggestion."""
     what = " or ".join(kinds)
     size = len(name)
@@ -134,7 +134,7 @@ def _build_unknown_name_error(
             if any(True for _ in known_names)
             else "the store has no scan that names one: run `answerable scan`"
         )
-    return UsageError(f"unknown {what} (got {name[:200]!r})", hint)
+    return UnknownNameError(f"unknown {what} (got {name[:200]!r})", hint)
 
 
 def select_similar_names(wanted_name: str, names: Sequence[str]) -> Sequence[str]:

@@ -3,6 +3,8 @@
     AnswerableError
     ├── UsageError             the arguments or the query are invalid       exit 2
     │   ├── IdError            a text is not an id of the expected kind
+    │   ├── UnknownNameError   nothing that is stored has the name; exit 3 while
+    │   │                      events cannot be read, which may have it
     │   └── AmbiguousError     a name matches several things; they are listed
     ├── ParseError             input bytes do not have the expected form
     ├── PartialError           a source could not be read completely        exit 3
@@ -36,6 +38,10 @@ class UsageError(AnswerableError):
 
 class IdError(UsageError):
     """Text that is not an id of the expected kind."""
+
+
+class UnknownNameError(UsageError):
+    """Name or id that nothing stored has."""
 
 
 class AmbiguousError(UsageError):

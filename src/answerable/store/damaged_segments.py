@@ -18,18 +18,29 @@ DamagedFiles = Mapping[str, tuple[int, int]]
 
 
 def find_damaged_files(
-    layout: StoreLayout, segments: Iterable[SegmentManifest]
+    layout: StoreLayout,
+    segments: Iterable[SegmentManifest],
+    *,
+    ends_only: bool = False,
 ) -> DamagedFiles:
     """Find existing segment files that do not match their manifests.
 
     Files that are cut off or overwritten at an end are found without reading the rest;
     only if there is none, each file is compared with its digest.
+
+    Args:
+        layout: Layout of the store.
+        segments: The segments.
+        ends_only: Never read a whole file.
     """
     there = [
-        (each, path) for each in segments if (path := _get_path(layout, each)).is_file()
+        (each, path)
+        for each in segments
+        if layout.has_segment_file(each.day, each.segment)
+        and (path := _get_path(layout, each)).is_file()
     ]
     found = [(each, path) for each, path in there if not has_parquet_ends(path)]
-    if not found:
+    if not found and not ends_only:
         found = [
             (each, path)
             for each, path in there
@@ -45,11 +56,13 @@ def find_damaged_files(
 def find_unreadable_segments(
     layout: StoreLayout, segments: Iterable[SegmentManifest], damaged: DamagedFiles
 ) -> dict[str, str]:
-    """Find the segments that queries leave out: `missing` or `damaged`, by name."""
+    """Find the segments that queries leave out, by name: missing, damaged or a link."""
     found: dict[str, str] = {}
     for each in segments:
         path = _get_path(layout, each)
-        if not path.is_file():
+        if path.is_symlink():
+            found[each.segment] = "a symbolic link, which is not followed"
+        elif not path.is_file():
             found[each.segment] = "damaged" if path.exists() else "missing"
         elif each.segment in damaged and damaged[each.segment] == _get_signature(path):
             found[each.segment] = "damaged"

@@ -8,6 +8,7 @@ from answerable.evidence.journal_format import HEAD_SIZE, parse_head, read_journ
 from answerable.evidence.log_entries import (
     RowsRemoved,
     SegmentManifest,
+    list_live_segments,
     list_unsealed_journals,
 )
 from answerable.model.inventory import EventGaps
@@ -20,12 +21,29 @@ if TYPE_CHECKING:
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
-def read_event_gaps(store: "EvidenceStore") -> EventGaps:
-    """Read the events that a store lacks, as lines for the coverage of an answer."""
+def read_event_gaps(
+    store: "EvidenceStore", *, look_at_files: bool = False
+) -> EventGaps:
+    """Read the events that a store lacks, as lines for the coverage of an answer.
+
+    Args:
+        store: The store.
+        look_at_files: Look at both ends of each segment file, if no query read them;
+            damage in the middle of a file is not found.
+    """
+    lost = dict(store.find_unreadable_segments())
+    if look_at_files:
+        from answerable.store.damaged_segments import find_damaged_files
+
+        live = list_live_segments(store.log.entries())
+        cut = find_damaged_files(store.layout, live, ends_only=True)
+        lost |= {
+            each.segment: (each, "damaged") for each in live if each.segment in cut
+        }
     unreadable = [
         f"events of {manifest.day}: segment {manifest.segment} "
         f"({manifest.count:,} events) is {reason}"
-        for manifest, reason in store.find_unreadable_segments().values()
+        for manifest, reason in lost.values()
     ]
     unreadable += _describe_damaged_journals(store)
     return EventGaps(tuple(unreadable), tuple(_describe_removals(store)))
@@ -94,7 +112,12 @@ def _describe_removals(store: "EvidenceStore") -> list[str]:
     counts: dict[str, int] = defaultdict(int)
     days: dict[str, set[str]] = defaultdict(set)
     dates: dict[str, str] = {}
-    for each in removals:
+    again: set[str] = set()  # causes whose days have later events
+    for each in entries:
+        if isinstance(each, SegmentManifest) and not each.replaces:
+            again.update(cause for cause, found in days.items() if each.day in found)
+        if not isinstance(each, RowsRemoved):
+            continue
         counts[each.cause] += left[each.segment] - each.count
         left[each.segment] = each.count
         days[each.cause].add(states[each.segment].day)
@@ -103,6 +126,7 @@ def _describe_removals(store: "EvidenceStore") -> list[str]:
     return [
         f"{counts[cause]:,} events of {min(days[cause])} to {max(days[cause])}: "
         f"{words.get(cause, cause)}, last on {dates[cause]}"
+        + ("; later ingests stored events of these days" if cause in again else "")
         for cause in sorted(counts)
     ]
 

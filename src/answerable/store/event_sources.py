@@ -1,5 +1,6 @@
 """Build SQL over all events of a store: sealed segments and unsealed records."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -176,6 +177,9 @@ class EventSources:
 
         Args:
             tail_table: Table created by `load_unsealed_records_into`.
+
+        Raises:
+            SegmentReadFailure: A file is not the one that was sealed.
         """
         # A view of the files alone lets the engine read only the rows that it gives.
         self.layout.require_segments(self.segments)  # in parallel
@@ -185,7 +189,10 @@ class EventSources:
         for each in self.segments:
             known = self.statistics.get(each.segment)
             listed = complete if known is not None and known.complete else incomplete
-            listed.append(self.segment_path(each))
+            path = self.segment_path(each)
+            if known is not None and not _has_size(path, known.size):
+                raise SegmentReadFailure(f"a segment file has another size: {path}")
+            listed.append(path)
         if complete:
             # Of files with the same columns, the engine opens only the first to plan.
             rows = build_segment_rows_sql(complete, same_columns=True)
@@ -205,6 +212,14 @@ def read_store_state(layout: StoreLayout, log: TransparencyLog) -> object:
         with suppress(FileNotFoundError):
             tails.append((name, layout.journal_file(name).stat().st_size))
     return log.checkpoint(), tails
+
+
+def _has_size(path: str, size: int) -> bool:
+    """Return whether a file has a size; 0 if its size is not known."""
+    try:
+        return size in (0, os.stat(path).st_size)
+    except OSError:
+        return False
 
 
 def create_event_view(

@@ -7,10 +7,11 @@ from answerable.evidence.canonical_event import encode_event
 from answerable.evidence.log_entries import SegmentManifest, read_segment_states
 from answerable.evidence.merkle import inclusion_path, leaf_hash
 from answerable.evidence.proof_bundle import ProofBundle, ProvenEvent, ProvenSegment
-from answerable.model.errors import UsageError, VerificationError
+from answerable.model.errors import PartialError, UsageError, VerificationError
 from answerable.store.duckdb_engine import quote_text
 from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, decode_event_row
+from answerable.store.event_engine import SegmentReadFailure
 from answerable.store.query_tables import ColumnType, NamedTable
 from answerable.store.row_removal import read_live_rows
 from answerable.store.store import EvidenceStore
@@ -23,16 +24,24 @@ def build_inclusion_bundle(
 
     Raises:
         UsageError: No sealed event has that id.
+        PartialError: A segment that may have the event cannot be read.
         VerificationError: The store does not match its log.
     """
     wanted = list(dict.fromkeys(event_ids))
     found: set[bytes] = set()
     segments: list[ProvenSegment] = []
     events: list[ProvenEvent] = []
+    unread: list[SegmentManifest] = []
     log_leaves = [leaf_hash(data) for data in store.log.raw_entries()]
     for state in read_segment_states(store.log.entries()):
         live, index = state.live, state.index
-        rows = _find_event_rows(store, live, wanted) if live is not None else []
+        if live is None or not (here := _select_ids(live, wanted)):
+            continue
+        try:
+            rows = _find_event_rows(store, live, here)
+        except SegmentReadFailure:
+            unread.append(live)
+            continue
         if not rows:
             continue
         if state.removal is not None:  # the file has only the remaining rows
@@ -46,6 +55,13 @@ def build_inclusion_bundle(
             events.append(event)
             found.add(row)
     missing = [number for number in wanted if number not in found]
+    lost = [each for each in unread if _select_ids(each, missing)]
+    if lost:
+        raise PartialError(
+            f"the event {missing[0].hex()} may be in the segment {lost[0].segment} of "
+            f"{lost[0].day}, which is missing or damaged",
+            "restore it from a copy: answerable store repair --from FOLDER",
+        )
     if missing:
         raise UsageError(
             f"no sealed event has the id {missing[0].hex()}",
@@ -55,27 +71,42 @@ def build_inclusion_bundle(
     return ProofBundle(store.log.checkpoint().decode(), tuple(segments), tuple(events))
 
 
+def _select_ids(manifest: SegmentManifest, event_ids: Sequence[bytes]) -> list[bytes]:
+    """Select the event ids whose times are in a segment.
+
+    An id starts with its time in milliseconds, so most segments are ruled out.
+    """
+    low, high = int(manifest.min_time) // 10**6, int(manifest.max_time) // 10**6
+    return [w for w in event_ids if low <= int.from_bytes(w[:6], "big") <= high]
+
+
 def _find_event_rows(
     store: EvidenceStore, manifest: SegmentManifest, event_ids: Sequence[bytes]
 ) -> list[tuple[object, ...]]:
-    """Find the rows of some event ids in one segment."""
-    # The id starts with its time in milliseconds, so most segments are ruled out.
-    low, high = int(manifest.min_time) // 10**6, int(manifest.max_time) // 10**6
-    here = [w for w in event_ids if low <= int.from_bytes(w[:6], "big") <= high]
-    if not here or not store.layout.has_segment_file(manifest.day, manifest.segment):
-        return []
+    """Find the rows of some event ids in one segment.
+
+    Raises:
+        SegmentReadFailure: The file of the segment is missing or damaged.
+    """
+    import _duckdb as duckdb
+
+    if not store.layout.has_segment_file(manifest.day, manifest.segment):
+        raise SegmentReadFailure(f"a segment file is missing: {manifest.segment}")
     store.layout.require_segments([manifest], (".parquet", ".leaves"))
     file = store.layout.segment_file(manifest.day, manifest.segment, ".parquet")
     ids = NamedTable(
-        {"event_id": ColumnType.BYTES}, [{"event_id": number} for number in here]
+        {"event_id": ColumnType.BYTES}, [{"event_id": number} for number in event_ids]
     )
-    return store.run_query(
-        f"SELECT file_row_number, {NAMES} FROM "  # noqa: S608 - our own names
-        f"read_parquet({quote_text(str(file.absolute()))}, file_row_number=true) "
-        "SEMI JOIN wanted_ids USING (event_id) ORDER BY file_row_number",
-        (),
-        {"wanted_ids": ids},
-    )
+    try:
+        return store.run_query(
+            f"SELECT file_row_number, {NAMES} FROM "  # noqa: S608 - our own names
+            f"read_parquet({quote_text(str(file.absolute()))}, file_row_number=true) "
+            "SEMI JOIN wanted_ids USING (event_id) ORDER BY file_row_number",
+            (),
+            {"wanted_ids": ids},
+        )
+    except duckdb.Error as error:
+        raise SegmentReadFailure(f"a segment file is damaged: {file.name}") from error
 
 
 def _build_row_proofs(

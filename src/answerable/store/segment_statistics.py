@@ -62,6 +62,7 @@ class SegmentStatistics(msgspec.Struct, frozen=True, array_like=True, gc=False):
         kinds: Names in `EVENT_KINDS` of which it has events.
         values: Values of each column of `VALUE_COLUMNS`, in that order.
         recorded: Days of each stream of events that are not self-reported.
+        size: Bytes of its Parquet file; 0 if an earlier release computed the rest.
     """
 
     file_sha256: str
@@ -70,6 +71,7 @@ class SegmentStatistics(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kinds: tuple[str, ...]
     values: tuple[TextSet, ...]
     recorded: tuple[RecordedDays, ...]
+    size: int = 0
 
 
 def compute_statistics(
@@ -109,6 +111,7 @@ def compute_statistics(
             tuple(kind for kind, has in zip(EVENT_KINDS, flags, strict=True) if has),
             tuple(_build_text_set(cast("list[str | None]", each)) for each in values),
             tuple(recorded.get(name, ())),
+            path.stat().st_size,
         )
     return found
 
@@ -176,11 +179,12 @@ class StatisticsCollector:
         self._streams.update(fields.streams)
         self._has_console = self._has_console or fields.has_console
 
-    def build(self, file_sha256: str) -> SegmentStatistics:
+    def build(self, file_sha256: str, size: int) -> SegmentStatistics:
         """Build the statistics of all rows.
 
         Args:
             file_sha256: Digest of the segment's file, hex.
+            size: Bytes of the file.
         """
         values = self._values
         starts = {
@@ -202,6 +206,7 @@ class StatisticsCollector:
             tuple(kind for kind in EVENT_KINDS if kind in kinds),
             tuple(_build_text_set(values[name]) for name in VALUE_COLUMNS),
             tuple((*stream, (self._day,)) for stream in sorted(self._streams)),
+            size,
         )
 
 

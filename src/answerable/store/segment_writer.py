@@ -117,7 +117,9 @@ def write_journal_segments(
             )
             segment.write_manifest(manifest)
             manifests.append(manifest)
-            statistics[segment.name] = part.statistics.build(digest)
+            file = layout.segment_file(segment.day, segment.name, ".parquet")
+            size = file.stat().st_size
+            statistics[segment.name] = part.statistics.build(digest, size)
             previous = manifest.segment
     sealed = JournalSealed(
         journal=name,

@@ -117,7 +117,7 @@ def _repair_segments(
     *,
     dry_run: bool,
 ) -> Iterator[RepairStep]:
-    """Repair the Parquet, leaves and manifest files of each segment."""
+    """Repair the Parquet, leaves, order and manifest files of each segment."""
     engine = DuckDbEngine(store.layout.segments)
     try:
         for state in states:
@@ -142,6 +142,13 @@ def _repair_segments(
                     )
                 else:
                     yield step
+            order = _get_file(store, manifest, ".order")
+            if manifest.replaces and compute_file_digest(order) != (
+                manifest.order_sha256
+            ):
+                yield from _restore_or_set_aside(
+                    store, order, manifest.order_sha256, copy, dry_run=dry_run
+                )
             yield from _rebuild_manifest(store, manifest, dry_run=dry_run)
     finally:
         engine.close()

@@ -10,7 +10,12 @@ from answerable.connectors.gateway.fetch import SpoolReader, lock_spool
 from answerable.model.approval_request import APPROVABLE_TARGETS, ApprovalScope
 from answerable.model.connector import EventLimits
 from answerable.model.decision import TargetKind
-from answerable.model.errors import AmbiguousError, EnvironmentFailure, UsageError
+from answerable.model.errors import (
+    AmbiguousError,
+    EnvironmentFailure,
+    UnknownNameError,
+    UsageError,
+)
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
 from answerable.store.decision_queries import find_decisions_by_prefix
@@ -153,7 +158,7 @@ def _build_decision_not_found_error(text: str, spooled: SpooledDecisions) -> Usa
             "run the command as the gateway's user, or after the gateway has "
             "shipped its records",
         )
-    return UsageError(
+    return UnknownNameError(
         f"no decision {text!r} in the store or in the gateway's spool",
         "if the gateway's `state` is outside the store, add --config FILE; a call "
         "is found after it ends",

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from answerable.inventory.name_resolution import EntityKind, select_similar_names
 from answerable.lineage.chain_index import list_short_names
-from answerable.model.errors import UsageError
+from answerable.model.errors import UnknownNameError
 from answerable.model.inventory import Inventory
 
 _MIN_PART_LENGTH = 3  # characters of a name part
@@ -32,7 +32,7 @@ def list_ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
             return {identity.id for identity in inventory.facts.identities}
 
 
-def build_unknown_name_error(text: str, kind: str, ids: set[str]) -> UsageError:
+def build_unknown_name_error(text: str, kind: str, ids: set[str]) -> UnknownNameError:
     """Build the error for an unknown name, with the most similar known name."""
     names = sorted({name for each in ids for name in (each, *list_short_names(each))})
     close = get_close_matches(text, select_similar_names(text, names), n=1, cutoff=0.5)
@@ -41,4 +41,4 @@ def build_unknown_name_error(text: str, kind: str, ids: set[str]) -> UsageError:
         hint = "no scanned or acting identity has that name; give an ARN for any other"
     if close:
         hint = f"did you mean {close[0]}?"
-    return UsageError(f"unknown {kind} (got {text[:200]!r})", hint)
+    return UnknownNameError(f"unknown {kind} (got {text[:200]!r})", hint)

@@ -14,7 +14,7 @@ from answerable.inventory.person_directory import (
 )
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.documents.shared_shapes import Document
-from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.errors import AmbiguousError, UnknownNameError, UsageError
 from answerable.model.ids import PersonId, convert_s3_uri
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.entity_links import add_entity_rows
@@ -226,7 +226,7 @@ def _build_ambiguous_error(asked: str, found: set[str]) -> AmbiguousError:
     return AmbiguousError(message, tuple(sorted(found)))
 
 
-def _build_unknown_resource_error(scope: SearchScope, asked: str) -> UsageError:
+def _build_unknown_resource_error(scope: SearchScope, asked: str) -> UnknownNameError:
     """Build the error for an unknown ARN or URI, with the nearest known resource."""
     names = list(scope.inventory.facts.resources_by_id())
     spelled = convert_s3_uri(asked)
@@ -235,8 +235,8 @@ def _build_unknown_resource_error(scope: SearchScope, asked: str) -> UsageError:
     return _build_unknown_error(asked, f"did you mean {close[0]}?" if close else hint)
 
 
-def _build_unknown_error(asked: str, hint: str) -> UsageError:
+def _build_unknown_error(asked: str, hint: str) -> UnknownNameError:
     """Build the error for a text that names nothing."""
-    return UsageError(
+    return UnknownNameError(
         f"unknown id or name (got {asked[:200]!r}, expected {_EXPECTED})", hint
     )
