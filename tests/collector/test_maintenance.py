@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from moto import mock_aws
 
@@ -13,6 +14,9 @@ from answerable.cli.main import main
 from answerable.collector.settings import load_settings
 from answerable.collector.source_run import run_source
 from answerable.connectors.config.parse.config_faults import ConfigError
+from answerable.model.sighting import Snapshot
+from answerable.services.lineage import chain_cache, question_files
+from answerable.store.chain_file import find_counted_chains
 from answerable.store.store import EvidenceStore
 from tests.collector.log_files import write_log
 from tests.collector.running_collector import collecting, write_config
@@ -224,3 +228,27 @@ def test_an_invalid_task_is_refused(tmp_path: Path, item: dict[str, object]) -> 
     write_config(tmp_path, {"collector": {"maintenance": [item]}})
     with pytest.raises(ConfigError):
         load_settings(str(tmp_path / "answerable.yaml"), None, None)
+
+
+def test_each_run_writes_the_chains_that_its_changes_need(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question after a compaction, a removal or a scan finds them derived."""
+
+    def is_derived() -> bool:
+        with EvidenceStore.open(store, now=1) as opened:
+            return find_counted_chains(opened) is not None
+
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(question_files, "_MAX_AGE", -1)
+    ingest_more(store, 10)
+    assert is_derived()
+
+    sources = ("compact", "retain:400", f"cloudtrail:{store.parent}/logs")
+    for number, source in enumerate(sources):
+        scanned = msgspec.json.encode(Snapshot(number, ()))
+        with EvidenceStore.open(store, now=1) as opened:
+            opened.put_object("snapshot", scanned, number)
+        assert not is_derived()
+        assert not run_source(store, source).failure
+        assert is_derived(), source

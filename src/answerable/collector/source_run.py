@@ -28,6 +28,7 @@ from answerable.model.documents.shared_shapes import Document, IngestItem
 from answerable.model.errors import AnswerableError
 from answerable.model.log_position import FilePosition, LogCursor
 from answerable.services.inventory.scan_sources import find_source_capability
+from answerable.services.lineage.question_files import write_question_files
 from answerable.store.collection_state import read_log_cursor, write_log_cursor
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
@@ -52,12 +53,15 @@ def run_source(store_root: Path, source: str) -> RunResult:
             return compare_deployed_permissions(store_root, task.config)
         with EvidenceStore.open(store_root, now=now) as store:
             if task is not None:
-                return run_maintenance(store, task, now)
-            if find_source_capability(source) == registry.EVENTS:
-                return _ingest_log_files(store, source, now)
-            return _scan_result(
-                scan_sources(store, [source], now=now, home=root, cwd=root)
-            )
+                result = run_maintenance(store, task, now)
+            elif find_source_capability(source) == registry.EVENTS:
+                result = _ingest_log_files(store, source, now)
+            else:
+                result = _scan_result(
+                    scan_sources(store, [source], now=now, home=root, cwd=root)
+                )
+            write_question_files(store, 0, now=time.time_ns())
+            return result
     except AnswerableError as error:
         return RunResult(error.message)
     except Exception as error:  # noqa: BLE001 - its text may contain input

@@ -25,15 +25,15 @@ from answerable.store.day_files import (
     open_day_files,
     write_tail_file,
 )
-from answerable.store.duckdb_engine import quote_text
+from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.query_tables import ParquetTable
-from answerable.store.segment_scope import NO_EVENTS
 from answerable.store.store_layout import DAYS_FOLDER
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _KEYS_AT_ONCE = 25_000  # in memory, when chains are derived
+_MEMORY = "192MB"  # to order them
 # Columns of a chain key with its source and trust.
 SOURCED_KEY_COLUMNS = f"source, believed, {KEY_COLUMNS}"
 
@@ -114,7 +114,9 @@ def iterate_chain_keys(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    days = "key_days" if files else f"({_build_chain_key_rows_sql('events')})"
+    days = f"({_build_chain_key_rows_sql('events')})"
+    if files:
+        days = ParquetTable(tuple(files)).build_rows_sql()
     keys = f"SELECT {SOURCED_KEY_COLUMNS}, min(first) AS first FROM {days} GROUP BY ALL"  # noqa: S608 - ours
     order = f"first, {SOURCED_KEY_COLUMNS}"
     if not files:
@@ -122,24 +124,21 @@ def iterate_chain_keys(
         yield from decode_sourced_keys(store.run_query(query))
         return
     file = files[0].with_name(".ordered.new")
-    ordered = f"SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM ({keys})"  # noqa: S608 - ours
-    copy = (
-        f"COPY (FROM ({ordered}) ORDER BY place) TO {quote_text(str(file.absolute()))}"
-    )
+    ordered = f"SELECT *, row_number() OVER () AS place FROM ({keys} ORDER BY {order})"  # noqa: S608 - ours
+    name = quote_text(str(file.absolute()))
     query = (
-        f"SELECT {SOURCED_KEY_COLUMNS} FROM ordered WHERE place > ? AND place <= ? "  # noqa: S608 - ours
-        "ORDER BY place"
+        f"SELECT {SOURCED_KEY_COLUMNS} FROM read_parquet({name}) "  # noqa: S608 - ours
+        "WHERE place > ? AND place <= ? ORDER BY place"
     )
+    engine = DuckDbEngine(file.parent, _MEMORY)
     try:
-        shown = {"key_days": ParquetTable(tuple(files))}
-        store.run_query(f"{copy} (FORMAT parquet)", (), shown, NO_EVENTS)
-        table, start = {"ordered": ParquetTable((file,))}, 0
-        while rows := store.run_query(
-            query, (start, start + _KEYS_AT_ONCE), table, NO_EVENTS
-        ):
+        engine.run(f"COPY ({ordered}) TO {name} (FORMAT parquet)")
+        start = 0
+        while rows := engine.run(query, (start, start + _KEYS_AT_ONCE)):
             start += _KEYS_AT_ONCE
             yield from decode_sourced_keys(rows)
     finally:
+        engine.close()
         file.unlink(missing_ok=True)
 
 

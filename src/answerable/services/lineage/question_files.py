@@ -1,11 +1,11 @@
-"""Write the rollups and the chain file of a large store before the first question.
+"""Write the rollups and the chains of a large store before the first question.
 
 The files are derived, so a failure is ignored: the first question writes them again.
 """
 
 from contextlib import suppress
 
-from answerable.model.errors import EnvironmentFailure
+from answerable.model.errors import AnswerableError
 from answerable.model.time_units import MINUTE_NS
 from answerable.services.lineage.chain_cache import (
     is_large_store,
@@ -30,9 +30,11 @@ def write_question_files(store: EvidenceStore, stored: int, *, now: int) -> None
         stored: Number of events that this run stored.
         now: UTC nanoseconds.
     """
-    if not stored or store.queries.has_index or not is_large_store(store):
+    if store.queries.has_index or not is_large_store(store):
         return
-    with suppress(EnvironmentFailure):
+    with suppress(AnswerableError):
+        if not stored and chain_file.find_counted_chains(store) is not None:
+            return  # after the same events, scans and statements
         day_rollups.write_rollups(store)
         open_lineage_days(store, ISSUANCES)
         age = chain_file.find_chain_file_age(store, now)
