@@ -4,7 +4,7 @@ Each rule copies evidence to another subject; the score is computed elsewhere.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from answerable.inventory.canonical_ids import parse_iam_principal_arn
@@ -40,6 +40,7 @@ def collect_owner_evidence(
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
     is_counted: EvidenceFilter,
+    named: Collection[PersonId],
 ) -> EvidenceBySubject:
     """Return the owner evidence of each subject, own and inherited.
 
@@ -50,12 +51,15 @@ def collect_owner_evidence(
     - A subagent without evidence inherits the owner of its parent.
     - A credential inherits the owner of its identity; without one, the person of the
       home in which its agent is configured.
+
+    Args:
+        named: Persons that may have a user of their name, see `list_named_persons`.
     """
     found: dict[str, list[OwnerEvidence]] = defaultdict(list)
     for item in facts.evidence:
         found[item.subject].append(item)
     _replace_machine_users_by_owners(facts, found, is_counted)
-    for item in list(_match_iam_users_with_persons(facts)):
+    for item in list(_match_iam_users_with_persons(facts, named)):
         found[item.subject].append(item)
     for item in list(_list_code_owner_evidence_for_roles(facts, agents, found)):
         found[item.subject].append(item)
@@ -130,16 +134,25 @@ def _replace_person_of_evidence(
     return replace(evidence, person=owner_evidence.person, reference=reference)
 
 
-def _match_iam_users_with_persons(facts: SightedFacts) -> Iterable[OwnerEvidence]:
+def list_named_persons(facts: SightedFacts) -> set[PersonId]:
+    """List the persons that trusted facts name, without teams that are listed."""
+    named = {
+        person.id
+        for person in facts.persons
+        if person.seen.written_by.is_trusted_author and not person.team
+    }
+    named.update(
+        each.person for each in facts.evidence if each.seen.written_by.is_trusted_author
+    )
+    return named
+
+
+def _match_iam_users_with_persons(
+    facts: SightedFacts, named: Collection[PersonId]
+) -> Iterable[OwnerEvidence]:
     """Match IAM user names with handles of known persons."""
     known: dict[str, PersonId] = {}
-    named = [
-        p.id
-        for p in facts.persons
-        if p.seen.written_by.is_trusted_author and not p.team
-    ]
-    named += [e.person for e in facts.evidence if e.seen.written_by.is_trusted_author]
-    for person in sorted(set(named), reverse=True):
+    for person in sorted(named, reverse=True):
         if not is_machine_user(person) and not is_team_handle(person):
             known[get_person_handle(person).partition("@")[0].lower()] = person
     for identity in facts.identities:

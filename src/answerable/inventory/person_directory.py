@@ -6,6 +6,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
 
+from answerable.inventory.implied_persons import ImpliedPersons
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId, build_person_id, normalise_handle
 from answerable.model.inventory import Inventory
@@ -105,14 +106,31 @@ class PersonDirectory:
             evidence: Every candidate that it names becomes a person, unless it is a
                 pipeline.
         """
+        implied = ImpliedPersons()
+        implied.add(evidence)
+        self._merge(persons, implied)
+
+    @classmethod
+    def from_implied_persons(
+        cls, persons: Sequence[Person], implied: "ImpliedPersons"
+    ) -> "PersonDirectory":
+        """Build a directory of persons, and of those that evidence names."""
+        people = cls.__new__(cls)
+        people._merge(persons, implied)
+        return people
+
+    def _merge(self, persons: Sequence[Person], implied: ImpliedPersons) -> None:
+        """Merge the sightings of each person, and the persons that evidence names."""
         named = {person.id for person in persons}
-        said: dict[PersonId, list[OwnerEvidence]] = defaultdict(list)
-        for item in evidence:
-            if item.person not in named and not is_machine_user(item.person):
-                said[item.person].append(item)
         known = [
             *persons,
-            *(_build_implied_person(key, items) for key, items in said.items()),
+            *(
+                Person(
+                    key, "", (), found.is_team or is_team_handle(key), True, found.seen
+                )
+                for key, found in implied.items()
+                if key not in named and not is_machine_user(key)
+            ),
         ]
         # Handles and believed aliases only; self-reported aliases are only shown.
         self.handles: Mapping[str, PersonId] = _map_handles_to_person_ids(known)
@@ -303,20 +321,6 @@ def merge_listed_persons(
         aliases=tuple(sorted(each for each in names if normalise_handle(each) != own)),
         alive=person.alive and all(each.alive for each in others),
     )
-
-
-def _build_implied_person(key: PersonId, evidence: Sequence[OwnerEvidence]) -> Person:
-    """Build a person, or team, that is only known from evidence."""
-    telling = [
-        item for item in evidence if item.seen.written_by.is_trusted_author
-    ] or evidence
-    team = all(
-        item.kind is OwnerEvidenceKind.TEAM_TAG for item in telling
-    ) or is_team_handle(key)
-    seen = min(
-        (item.seen for item in evidence), key=lambda s: (s.at, s.source, s.place)
-    )
-    return Person(key, "", (), team, True, seen)
 
 
 def _map_handles_to_person_ids(persons: Iterable[Person]) -> dict[str, PersonId]:

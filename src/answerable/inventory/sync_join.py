@@ -1,7 +1,8 @@
 """Join all syncs into one inventory, with owners."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from answerable.inventory import agents as agents_of
 from answerable.inventory import credentials as credentials_of
@@ -16,6 +17,7 @@ from answerable.inventory.lazy_ownership import (
 from answerable.inventory.ownership_propagation import (
     EvidenceBySubject,
     collect_owner_evidence,
+    list_named_persons,
     select_evidence_not_from_roles,
 )
 from answerable.inventory.person_directory import PersonDirectory
@@ -23,9 +25,10 @@ from answerable.inventory.referenced_identities import add_referenced_identities
 from answerable.inventory.sso_owner_evidence import list_sso_assignment_evidence
 from answerable.inventory.sync_merge import merge_facts_of_syncs, select_newest_syncs
 from answerable.inventory.tag_authorship import TagAuthorship
-from answerable.model.ids import AgentId, CredentialId
+from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import Inventory, SourceCoverage
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
+from answerable.model.policy import Policy
 from answerable.model.sighting import Sync
 
 
@@ -47,6 +50,27 @@ def join_syncs_into_inventory(
         attestations: Statements of persons about owners; they take precedence over
             evidence of sources.
     """
+    merged = merge_syncs_into_inventory(
+        syncs, taken_at=taken_at, name=name, attestations=attestations
+    )
+    return assess_owners_at_time(merged, now)
+
+
+def merge_syncs_into_inventory(
+    syncs: Sequence[tuple[str, Sync]],
+    *,
+    taken_at: int = 0,
+    name: str = "",
+    attestations: Sequence[OwnerEvidence] = (),
+) -> Inventory:
+    """Merge the scan results of all sources into one inventory without owners.
+
+    Args:
+        syncs: See `join_syncs_into_inventory`, as the others.
+        taken_at: Time of the snapshot, UTC nanoseconds.
+        name: Name of the snapshot.
+        attestations: Statements of persons about owners.
+    """
     each = merge_repository_agents_into_home_agents(select_newest_syncs(syncs))
     facts = merge_facts_of_syncs(each)
     # Attestations are signed and verified; no source can supply one.
@@ -64,7 +88,7 @@ def join_syncs_into_inventory(
     facts = replace(
         facts, identities=add_referenced_identities(facts, agents, credentials)
     )
-    inventory = Inventory(
+    return Inventory(
         at=taken_at,
         name=name,
         facts=facts,
@@ -72,11 +96,8 @@ def join_syncs_into_inventory(
         agents=agents,
         credentials=credentials,
         owners={},
-        coverage=tuple(
-            _build_sync_coverage(sync) for sync in sorted(each, key=_get_sync_source)
-        ),
+        coverage=list_sync_coverage(each),
     )
-    return assess_owners_at_time(inventory, now)
 
 
 def assess_owners_at_time(inventory: Inventory, now: int) -> Inventory:
@@ -96,41 +117,75 @@ def assess_owners_at_time(inventory: Inventory, now: int) -> Inventory:
 
 def _collect_evidence_and_assess_owners(inventory: Inventory, now: int) -> Inventory:
     """Collect the ownership evidence of every subject; owners are lazy."""
+    found = collect_ownership_records(inventory)
+    people = PersonDirectory(inventory.facts.persons, found.list_evidence())
+    return replace(
+        inventory,
+        persons=people.by_id,
+        owners=LazyOwnership(found.records, people, now),
+        own_owners=LazyOwnership(found.own_records, people, now),
+        judged_at=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnershipRecords:
+    """Ownership evidence by subject, in the order of subjects.
+
+    Attributes:
+        records: All evidence.
+        own_records: That which is not inherited from roles, where some is.
+        evidence: The evidence of each subject that has any.
+    """
+
+    records: Mapping[str, SubjectEvidence]
+    own_records: Mapping[str, SubjectEvidence]
+    evidence: EvidenceBySubject
+
+    def list_evidence(self) -> Iterator[OwnerEvidence]:
+        """Yield the evidence of all subjects."""
+        return chain.from_iterable(self.evidence.values())
+
+
+def collect_ownership_records(
+    inventory: Inventory,
+    named: Collection[PersonId] | None = None,
+    shared_policies: Iterable[Policy] = (),
+) -> OwnershipRecords:
+    """Collect the ownership evidence of every subject of an inventory without owners.
+
+    Args:
+        inventory: A whole inventory, or a part that no other fact refers to.
+        named: Persons that the whole inventory names; None for those of this one.
+        shared_policies: Policies of other parts that are attached to identities here.
+    """
     facts = inventory.facts
-    tags = _SelfTagging(inventory)
+    tags = _SelfTagging(inventory, shared_policies)
     evidence = collect_owner_evidence(
         facts,
         inventory.agents,
         inventory.credentials,
         tags.is_evidence_independent_of_identity,
-    )
-    people = PersonDirectory(
-        facts.persons, (item for found in evidence.values() for item in found)
+        list_named_persons(facts) if named is None else named,
     )
     subjects: set[str] = {identity.id for identity in facts.identities}
     subjects |= set(inventory.agents) | set(inventory.credentials) | set(evidence)
     own = select_evidence_not_from_roles(evidence)
-    return replace(
-        inventory,
-        persons=people.by_id,
-        owners=LazyOwnership(
-            tags.build_evidence_with_self_tagging(sorted(subjects), evidence),
-            people,
-            now,
-        ),
-        own_owners=LazyOwnership(
-            tags.build_evidence_with_self_tagging(sorted(own), own), people, now
-        ),
-        judged_at=now,
+    return OwnershipRecords(
+        tags.build_evidence_with_self_tagging(sorted(subjects), evidence),
+        tags.build_evidence_with_self_tagging(sorted(own), own),
+        evidence,
     )
 
 
 class _SelfTagging:
     """Check whether a subject, or an identity it acts through, may set its own tags."""
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(self, inventory: Inventory, shared_policies: Iterable[Policy]) -> None:
         facts = inventory.facts
-        self._authorship = TagAuthorship(facts.policies, facts.attachments)
+        self._authorship = TagAuthorship(
+            chain(shared_policies, facts.policies), facts.attachments
+        )
         self._agents = inventory.agents
         self._credentials = inventory.credentials
 
@@ -172,6 +227,11 @@ class _SelfTagging:
             for writer in writers
             for target in tagged
         )
+
+
+def list_sync_coverage(syncs: Iterable[Sync]) -> tuple[SourceCoverage, ...]:
+    """List the coverage records of scan results, in the order of sources."""
+    return tuple(map(_build_sync_coverage, sorted(syncs, key=_get_sync_source)))
 
 
 def _get_sync_source(sync: Sync) -> str:
