@@ -4,7 +4,7 @@ import pytest
 
 from answerable.model.event import AuditEvent
 from answerable.model.ids import build_aws_credential_id
-from answerable.services.inventory import snapshots
+from answerable.services.inventory import snapshot_join, snapshots
 from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import NOW
 from tests.inventory.stored_scans import save
@@ -22,13 +22,13 @@ CREATION = call(3, "iam:CreateRole", created=role("new"), identity=user("ben"))
 def scans_joined(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """One entry for each time that the scans were joined."""
     joined: list[str] = []
-    join = snapshots._join_snapshot_with_audit_logs
+    join = snapshot_join.join_snapshot_with_audit_logs
 
     def count(*arguments: object) -> object:
         joined.append("joined")
         return join(*arguments)  # type: ignore[arg-type]  # as called
 
-    monkeypatch.setattr(snapshots, "_join_snapshot_with_audit_logs", count)
+    monkeypatch.setattr(snapshot_join, "join_snapshot_with_audit_logs", count)
     return joined
 
 

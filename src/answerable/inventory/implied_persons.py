@@ -48,6 +48,6 @@ class ImpliedPersons:
         return self._found.items()
 
 
-def _get_age_sort_key(seen: FactProvenance) -> tuple[int, str, str]:
+def _get_age_sort_key(seen: FactProvenance) -> tuple[int, str, str, str]:
     """Return the sort key of a provenance: the oldest first."""
-    return seen.at, seen.source, seen.place
+    return seen.at, seen.source, seen.place, seen.written_by

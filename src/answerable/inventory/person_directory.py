@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from answerable.inventory.implied_persons import ImpliedPersons
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId, build_person_id, normalise_handle
 from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
+
+if TYPE_CHECKING:
+    from answerable.inventory.implied_persons import ImpliedPersons
 
 PEOPLE_HINT = "list the people: answerable people"
 # Names under which pipelines sign; a pipeline never counts as an owner.
@@ -106,6 +109,8 @@ class PersonDirectory:
             evidence: Every candidate that it names becomes a person, unless it is a
                 pipeline.
         """
+        from answerable.inventory.implied_persons import ImpliedPersons
+
         implied = ImpliedPersons()
         implied.add(evidence)
         self._merge(persons, implied)
@@ -119,7 +124,7 @@ class PersonDirectory:
         people._merge(persons, implied)
         return people
 
-    def _merge(self, persons: Sequence[Person], implied: ImpliedPersons) -> None:
+    def _merge(self, persons: Sequence[Person], implied: "ImpliedPersons") -> None:
         """Merge the sightings of each person, and the persons that evidence names."""
         named = {person.id for person in persons}
         known = [

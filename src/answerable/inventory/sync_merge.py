@@ -9,7 +9,7 @@ does not matter.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from answerable.inventory.canonical_ids import CanonicalIds
 from answerable.model.agent import Agent
@@ -37,8 +37,19 @@ Part = TypeVar(
     | PlatformCatalogue,
 )
 
+# Keys under which facts merge; sorted by their text, the merged facts have their order.
+MERGE_KEYS: Mapping[str, Callable[[Any], Hashable]] = {
+    "credentials": lambda c: (c.id, c.place, c.name),
+    "links": lambda c: (c.credential, c.identity, c.how),
+    "attachments": lambda a: (a.policy, a.target, a.layer, a.via),
+    "public_access": lambda b: b.target,
+    "evidence": lambda e: (e.subject, e.person, e.kind, e.act, e.reference, e.seen),
+    "assignments": lambda a: (a.permission_set, a.account, a.person, a.group),
+    "groups": lambda g: g.id,
+    "catalogues": lambda c: (c.platform, c.place, c.seen.source),
+}
 # Connectors whose sources are folders with agents of their own.
-_FOLDER_CONNECTORS = ("home", "repo")
+FOLDER_CONNECTORS = ("home", "repo")
 
 _COVERAGE_WORDS: Mapping[PolicyLayer, str] = {
     PolicyLayer.IDENTITY: "identity-policies",
@@ -77,7 +88,7 @@ class _SyncPrecedence:
     def __init__(self, syncs: Sequence[Sync]) -> None:
         self._newest: dict[tuple[str, str, str], int] = {}
         for position, sync in enumerate(syncs):
-            for seen in _list_ids_seen_by_sync(sync):
+            for seen in list_ids_seen_by_sync(sync):
                 for word in ("", *sync.collected):
                     self._newest.setdefault((sync.connector, seen, word), position)
 
@@ -89,7 +100,7 @@ class _SyncPrecedence:
         return newest is None or newest >= position
 
 
-def _list_ids_seen_by_sync(sync: Sync) -> set[str]:
+def list_ids_seen_by_sync(sync: Sync) -> set[str]:
     """Return the ids of all objects in a scan result."""
     facts = sync.facts
     seen: set[str] = {identity.id for identity in facts.identities}
@@ -156,12 +167,12 @@ def merge_facts_of_syncs(syncs: Sequence[Sync]) -> SightedFacts:
         tools=_merge_tools_of_agents(spelled, speakers),
         credentials=parts(
             lambda f: f.credentials,
-            lambda c: (c.id, c.place, c.name),
+            MERGE_KEYS["credentials"],
             lambda c: (c.id, ""),
         ),
         links=parts(
             lambda f: f.links,
-            lambda c: (c.credential, c.identity, c.how),
+            MERGE_KEYS["links"],
             lambda c: (c.credential, ""),
         ),
         identities=whole(lambda f: f.identities),
@@ -169,29 +180,29 @@ def merge_facts_of_syncs(syncs: Sequence[Sync]) -> SightedFacts:
         policies=whole(lambda f: f.policies),
         attachments=parts(
             lambda f: f.attachments,
-            lambda a: (a.policy, a.target, a.layer, a.via),
+            MERGE_KEYS["attachments"],
             lambda a: (a.target, _get_coverage_category(a)),
         ),
         resources=whole(lambda f: f.resources),
         public_access=parts(
             lambda f: f.public_access,
-            lambda b: b.target,
+            MERGE_KEYS["public_access"],
             lambda b: (b.target, "public-access-block"),
         ),
         evidence=parts(
             lambda f: f.evidence,
-            lambda e: (e.subject, e.person, e.kind, e.act, e.reference, e.seen),
+            MERGE_KEYS["evidence"],
             lambda e: (e.subject if e.standing else "", ""),
         ),
         assignments=parts(
             lambda f: f.assignments,
-            lambda a: (a.permission_set, a.account, a.person, a.group),
+            MERGE_KEYS["assignments"],
             lambda a: (a.permission_set, ""),
         ),
-        groups=parts(lambda f: f.groups, lambda g: g.id, lambda g: (g.id, "")),
+        groups=parts(lambda f: f.groups, MERGE_KEYS["groups"], lambda g: (g.id, "")),
         catalogues=parts(
             lambda f: f.catalogues,
-            lambda c: (c.platform, c.place, c.seen.source),
+            MERGE_KEYS["catalogues"],
             lambda c: ("", ""),
         ),
     )
@@ -203,7 +214,7 @@ def _merge_tools_of_agents(
     """Merge tools: of each agent the newest sync's alone."""
     kept: dict[Hashable, Tool] = {}
     for position, sync in enumerate(syncs):
-        own = sync.connector in _FOLDER_CONNECTORS
+        own = sync.connector in FOLDER_CONNECTORS
         for tool in sync.facts.tools:
             if own or precedence.is_newest_sync_of_object(
                 position, sync.connector, tool.agent
@@ -214,7 +225,7 @@ def _merge_tools_of_agents(
 
 def _get_sync_origin(sync: Sync) -> str:
     """Return the connector of a sync, or the source if it reads folders."""
-    return sync.source if sync.connector in _FOLDER_CONNECTORS else sync.connector
+    return sync.source if sync.connector in FOLDER_CONNECTORS else sync.connector
 
 
 def _get_coverage_category(attachment: PolicyAttachment) -> str:
@@ -319,7 +330,7 @@ def _combine_flags_of_sightings(facts: Sequence[object]) -> dict[str, object]:
 def _combine_unattended_flag_of_agents(agents: Sequence[Agent]) -> dict[str, object]:
     """Mark agents of one name as unattended if any of them is."""
     sources = {agent.seen.source for agent in agents}
-    places = sum(source.partition(":")[0] in _FOLDER_CONNECTORS for source in sources)
+    places = sum(source.partition(":")[0] in FOLDER_CONNECTORS for source in sources)
     joined: dict[str, object] = {
         "unattended": any(agent.unattended for agent in agents),
         "runs_as": tuple(dict.fromkeys(r for agent in agents for r in agent.runs_as)),

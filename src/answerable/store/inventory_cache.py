@@ -139,16 +139,18 @@ def save_inventory_to_cache(
         inventory: Joined inventory, evaluated at its own time.
         slot: Prefix of the file; empty for the newest snapshot.
     """
+    save_inventory_sections(store, generation, encode_inventory(inventory), slot)
+
+
+def save_inventory_sections(
+    store: "EvidenceStore",
+    generation: str,
+    sections: Mapping[str, Iterable[tuple[str, object]]],
+    slot: str = "",
+) -> None:
+    """Save the sections of an inventory, see `save_inventory_to_cache`."""
     if not slot:
         _keep_files_of_earlier_snapshot(store)
-    owners, own = inventory.owners, inventory.own_owners
-    if not isinstance(owners, LazyOwnership) or not isinstance(own, LazyOwnership):
-        raise TypeError("only a joined inventory can be cached")
-    sections = {
-        **_build_inventory_sections(inventory, owners.people),
-        "owners": _sort_items_by_key(owners.records),
-        "own_owners": _sort_items_by_key(own.records),
-    }
     data = encode_block_file(
         _build_generation_tag(generation, _INVENTORY), sections, _derive_mac_key(store)
     )
@@ -234,23 +236,35 @@ def _write_cache_file(path: Path, data: Iterable[bytes]) -> None:
         write_file(path, data, sync=False)
 
 
-def _build_inventory_sections(
-    inventory: Inventory, people: PersonDirectory
+def encode_inventory(
+    inventory: Inventory,
 ) -> Mapping[str, Iterable[tuple[str, object]]]:
-    """Build the sections of the cache file from an inventory, sorted by key."""
+    """Encode a joined inventory as the sections of its file, sorted by key."""
+    owners, own = inventory.owners, inventory.own_owners
+    if not isinstance(owners, LazyOwnership) or not isinstance(own, LazyOwnership):
+        raise TypeError("only a joined inventory can be cached")
     names = build_entity_name_table(inventory)
+    found: dict[str, Iterable[tuple[str, object]]] = {
+        "heading": encode_heading(inventory)
+    }
+    found |= encode_facts(inventory.facts)
+    found["agents"] = sort_items_by_key(inventory.agents)
+    found["credentials"] = sort_items_by_key(inventory.credentials)
+    found["persons"] = sort_items_by_key(inventory.persons)
+    found["handles"] = sort_items_by_key(owners.people.handles)
+    found["names"] = sort_items_by_key(names.entries)
+    found["principals"] = sort_items_by_key(names.principals)
+    found["owners"] = sort_items_by_key(owners.records)
+    found["own_owners"] = sort_items_by_key(own.records)
+    return found
+
+
+def encode_heading(inventory: Inventory) -> list[tuple[str, object]]:
+    """Encode the single values of an inventory as a section."""
     heading = _InventoryHeader(
         inventory.at, inventory.name, inventory.judged_at, inventory.coverage
     )
-    found: dict[str, Iterable[tuple[str, object]]] = {"heading": [("", heading)]}
-    found |= encode_facts(inventory.facts)
-    found["agents"] = _sort_items_by_key(inventory.agents)
-    found["credentials"] = _sort_items_by_key(inventory.credentials)
-    found["persons"] = _sort_items_by_key(inventory.persons)
-    found["handles"] = _sort_items_by_key(people.handles)
-    found["names"] = _sort_items_by_key(names.entries)
-    found["principals"] = _sort_items_by_key(names.principals)
-    return found
+    return [("", heading)]
 
 
 def encode_facts(facts: SightedFacts) -> dict[str, Iterable[tuple[str, object]]]:
@@ -265,7 +279,7 @@ def encode_facts(facts: SightedFacts) -> dict[str, Iterable[tuple[str, object]]]
         )
     platforms = facts.list_catalogue_platforms()
     found["facts.catalogues.platforms"] = _pair_rows_with_indexes(platforms)
-    found[ATTACHMENTS] = _sort_items_by_key(facts.attachments_by_target())
+    found[ATTACHMENTS] = sort_items_by_key(facts.attachments_by_target())
     return found
 
 
@@ -281,7 +295,7 @@ def _pair_rows_with_indexes(rows: Iterable[object]) -> Iterator[tuple[str, objec
     return ((f"{number:09}", row) for number, row in enumerate(rows))
 
 
-def _sort_items_by_key(rows: Mapping[KeyT, object]) -> Iterator[tuple[str, object]]:
+def sort_items_by_key(rows: Mapping[KeyT, object]) -> Iterator[tuple[str, object]]:
     """Yield the items of a mapping sorted by key."""
     return ((key, rows[key]) for key in sorted(rows))
 

@@ -13,7 +13,7 @@ from answerable.model.errors import UsageError, VerificationError
 from answerable.model.inventory import DERIVATION_STAGES, EventGaps, Inventory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, PersonMerge
 from answerable.model.progress import ProgressCallback, ignore_progress_report
-from answerable.model.sighting import SightedFacts, Snapshot, Sync
+from answerable.model.sighting import Snapshot, Sync
 from answerable.store import inventory_cache
 from answerable.store.cache_generation import (
     compute_history_generation,
@@ -102,18 +102,18 @@ def load_inventory(
             generation = same if kept is not None else generation
     if kept is None:
         progress(0, DERIVATION_STAGES, "joining scanned sources")
-        joined = _join_snapshot_with_audit_logs(store, chosen)
-        inventory_cache.save_inventory_to_cache(
-            store, generation, joined.inventory, slot
+        from answerable.services.inventory.snapshot_join import (
+            SnapshotCache,
+            join_snapshot_with_audit_logs,
         )
+
+        cache = SnapshotCache(store, generation, slot, now)
+        joined = join_snapshot_with_audit_logs(store, chosen, cache)
+        kept = joined.inventory
         if is_newest:
             inventory_input.save_input(
                 store, digest, generation, joined.found, joined.log_facts
             )
-        # Read by row from the saved file, the joined facts need not stay in memory.
-        kept = inventory_cache.load_cached_inventory(store, generation, now, slot)
-        if kept is None:
-            kept = _assess_owners(joined.inventory, now)
     derived = inventory_cache.DerivedFiles(store, generation, progress, slot)
     if not is_newest:
         return replace(kept, derived=derived)
@@ -146,73 +146,6 @@ def _read_event_gaps(store: EvidenceStore) -> EventGaps:
     from answerable.store.event_gaps import read_event_gaps
 
     return replace(read_event_gaps(store), unread=unread)
-
-
-def _assess_owners(joined: Inventory, now: int) -> Inventory:
-    """Recompute who owns each subject at a time; 0 for the snapshot's own."""
-    from answerable.inventory.sync_join import assess_owners_at_time
-
-    return assess_owners_at_time(joined, now or joined.judged_at)
-
-
-@dataclass(frozen=True, slots=True)
-class _JoinedSnapshot:
-    """Inventory of a snapshot and the audit logs.
-
-    Attributes:
-        found: Credentials that a source found in a place.
-        log_facts: Facts from audit logs.
-    """
-
-    inventory: Inventory
-    found: frozenset[str]
-    log_facts: SightedFacts
-
-
-def _join_snapshot_with_audit_logs(
-    store: EvidenceStore, selected: NamedSnapshot | None
-) -> _JoinedSnapshot:
-    """Build the inventory of a snapshot and the audit logs, as of its time."""
-    from answerable.inventory.fact_pool import FactPool
-    from answerable.inventory.sync_join import join_syncs_into_inventory
-
-    snapshot = Snapshot(0, ())
-    if selected is not None:
-        snapshot = read_stored_object(store, selected.digest, Snapshot)
-    pool = FactPool()
-    syncs = [read_stored_sync(store, digest, pool) for _, digest in snapshot.syncs]
-    found = frozenset(
-        credential.id for sync in syncs for credential in sync.facts.credentials
-    )
-    trail = _build_audit_log_sync(store, found)
-    joined = join_syncs_into_inventory(
-        [(sync.source, sync) for sync in (*syncs, trail)],
-        now=snapshot.taken_at or trail.started_at,
-        taken_at=snapshot.taken_at,
-        name=selected.name if selected is not None else "",
-        attestations=read_ownership_statements(store),
-    )
-    # An audit log is no scanned source: its age does not affect the others.
-    scanned = tuple(c for c in joined.coverage if c.source != trail.source)
-    return _JoinedSnapshot(replace(joined, coverage=scanned), found, trail.facts)
-
-
-def _build_audit_log_sync(store: EvidenceStore, found: frozenset[str]) -> Sync:
-    """Build a sync from the audit logs: their identities and credentials.
-
-    Args:
-        found: Credentials that a source found in a place.
-    """
-    from answerable.services.inventory import inventory_input
-    from answerable.services.inventory.owners_from_audit_logs import (
-        collect_audit_log_facts,
-    )
-
-    facts = collect_audit_log_facts(store)
-    links = inventory_input.select_inventory_links(facts, found)
-    times = [link.seen.at for link in links] + [e.seen.at for e in facts.evidence]
-    last = max(times, default=0)
-    return Sync("trail:", "trail", last, replace(facts, links=links))
 
 
 def store_snapshot(
