@@ -17,12 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.cli.render.documents import RENDERERS
-from answerable.cli.sample.google_project import SUPPORT_AGENT, VERTEX_AGENT
-from answerable.cli.sample.platform_account import (
-    LEDGER_OBJECT,
-    LEDGER_ROLE,
-    PREVIEW_ROLE,
-)
 from answerable.model.documents.registry import ITEM_TYPES
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.server.revocation_list import RevocationFile
@@ -45,37 +39,19 @@ from tests.estate.page_questions import (
     list_new_denials,
     list_page_questions,
 )
+from tests.estate.permission_questions import ACTIONS, RESOURCES, STATEMENTS, SUBJECTS
 from tests.estate.removal_questions import (
     APART,
-    APP,
     ASKED,
-    BINDING,
     DEVELOPER,
-    GONE,
     KEY,
-    LEDGER,
-    LEDGER_CALL,
-    MEMBER,
-    ORDERS,
     PAGES,
     PAGES_APART,
-    PEOPLE,
-    PODS,
-    PREVIEW_USER,
-    READER,
     REPORTER,
-    SECRETS,
-    STATEMENT,
-    SUPPORT,
     USER,
-    WORKFLOW,
 )
 from tests.estate.sample_stores import (
     DATA,
-    ELSEWHERE,
-    LABS,
-    PIPELINE_AGENT,
-    ROLE,
     SOURCES,
     Stores,
     ask_for_owner,
@@ -171,25 +147,6 @@ def desks(stores: Stores) -> Iterator[Desks]:
     made.close()
 
 
-SUBJECTS = (
-    *(REPORTER, "agent:claude-code/ana", PIPELINE_AGENT),
-    *(USER, KEY, GONE, ELSEWHERE, "*", "lambda.amazonaws.com"),
-    *(f"{ROLE}/{name}" for name in ("data-reader", "ci-deploy", "lambda-admin")),
-    *(APP, SUPPORT, DEVELOPER),
-    *(LEDGER, PREVIEW_USER, WORKFLOW, *PEOPLE, LEDGER_ROLE, PREVIEW_ROLE),
-    *(VERTEX_AGENT, SUPPORT_AGENT, "user:ben@corp.example"),
-)
-ACTIONS = ("s3:GetObject", "s3:DeleteObject", "iam:CreateUser", "sts:AssumeRole")
-ACTIONS += ("SELECT", "DELETE", "get", "create", "push", "merge", "read-secret")
-ACTIONS += (LEDGER_CALL[0], "iam.serviceAccounts.getAccessToken")
-RESOURCES = (DATA, "arn:aws:s3:::other/x", "*", f"{ROLE}/data-reader", ORDERS)
-RESOURCES += (LEDGER_OBJECT, f"{SECRETS}/x", f"{PODS}/x", LABS, f"{LABS}/branch/main")
-RESOURCES += (LEDGER_CALL[1],)
-STATEMENTS = (
-    *(STATEMENT, f"{USER}#inline/inline#2", f"{ROLE}/data-reader#trust#0"),
-    *(f"{ROLE}/data-reader#inline/inline#0", f"{ROLE}/ci-deploy#trust#0"),
-    *(MEMBER, BINDING, READER),
-)
 _DIRECT = ("/can", "/who-can", "/reach")
 INVESTIGATOR = visitor(
     *(WebRole.ADMIN, WebRole.OWNER, WebRole.INVESTIGATOR), person=ANA, owns=(DEVELOPER,)
@@ -323,13 +280,26 @@ def test_no_figure_of_the_overview_becomes_0(desks: Desks, removed: str) -> None
     assert {to for to in gone if before.get(to, "0") != "0"} == set()
 
 
-@pytest.mark.parametrize("removed", [*SOURCES, GATEWAY])
-def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
+Pages = list[tuple[str, dict[str, str], str]]
+
+
+@pytest.fixture(scope="module")
+def whole_pages(desks: Desks) -> Pages:
+    """Each page of the whole store with what it is asked: shown once."""
     questions = desks.list_page_questions()
     assert {path for path, _ in questions} >= PAGES
+    return [
+        (path, said, shown(desks.full, INVESTIGATOR, path, **said))
+        for path, said in questions
+    ]
+
+
+@pytest.mark.parametrize("removed", [*SOURCES, GATEWAY])
+def test_no_page_says_a_stronger_no(
+    desks: Desks, whole_pages: Pages, removed: str
+) -> None:
     found = []
-    for path, said in questions:
-        before = shown(desks.full, INVESTIGATOR, path, **said)
+    for path, said, before in whole_pages:
         try:
             after = shown(desks.less[removed], INVESTIGATOR, path, **said)
         except (Forbidden, RequestRejected, AnswerableError):
