@@ -1,10 +1,12 @@
 """Scan of many accounts, one file each, and a second scan of which little changed.
 
 `python -m bench --only accounts`. An account has 10,000 users and roles. For the second
-scan, one in a hundred of them has a new tag, is gone, or is new.
+scan, one in a hundred of them has a new tag, is gone, or is new. `MANY_ACCOUNTS` in the
+environment is the number of accounts.
 """
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +31,8 @@ def measure_accounts(
     folder: Path, seed: int, command: str, *, quick: bool = False
 ) -> Iterator[Line]:
     """Scan the accounts twice, and ask the first questions."""
-    accounts, size = (QUICK_ACCOUNTS, QUICK_SIZE) if quick else (ACCOUNTS, SIZE)
+    accounts = int(os.environ.get("MANY_ACCOUNTS", ACCOUNTS))
+    accounts, size = (QUICK_ACCOUNTS, QUICK_SIZE) if quick else (accounts, SIZE)
     made = generate_organization(size, seed, load_catalogue(), single=True)
     number = made.plan.accounts[0].id
     account = export_account(made.facts, number)
@@ -54,9 +57,17 @@ def measure_accounts(
         each.replace(number, files[0].stem)
         for each in sample_questions(made, 1, seed)[0]
     ]
-    for which in ("first ", ""):
-        took = answerable_command("--store", str(store), "-o", "json", "can", *point)
-        what = f"{which}`can` after it, {accounts * size:,} principals"
+    identity, action, resource = point
+    asked = (
+        ("first `can` after it", ("can", identity, action, resource)),
+        ("`can` after it", ("can", identity, action, resource)),
+        ("`who-can` after it", ("who-can", action, resource)),
+        ("`reach` after it", ("reach", identity)),
+        ("`findings` after it", ("findings",)),
+    )
+    for name, question in asked:
+        took = answerable_command("--store", str(store), "-o", "json", *question)
+        what = f"{name}, {accounts * size:,} principals"
         yield BenchFigure(f"{what}: processor", "s", (took.cpu,), command)
         yield BenchFigure(f"{what}: peak", "MiB", (took.peak,), command)
 

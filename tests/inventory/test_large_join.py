@@ -56,10 +56,10 @@ def joined_at_once(found: list[Sync]) -> Rows:
     )
 
 
-def joined_in_parts(found: list[Sync]) -> Rows:
+def joined_in_parts(found: list[Sync], size: int = 1) -> Rows:
     saved: list[Rows] = []
     with TemporaryDirectory() as folder:
-        join = LargeJoin(DividedFacts(Path(folder)), (), 1)
+        join = LargeJoin(DividedFacts(Path(folder)), (), size)
         for each in found[:-1]:
             join.add(each)
         parts = InventoryParts(
@@ -114,10 +114,13 @@ def spread_syncs(draw: st.DrawFn) -> Sync:
     return replace(made, source=source, facts=spread)
 
 
-@given(st.lists(spread_syncs(), min_size=2, max_size=5, unique_by=lambda s: s.source))
-@settings(max_examples=150, deadline=None)
-def test_parts_make_the_whole_inventory(found: list[Sync]) -> None:
-    whole, parts = joined_at_once(found), joined_in_parts(found)
+@given(
+    st.lists(spread_syncs(), min_size=2, max_size=5, unique_by=lambda s: s.source),
+    st.integers(1, 4),
+)
+@settings(max_examples=100, deadline=None)
+def test_parts_make_the_whole_inventory(found: list[Sync], size: int) -> None:
+    whole, parts = joined_at_once(found), joined_in_parts(found, size)
     # The last sync is an audit log, which is no scanned source.
     whole.pop("heading"), parts.pop("heading")
     assert parts == whole

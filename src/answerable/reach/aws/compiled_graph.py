@@ -193,6 +193,7 @@ def compile_large_snapshot(host: AwsHost, inventory: Inventory) -> None:
                     numbers=parts.numbers,
                 )
                 parts.add(facts, accounts)
+            del facts, accounts  # before the next part is read
         derived.save(_ESTATE, parts.merge())
 
 

@@ -97,17 +97,20 @@ class LargeJoin:
             pairs = [(sync.source, sync) for sync in syncs]
             return merge_syncs_into_inventory(pairs, attestations=said)
 
-        first, *others = self._pack({*self._divided.list_places(), *statements})
+        known = {*self._divided.list_places(), *statements}
+        first, *groups = self._division.group(known)
+        others = list(self._pack(groups))
         named = {
             each.person
             for each in self.attestations
             if each.seen.written_by.is_trusted_author
         }
-        for places in others:
-            if self._is_evidence_final(places):
-                named.update(*(self._named[place] for place in places))
-            else:
-                named |= list_named_persons(merge(places).facts)
+        for part in others:
+            for places in part:
+                if self._is_evidence_final(places):
+                    named.update(*(self._named[place] for place in places))
+                else:
+                    named |= list_named_persons(merge(places).facts)
         rest = merge(first)
         named |= list_named_persons(rest.facts)
         persons = rest.facts.persons
@@ -119,8 +122,9 @@ class LargeJoin:
         implied = ImpliedPersons()
         _save_part(parts, rest, named, (), implied)
         del rest
-        for places in others:
-            _save_part(parts, merge(places), named, shared, implied)
+        for part in others:
+            every = [place for places in part for place in places]
+            _save_part(parts, merge(every), named, shared, implied)
         people = PersonDirectory.from_implied_persons(persons, implied)
         whole = Inventory(
             at=taken_at,
@@ -165,15 +169,13 @@ class LargeJoin:
             self._add_facts(number, SightedFacts(assignments=tuple(found)))
         self._assignments.clear()
 
-    def _pack(self, places: Iterable[str]) -> Iterator[list[str]]:
-        """Pack groups of places into parts; the facts of no account are in the first."""
-        first, *groups = self._division.group(places)
-        yield first
-        part: list[str] = []
+    def _pack(self, groups: Iterable[list[str]]) -> Iterator[list[list[str]]]:
+        """Pack groups of places into parts."""
+        part: list[list[str]] = []
         size = 0
-        for group in groups:
-            part += group
-            size += sum(self._sizes[place] for place in group)
+        for places in groups:
+            part.append(places)
+            size += sum(self._sizes[place] for place in places)
             if size >= self.identities_per_part:
                 yield part
                 part, size = [], 0
