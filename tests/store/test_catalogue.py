@@ -340,7 +340,7 @@ def test_statistics_of_new_rows_equal_those_of_their_file(
                 e for e in store.log.entries() if isinstance(e, SegmentManifest)
             ]
         with EvidenceStore.open(Path(folder), now=NOW) as store:
-            kept = SegmentCatalogue(store.layout, store.keys)
+            kept = SegmentCatalogue(store.layout, store.log, store.keys)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(
                     SegmentCatalogue, "_add_statistics", None

@@ -301,3 +301,11 @@ def list_removed_objects(entries: Iterable[LogEntry]) -> dict[str, ObjectRemoved
         elif isinstance(entry, ObjectEntry):
             removed.pop(entry.sha256, None)
     return removed
+
+
+def count_erasures(entries: Iterable[LogEntry]) -> int:
+    """Count the entries of a log that erase something."""
+    return sum(
+        isinstance(each, RowsRemoved | ObjectRemoved) and each.cause == "erasure"
+        for each in entries
+    )

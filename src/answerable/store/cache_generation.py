@@ -1,9 +1,12 @@
-"""Identify the events, snapshots and statements that cached chains are derived from."""
+"""Identify the events, snapshots and statements that cached chains are derived from.
+
+A generation begins with the number of erasures, for `erasure_guard`.
+"""
 
 import hashlib
 from typing import TYPE_CHECKING
 
-from answerable.evidence.log_entries import list_live_segments
+from answerable.evidence.log_entries import count_erasures, list_live_segments
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -28,8 +31,7 @@ def compute_events_generation(store: "EvidenceStore") -> str:
         except FileNotFoundError:
             continue
     segments = [each.segment for each in list_live_segments(store.log.entries())]
-    named = "\n".join([str(DERIVATION_VERSION), *tails, *segments])
-    return hashlib.sha256(named.encode()).hexdigest()
+    return _build_generation(store, [str(DERIVATION_VERSION), *tails, *segments])
 
 
 def compute_chains_generation(store: "EvidenceStore") -> str:
@@ -71,4 +73,15 @@ def _compute_generation(store: "EvidenceStore", snapshots: list[str]) -> str:
 def _hash_with_statements(store: "EvidenceStore", inputs: list[str]) -> str:
     """Hash some inputs and the digests of all statements."""
     said = [o.digest for kind in _STATEMENT_KINDS for o in store.list_objects(kind)]
-    return hashlib.sha256("\n".join([*inputs, *said]).encode()).hexdigest()
+    return _build_generation(store, [*inputs, *said])
+
+
+def _build_generation(store: "EvidenceStore", inputs: list[str]) -> str:
+    """Build a generation from the number of erasures and a hash of some inputs."""
+    erasures = count_erasures(store.log.entries())
+    return f"{erasures}-{hashlib.sha256(chr(10).join(inputs).encode()).hexdigest()}"
+
+
+def get_erasures(generation: str) -> int:
+    """Return the number of erasures at the time of a generation."""
+    return int(generation.partition("-")[0])

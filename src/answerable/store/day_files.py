@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from answerable.evidence.log_entries import count_erasures
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.damaged_segments import (
     compute_file_digest,
@@ -25,6 +26,8 @@ from answerable.store.durable_files import (
     make_private_folder,
     translate_os_errors,
 )
+from answerable.store.erasure_guard import put_derived_file
+from answerable.store.event_engine import SegmentReadFailure
 from answerable.store.event_sources import build_segment_rows_sql
 
 if TYPE_CHECKING:
@@ -62,10 +65,12 @@ class DayFiles:
     Attributes:
         paths: The files.
         sources: The segments, and the unsealed events of that time.
+        erasures: Number of erasures before these were read.
     """
 
     paths: Sequence[Path]
     sources: "EventSources"
+    erasures: int
 
 
 def open_day_files(store: "EvidenceStore", kind: DayFileKind) -> DayFiles:
@@ -74,13 +79,17 @@ def open_day_files(store: "EvidenceStore", kind: DayFileKind) -> DayFiles:
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    return store.queries.call_with_sources(
-        lambda sources: DayFiles(_open_files(store, sources, kind), sources)
-    )
+    erasures = count_erasures(store.log.entries())
+
+    def open_files(sources: "EventSources") -> DayFiles:
+        paths = _open_files(store, sources, kind, erasures)
+        return DayFiles(paths, sources, erasures)
+
+    return store.queries.call_with_sources(open_files)
 
 
 def _open_files(
-    store: "EvidenceStore", sources: "EventSources", kind: DayFileKind
+    store: "EvidenceStore", sources: "EventSources", kind: DayFileKind, erasures: int
 ) -> list[Path]:
     """Find the file of each day of segments; write the missing ones."""
     days: dict[str, list[SegmentManifest]] = defaultdict(list)
@@ -93,18 +102,22 @@ def _open_files(
     if missing:
         make_private_folder(folder)
         rows = {wanted[day]: days[day] for day in sorted(missing)}
-        known |= _write_files(store, sources, kind, rows)
+        known |= _write_files(store, DayFiles((), sources, erasures), kind, rows)
     return [known[generation] for generation in wanted.values()]
 
 
-def write_tail_file(
-    store: "EvidenceStore", sources: "EventSources", kind: DayFileKind
-) -> Path:
+def write_tail_file(store: "EvidenceStore", found: DayFiles, kind: DayFileKind) -> Path:
     """Write the rows of the unsealed events, unless there is a file with them.
+
+    Args:
+        store: The store.
+        found: Files of the sealed events of that time.
+        kind: Kind of the rows.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
+    sources = found.sources
     digest = hashlib.sha256()
     for name, data in sorted(sources.journals.items()):
         digest.update(f"{name} {hashlib.sha256(data).hexdigest()}\n".encode())
@@ -119,7 +132,8 @@ def write_tail_file(
     engine = DuckDbEngine(folder, files=files)
     try:
         sources.load_unsealed_records_into(engine, "tail")
-        return _write_file(store, engine, kind, generation, "tail")
+        rows = _GenerationRows(generation, "tail", found.erasures)
+        return _write_file(store, engine, kind, rows)
     finally:
         engine.close()
 
@@ -152,9 +166,24 @@ def is_valid_file(store: "EvidenceStore", kind: DayFileKind, path: Path) -> bool
     return mac == _compute_mac(store, kind, generation, path)
 
 
+@dataclass(frozen=True, slots=True)
+class _GenerationRows:
+    """Events of one generation.
+
+    Attributes:
+        generation: The generation.
+        events: SQL of a table of the events.
+        erasures: Number of erasures before they were read.
+    """
+
+    generation: str
+    events: str
+    erasures: int
+
+
 def _write_files(
     store: "EvidenceStore",
-    sources: "EventSources",
+    found: DayFiles,
     kind: DayFileKind,
     days: "Mapping[str, Sequence[SegmentManifest]]",
 ) -> dict[str, Path]:
@@ -163,6 +192,7 @@ def _write_files(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
+    sources = found.sources
     segments = [each for part in days.values() for each in part]
     sources.layout.require_segments(segments)
     require_intact_files(
@@ -179,7 +209,12 @@ def _write_files(
     try:
         return {
             generation: _write_file(
-                store, engine, kind, generation, build_segment_rows_sql(part)
+                store,
+                engine,
+                kind,
+                _GenerationRows(
+                    generation, build_segment_rows_sql(part), found.erasures
+                ),
             )
             for generation, part in paths.items()
         }
@@ -191,8 +226,7 @@ def _write_file(
     store: "EvidenceStore",
     engine: DuckDbEngine,
     kind: DayFileKind,
-    generation: str,
-    events: str,
+    rows: _GenerationRows,
 ) -> Path:
     """Write one file, and return its path.
 
@@ -202,21 +236,24 @@ def _write_file(
         store: The store.
         engine: Engine that may read the events.
         kind: Kind of the rows.
-        generation: Generation of the file.
-        events: SQL of a table of the events.
+        rows: Events of the file.
     """
+    generation = rows.generation
     folder = store.derived / kind.folder
     temp_path = folder / f".{generation}.{secrets.token_hex(8)}.new"
     try:
         _run_copy(
             engine,
-            f"COPY ({kind.build_rows(events)} ORDER BY {kind.order}) "
+            f"COPY ({kind.build_rows(rows.events)} ORDER BY {kind.order}) "
             f"TO {quote_text(str(temp_path.absolute()))} "
             "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
         )
         mac = _compute_mac(store, kind, generation, temp_path)
         file = folder / f"{generation}-{mac}.parquet"
-        with translate_os_errors("write", file):
+        with (
+            put_derived_file(store.layout, store.log, rows.erasures),
+            translate_os_errors("write", file),
+        ):
             temp_path.chmod(FILE_MODE)
             temp_path.replace(file)
     finally:
@@ -230,11 +267,16 @@ def _run_copy(engine: DuckDbEngine, query: str) -> None:
 
     Raises:
         EnvironmentFailure: The disk cannot be written; no segment is damaged.
+        SegmentReadFailure: Another process has removed a segment file.
     """
+    import _duckdb as duckdb
+
     try:
         engine.run(query)
     except EnvironmentFailure as error:
         raise EnvironmentFailure(error.message, error.hint) from None
+    except duckdb.PermissionException:  # it looks for a missing file elsewhere
+        raise SegmentReadFailure("a segment file is missing") from None
 
 
 def _compute_generation(day: str, segments: Sequence["SegmentManifest"]) -> str:

@@ -21,6 +21,7 @@ from answerable.store.chain_writer import lock_chain_file
 from answerable.store.collection_state import forget_unread_locations
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point
+from answerable.store.erasure_guard import lock_derived_files
 from answerable.store.legal_holds import read_holds
 from answerable.store.mention_search import MentionSearch
 from answerable.store.object_store import read_compressed_object
@@ -255,8 +256,9 @@ def _remove_objects(
 def _delete_derived_files(store: "EvidenceStore") -> None:
     """Delete the caches of the store, which contain copies of rows and objects."""
     folder = store.root / "derived"
-    if folder.is_dir():
-        delete_files(path for path in sorted(folder.rglob("*")) if path.is_file())
+    with lock_derived_files(store.layout, alone=True):
+        if folder.is_dir():
+            delete_files(path for path in sorted(folder.rglob("*")) if path.is_file())
     mark_crash_point("erasure-caches-deleted")
 
 

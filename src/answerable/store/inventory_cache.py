@@ -39,6 +39,7 @@ from answerable.store.block_file import (
     BlockFileError,
     encode_block_file,
 )
+from answerable.store.cache_generation import get_erasures
 from answerable.store.durable_files import make_store_folder, write_file
 from answerable.store.stored_facts import (
     ATTACHMENTS,
@@ -154,13 +155,16 @@ def save_inventory_sections(
     data = encode_block_file(
         _build_generation_tag(generation, _INVENTORY), sections, _derive_mac_key(store)
     )
-    _write_cache_file(_get_cache_file_path(store, f"{slot}{_INVENTORY}"), data)
+    path = _get_cache_file_path(store, f"{slot}{_INVENTORY}")
+    _write_cache_file(store, path, data, generation)
 
 
 def _keep_files_of_earlier_snapshot(store: "EvidenceStore") -> None:
     """Rename the files of the last snapshot to those of the earlier one."""
+    from answerable.store.erasure_guard import lock_derived_files
+
     for name in _KEPT_FILES:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), lock_derived_files(store.layout):
             path = _get_cache_file_path(store, name)
             path.replace(_get_cache_file_path(store, f"{EARLIER}{name}"))
 
@@ -174,9 +178,19 @@ class DerivedFiles:
         generation: str,
         progress: ProgressCallback = ignore_progress_report,
         slot: str = "",
+        input_generation: str = "",
     ) -> None:
-        """Keep the store, the generation of the input, and a progress callback."""
+        """Keep the store, the generation of the input, and a progress callback.
+
+        Args:
+            store: The store.
+            generation: Generation that a file must have; empty for any.
+            progress: Receives the stages of what is derived.
+            slot: Prefix of the files; empty for the newest snapshot.
+            input_generation: Generation of the input, if it is another one.
+        """
         self._store, self.generation, self._slot = store, generation, slot
+        self._input_generation = input_generation or generation
         self.progress = progress
 
     def load(self, name: str) -> BlockFile | None:
@@ -200,7 +214,7 @@ class DerivedFiles:
             _derive_mac_key(self._store),
         )
         path = _get_cache_file_path(self._store, f"{self._slot}{name}")
-        _write_cache_file(path, data)
+        _write_cache_file(self._store, path, data, self._input_generation)
         kind, dash, _ = name.partition("-")
         if dash:
             _delete_old_cache_files(
@@ -229,11 +243,16 @@ def _delete_old_cache_files(pattern: Path) -> None:
             path.unlink()
 
 
-def _write_cache_file(path: Path, data: Iterable[bytes]) -> None:
-    """Write a cache file; a disk error is ignored."""
+def _write_cache_file(
+    store: "EvidenceStore", path: Path, data: Iterable[bytes], generation: str
+) -> None:
+    """Write a cache file; a disk error is ignored, and nothing erased is written."""
+    from answerable.store.erasure_guard import put_derived_file  # most write none
+
     with contextlib.suppress(EnvironmentFailure):
         make_store_folder(path.parent)
-        write_file(path, data, sync=False)
+        with put_derived_file(store.layout, store.log, get_erasures(generation)):
+            write_file(path, data, sync=False)
 
 
 def encode_inventory(

@@ -95,7 +95,7 @@ def list_lineage_files(store: "EvidenceStore", kind: DayFileKind) -> list[Path]:
     found = open_day_files(store, kind)
     files = [*found.paths]
     if found.sources.journals:
-        files.append(write_tail_file(store, found.sources, kind))
+        files.append(write_tail_file(store, found, kind))
     return files
 
 

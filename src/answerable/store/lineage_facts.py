@@ -30,6 +30,7 @@ from answerable.model.lineage import (
 from answerable.store.cache_generation import (
     compute_chains_generation,
     compute_events_generation,
+    get_erasures,
 )
 from answerable.store.credential_issuances import (
     BELIEVED,
@@ -217,6 +218,8 @@ def _save_lineage_cache(
     stitched: str,
 ) -> None:
     """Write the cache file; a disk error is ignored."""
+    from answerable.store.erasure_guard import put_derived_file  # most write none
+
     encode = msgspec.msgpack.encode
     file = _CacheFile(
         generation, msgspec.Raw(encode(facts)), msgspec.Raw(encode(chains)), stitched
@@ -225,7 +228,9 @@ def _save_lineage_cache(
     path = _get_cache_path(store)
     with contextlib.suppress(EnvironmentFailure):  # not kept: derived again
         make_store_folder(path.parent)
-        write_file(path, _compute_cache_mac(store, body).encode() + body, sync=False)
+        data = _compute_cache_mac(store, body).encode() + body
+        with put_derived_file(store.layout, store.log, get_erasures(generation)):
+            write_file(path, data, sync=False)
 
 
 def _compute_cache_mac(store: "EvidenceStore", body: bytes) -> str:

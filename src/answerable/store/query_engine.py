@@ -362,7 +362,7 @@ class EventQueries:
         if self._catalogue is None:
             from answerable.store.segment_catalogue import SegmentCatalogue
 
-            self._catalogue = SegmentCatalogue(self._layout, self._keys)
+            self._catalogue = SegmentCatalogue(self._layout, self._log, self._keys)
         return self._catalogue
 
     def add_to_catalogue(self, statistics: "Mapping[str, SegmentStatistics]") -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from answerable.evidence.log_entries import SegmentManifest
+from answerable.evidence.log_entries import SegmentManifest, list_live_segments
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.damaged_segments import require_intact_files
 from answerable.store.duckdb_engine import DuckDbEngine
@@ -31,6 +31,7 @@ from answerable.store.segment_statistics import (
 )
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
+from answerable.store.transparency_log import TransparencyLog
 
 _LENGTH_BYTES, _MAC_BYTES = 4, 24
 _HEAD_BYTES = _LENGTH_BYTES + _MAC_BYTES
@@ -46,8 +47,10 @@ _encode = msgspec.msgpack.Encoder().encode
 class SegmentCatalogue:
     """Statistics of the live segments of a store, read once and kept in memory."""
 
-    def __init__(self, layout: StoreLayout, keys: LogKeys) -> None:
-        self._layout, self._keys = layout, keys
+    def __init__(
+        self, layout: StoreLayout, log: TransparencyLog, keys: LogKeys
+    ) -> None:
+        self._layout, self._log, self._keys = layout, log, keys
         self._path = layout.root / "derived" / "segments.bin"
         self._known: _Frame = {}
         self._read_bytes, self._inode = 0, 0
@@ -106,8 +109,14 @@ class SegmentCatalogue:
 
     def _append_frame(self, frame: _Frame) -> None:
         """Append a frame after the last valid one; without the lock, do nothing."""
+        from answerable.store.erasure_guard import lock_derived_files
+
         make_store_folder(self._path.parent)
-        with translate_os_errors("write", self._path):
+        with (
+            lock_derived_files(self._layout),
+            translate_os_errors("write", self._path),
+        ):
+            frame = self._select_live(frame)
             flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
             handle = open_new_file(self._path, flags)
             try:
@@ -126,9 +135,25 @@ class SegmentCatalogue:
         known = self.get_statistics(segments)
         if len(known) <= max(_MAX_OBSOLETE * len(segments), _MIN_OBSOLETE):
             return
+        from answerable.store.erasure_guard import lock_derived_files
+
         self._known = {each.segment: known[each.segment] for each in segments}
-        with contextlib.suppress(EnvironmentFailure):
-            write_file(self._path, self._encode_frame(self._known), sync=False)
+        with (
+            contextlib.suppress(EnvironmentFailure),
+            lock_derived_files(self._layout),
+        ):
+            live = self._select_live(self._known)
+            write_file(self._path, self._encode_frame(live), sync=False)
+
+    def _select_live(self, frame: _Frame) -> _Frame:
+        """Select the statistics of live segments: others may have erased rows."""
+        live = list_live_segments(self._log.entries())
+        digests = {each.segment: each.file_sha256 for each in live}
+        return {
+            name: each
+            for name, each in frame.items()
+            if digests.get(name) == each.file_sha256
+        }
 
     def _read_new_frames(self) -> None:
         """Read the frames that were added to the file since the last read."""

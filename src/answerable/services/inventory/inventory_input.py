@@ -63,7 +63,7 @@ def find_same_input(store: EvidenceStore, digest: str, generation: str) -> str |
     Returns:
         None if no cached inventory has it.
     """
-    files = DerivedFiles(store, "")
+    files = DerivedFiles(store, "", input_generation=generation)
     file = files.load(_NAME)
     if file is None:
         return None
@@ -100,7 +100,8 @@ def save_input(
         tuple(sorted(short)),
         _hash_log_facts(log_facts),
     )
-    DerivedFiles(store, "").save(_NAME, {_NAME: [("", known)]})
+    files = DerivedFiles(store, "", input_generation=generation)
+    files.save(_NAME, {_NAME: [("", known)]})
 
 
 def _hash_current_log_facts(store: EvidenceStore, found: tuple[str, ...]) -> str:

@@ -1,0 +1,100 @@
+"""Files that are derived while a person is erased have no value of the person afterwards."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.model.errors import EnvironmentFailure
+from answerable.services.inventory import snapshots
+from answerable.store import (
+    day_files,
+    day_rollups,
+    erasure_guard,
+    lineage_days,
+    lineage_facts,
+)
+from answerable.store.mention_search import MentionSearch
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.erase_person import erase_person
+from tests.store.conftest import NOW
+from tests.store.conftest import _make as event
+from tests.store.test_erasure import ADA
+
+SESSION = f"arn:aws:sts::1:assumed-role/x/{ADA}"
+KEY = "cred:aws/ASIAEXAMPLE000000001"
+
+
+def write_keys(store: EvidenceStore) -> None:
+    lineage_days.list_lineage_files(store, lineage_days.CHAIN_KEYS)
+
+
+def write_issuances(store: EvidenceStore) -> None:
+    lineage_days.list_lineage_files(store, lineage_days.ISSUANCES)
+
+
+def write_statistics(store: EvidenceStore) -> None:
+    store.queries.get_current_sources()
+
+
+def write_inventory(store: EvidenceStore) -> None:
+    snapshots.load_inventory(store, now=NOW)
+
+
+OF_UNSEALED: list[Callable[[EvidenceStore], object]] = [
+    lineage_facts.load_lineage_facts,
+    write_keys,
+    write_issuances,
+    write_inventory,
+]
+OF_SEGMENTS = [*OF_UNSEALED, day_rollups.write_rollups, write_statistics]
+CASES = [
+    *(pytest.param(each, True, id=f"sealed-{each.__name__}") for each in OF_SEGMENTS),
+    *(pytest.param(each, False, id=f"open-{each.__name__}") for each in OF_UNSEALED),
+]
+
+
+@pytest.mark.parametrize(("write", "sealed"), CASES)
+def test_a_file_that_is_derived_during_an_erasure_has_no_value_of_the_person(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[EvidenceStore], object],
+    sealed: bool,
+) -> None:
+    """The writer has read the events, and the erasure ends before it writes."""
+    root, erased = tmp_path / "store", list[str]()
+    lock, copy = erasure_guard.lock_derived_files, day_files._run_copy
+
+    def erase_first(layout: Any, *, alone: bool = False) -> Any:
+        if not alone and not erased:
+            erased.append(ADA)
+            with EvidenceStore.open(root, now=NOW) as other:
+                erase_person(other, [ADA], "asked", now=NOW)
+        return lock(layout, alone=alone)
+
+    def erase_before_copy(*given: Any) -> None:
+        with erase_first(store.layout):
+            pass
+        copy(*given)
+
+    key = {"issued": KEY, "issued_to": SESSION}
+    ada = event(1, identity=SESSION, person=f"person:{ADA}", **key)
+    with EvidenceStore.open(root, now=NOW) as first:
+        first.append([ada, event(2, identity="arn:aws:iam::1:user/bob")], NOW)
+        if sealed:
+            first.seal(NOW)
+        if write is write_statistics:  # the sealing wrote them
+            (first.derived / "segments.bin").unlink()
+    with EvidenceStore.open(root, now=NOW) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(erasure_guard, "lock_derived_files", erase_first)
+            patch.setattr(day_files, "_run_copy", erase_before_copy)
+            with suppress(EnvironmentFailure):
+                write(store)
+        assert erased
+        assert [*MentionSearch([ADA]).list_files(store)] == []
+        write(store)
+        (left,) = store.run_query("SELECT identity FROM events")
+        assert left == ("arn:aws:iam::1:user/bob",)
