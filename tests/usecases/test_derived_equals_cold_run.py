@@ -51,7 +51,7 @@ def said(ask: Callable[[], Document]) -> object:
         document = ask()
     except AnswerableError as error:
         return type(error).__name__, str(error)
-    return document.items, document.coverage
+    return list(document.items), document.coverage
 
 
 def answers(inventory: Inventory, store: EvidenceStore) -> list[object]:

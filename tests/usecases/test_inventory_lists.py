@@ -112,7 +112,7 @@ def test_tools_list_those_of_every_agent(inventory: Inventory) -> None:
 
 
 def test_lists_are_filtered_by_kind_and_owner_state(inventory: Inventory) -> None:
-    assert inventory_listing.list_agents(inventory, now=NOW, kind="cursor").items == []
+    assert not inventory_listing.list_agents(inventory, now=NOW, kind="cursor").items
     assert (
         len(inventory_listing.list_agents(inventory, now=NOW, kind="claude-code").items)
         == 1
@@ -125,11 +125,10 @@ def test_lists_are_filtered_by_kind_and_owner_state(inventory: Inventory) -> Non
         )
         == 1
     )
-    assert (
+    assert not (
         inventory_listing.list_identities(
             inventory, now=NOW, owner_state="inferred"
         ).items
-        == []
     )
     with pytest.raises(UsageError, match="unknown owner state"):
         inventory_listing.list_agents(inventory, now=NOW, owner_state="mine")
@@ -157,7 +156,7 @@ def test_what_a_filter_leaves_out_is_counted_and_not_denied(
         count = len(each(inventory, now=NOW).items)
         none = each(inventory, now=NOW, owner_state="owner-left")
         assert count
-        assert (none.items, none.searched) == ([], f"0 of {count} match")
+        assert (list(none.items), none.searched) == ([], f"0 of {count} match")
         assert each(inventory, now=NOW).searched == ""
     teams = inventory_listing.list_people(inventory, now=NOW, kind="team")
     assert (teams.items, teams.searched) == ([], "0 of 1 match")
@@ -197,7 +196,7 @@ def test_an_empty_inventory_lists_nothing_and_says_what_would_fill_it() -> None:
     empty = join_syncs_into_inventory(
         [("x", Sync("x", "x", NOW, SightedFacts()))], now=NOW
     )
-    assert inventory_listing.list_agents(empty, now=NOW).items == []
+    assert not inventory_listing.list_agents(empty, now=NOW).items
     assert (
         inventory_listing.list_agents(
             join_syncs_into_inventory([], now=NOW), now=NOW

@@ -3,12 +3,13 @@
 Scoring 100,000 subjects takes seconds, and most questions are about one subject.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
 
 from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, SubjectOwnership
 
+_MOST_KEPT = 16_384  # owners that stay in memory
 TAG_EVIDENCE_KINDS = (OwnerEvidenceKind.OWNER_TAG, OwnerEvidenceKind.TEAM_TAG)
 
 
@@ -60,20 +61,47 @@ class LazyOwnership(Mapping[str, SubjectOwnership]):
         return LazyOwnership(self.records, self.people, now)
 
     def __getitem__(self, subject: str) -> SubjectOwnership:
-        from answerable.inventory.ownership_score import assign_owner
-
         found = self._judged.get(subject)
         if found is None:
-            records = self.records[subject]
-            found = assign_owner(
-                subject,
-                records.evidence,
-                people=self.people,
-                now=self._now,
-                is_self_written=records.may_be_self_written,
-            )
+            found = self._assess_owner(subject, self.records[subject])
+            if len(self._judged) >= _MOST_KEPT:
+                self._judged.clear()
             self._judged[subject] = found
         return found
+
+    def iterate_owners(
+        self, kind: OwnerEvidenceKind | None = None
+    ) -> Iterator[tuple[str, SubjectOwnership]]:
+        """Yield the owners in the order of the records; of many, none is kept.
+
+        Args:
+            kind: Only of subjects with evidence of this kind.
+        """
+        few = len(self.records) <= _MOST_KEPT
+        for subject, records in self.records.items():
+            if kind is None or any(each.kind is kind for each in records.evidence):
+                owner = self[subject] if few else self._assess_owner(subject, records)
+                yield subject, owner
+
+    def _assess_owner(self, subject: str, records: SubjectEvidence) -> SubjectOwnership:
+        """Compute the owner of a subject from its evidence."""
+        from answerable.inventory.ownership_score import assign_owner
+
+        return assign_owner(
+            subject,
+            records.evidence,
+            people=self.people,
+            now=self._now,
+            is_self_written=records.may_be_self_written,
+        )
+
+    def items(self) -> ItemsView[str, SubjectOwnership]:
+        """Return all owners by subject, each computed when it is read."""
+        return _OwnerItems(self)
+
+    def values(self) -> ValuesView[SubjectOwnership]:
+        """Return all owners, each computed when it is read."""
+        return _OwnerValues(self)
 
     def __contains__(self, subject: object) -> bool:
         return subject in self.records
@@ -83,3 +111,25 @@ class LazyOwnership(Mapping[str, SubjectOwnership]):
 
     def __len__(self) -> int:
         return len(self.records)
+
+
+class _OwnerItems(ItemsView[str, SubjectOwnership]):
+    """Owners by subject, in the order of the records."""
+
+    def __init__(self, owners: LazyOwnership) -> None:
+        super().__init__(owners)
+        self._owners = owners
+
+    def __iter__(self) -> Iterator[tuple[str, SubjectOwnership]]:
+        return self._owners.iterate_owners()
+
+
+class _OwnerValues(ValuesView[SubjectOwnership]):
+    """Owners in the order of the records."""
+
+    def __init__(self, owners: LazyOwnership) -> None:
+        super().__init__(owners)
+        self._owners = owners
+
+    def __iter__(self) -> Iterator[SubjectOwnership]:
+        return (owner for _, owner in self._owners.iterate_owners())

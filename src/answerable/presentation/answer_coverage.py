@@ -125,9 +125,9 @@ def list_missing_data(
 
 def _names_undescribed_workflow(inventory: Inventory) -> bool:
     """Return whether a repository names a workflow that no scan of GitHub describes."""
+    known = inventory.facts.identities_by_id()
     return any(
-        each.id.startswith("github:") and each.kind == "unknown"
-        for each in inventory.facts.identities
+        name.startswith("github:") and known[name].kind == "unknown" for name in known
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from answerable.inventory.lazy_ownership import LazyOwnership
 from answerable.model.credential import Credential, CredentialClass, CredentialLifetime
 from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, PersonId
@@ -98,7 +99,13 @@ class _RoleAssignments:
 def _index_assignments(inventory: Inventory) -> _RoleAssignments:
     """Index who may assume which role, by role and by person."""
     found = _RoleAssignments(defaultdict(list), defaultdict(set))
-    for subject, ownership in inventory.owners.items():
+    owners = inventory.owners
+    assigned = (
+        owners.iterate_owners(OwnerEvidenceKind.ASSIGNMENT)
+        if isinstance(owners, LazyOwnership)
+        else owners.items()
+    )
+    for subject, ownership in assigned:
         for candidate in ownership.candidates:
             for item, _ in candidate.evidence:
                 if item.kind is OwnerEvidenceKind.ASSIGNMENT:

@@ -1,11 +1,13 @@
 """List agents, identities, credentials, persons or tools of a snapshot."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import cast
 
 from answerable.inventory import person_directory as people_of
 from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.model.documents.inventory import ToolItem
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.identity import Identity
 from answerable.model.inventory import Inventory
 from answerable.presentation.answer_coverage import (
     build_list_coverage,
@@ -21,6 +23,7 @@ from answerable.presentation.inventory_items import (
 )
 from answerable.presentation.inventory_items import build_owner_item as build_owner_item
 from answerable.presentation.inventory_items import format_time as format_time
+from answerable.presentation.listed_items import ListedItems
 
 _SCAN_COMMAND = "answerable scan"
 
@@ -30,13 +33,13 @@ def list_agents(
 ) -> Document:
     """List agents with their tools, credentials and identities."""
     inventory = assess_owners_at_time(inventory, now)
-    items = [
-        build_agent_item(inventory, entity) for entity in inventory.agents.values()
-    ]
-    kept = _filter_by_owner_and_kind(items, owner_state, kind)
-    kinds = {str(item["kind"]) for item in items}
-    searched = _describe_empty_list(kind, kinds, len(items))
-    return _build_list_document("agents", inventory, now, kept, searched)
+    items = ListedItems(
+        len(inventory.agents),
+        lambda: (
+            build_agent_item(inventory, each) for each in inventory.agents.values()
+        ),
+    )
+    return _build_filtered_document("agents", inventory, now, items, owner_state, kind)
 
 
 def list_identities(
@@ -44,13 +47,18 @@ def list_identities(
 ) -> Document:
     """List identities with the agents and credentials that reach them."""
     inventory = assess_owners_at_time(inventory, now)
-    items = [
-        build_identity_item(inventory, each) for each in inventory.facts.identities
-    ]
-    kept = _filter_by_owner_and_kind(items, owner_state, kind)
-    kinds = {str(item["kind"]) for item in items}
-    searched = _describe_empty_list(kind, kinds, len(items))
-    return _build_list_document("identities", inventory, now, kept, searched)
+    items = ListedItems(
+        len(inventory.facts.identities_by_id()),
+        lambda: (
+            build_identity_item(inventory, each)
+            for each in cast(
+                "Iterator[Identity]", inventory.facts.iterate("identities")
+            )
+        ),
+    )
+    return _build_filtered_document(
+        "identities", inventory, now, items, owner_state, kind
+    )
 
 
 def list_credentials(
@@ -58,13 +66,16 @@ def list_credentials(
 ) -> Document:
     """List credentials with every place they are in; never a value."""
     inventory = assess_owners_at_time(inventory, now)
-    items = [
-        build_credential_item(inventory, e) for e in inventory.credentials.values()
-    ]
-    kept = _filter_by_owner_and_kind(items, owner_state, kind)
-    kinds = {str(item["kind"]) for item in items}
-    searched = _describe_empty_list(kind, kinds, len(items))
-    return _build_list_document("credentials", inventory, now, kept, searched)
+    items = ListedItems(
+        len(inventory.credentials),
+        lambda: (
+            build_credential_item(inventory, each)
+            for each in inventory.credentials.values()
+        ),
+    )
+    return _build_filtered_document(
+        "credentials", inventory, now, items, owner_state, kind
+    )
 
 
 def list_people(
@@ -124,18 +135,34 @@ BY_KIND: Mapping[str, Callable[..., Document]] = {
 }
 
 
-def _filter_by_owner_and_kind(
-    items: Sequence[Mapping[str, object]], owner_state: str, kind: str
-) -> list[Mapping[str, object]]:
-    """Keep the items with an ownership state and of a kind; empty keeps all."""
+def _build_filtered_document(
+    name: str,
+    inventory: Inventory,
+    now: int,
+    items: ListedItems,
+    owner_state: str,
+    kind: str,
+) -> Document:
+    """Build the document of the items with an ownership state and of a kind.
+
+    Args:
+        owner_state: Empty for all.
+        kind: Empty for all.
+    """
     require_known_owner_state(owner_state)
-    kept = []
-    for item in items:
+    if not owner_state and not kind:
+        return _build_list_document(name, inventory, now, items)
+    kinds: set[str] = set()
+
+    def is_selected(item: Mapping[str, object]) -> bool:
+        kinds.add(str(item["kind"]))
         shown = item["owner"]
         state = shown["state"] if isinstance(shown, dict) else ""
-        if owner_state in ("", state) and kind in ("", item["kind"]):
-            kept.append(item)
-    return kept
+        return owner_state in ("", state) and kind in ("", item["kind"])
+
+    kept = items.select(is_selected)
+    searched = _describe_empty_list(kind, kinds, len(items))
+    return _build_list_document(name, inventory, now, kept, searched)
 
 
 def _describe_empty_list(kind: str, kinds: Collection[str], count: int) -> str:
