@@ -53,6 +53,9 @@ class Reach:
     def list_administrators(self) -> tuple[str, ...]:
         return ()
 
+    def list_accounts_without_paths(self) -> tuple[str, ...]:
+        return ()
+
     def list_outside_entries(self) -> tuple[()]:
         return ()
 
@@ -148,11 +151,11 @@ def facts(
 
 
 def rules(posture: Posture) -> set[str]:
-    return {each.rule for each in posture.findings.values()}
+    return {each.rule for each in posture.findings}
 
 
 def unknown(posture: Posture) -> set[tuple[str, str]]:
-    return {(each.rule, each.subject) for each in posture.not_evaluated.values()}
+    return {(each.rule, each.subject) for each in posture.not_evaluated}
 
 
 def test_an_owner_who_left_is_found_and_a_present_one_is_not() -> None:
@@ -165,7 +168,7 @@ def test_an_owner_who_left_is_found_and_a_present_one_is_not() -> None:
 def test_a_key_of_the_root_user_is_found() -> None:
     root = "arn:aws:iam::222233334444:root"
     found = evaluate_rules(facts(proves=root))
-    (finding,) = [each for each in found.findings.values() if each.rule == "root-key"]
+    (finding,) = [each for each in found.findings if each.rule == "root-key"]
     assert finding.severity.severity is Severity.CRITICAL
     assert "root-key" not in rules(evaluate_rules(facts()))
 
@@ -260,7 +263,7 @@ class PoolAdministrator(Reach):
 def test_the_service_agent_of_google_is_no_identity_to_narrow() -> None:
     known = inventory(GOOGLE_AGENT, ROBOT)
     posture = evaluate_rules(PostureFacts(known, NOW, TwoAdministrators()))
-    found = {e.subject for e in posture.findings.values() if e.rule == "administrator"}
+    found = {e.subject for e in posture.findings if e.rule == "administrator"}
     assert found == {ROBOT}
 
 
@@ -269,7 +272,7 @@ def test_all_principals_of_a_pool_are_named_by_their_id() -> None:
     (one,) = known.facts.identities
     known = replace(known, facts=SightedFacts(identities=(replace(one, name="*"),)))
     posture = evaluate_rules(PostureFacts(known, NOW, PoolAdministrator()))
-    (found,) = (e for e in posture.findings.values() if e.rule == "administrator")
+    (found,) = (e for e in posture.findings if e.rule == "administrator")
     assert found.title.startswith(f"{POOL}: ")
     assert found.platform == "gcp"
     assert found.path == STEPS
@@ -334,7 +337,5 @@ def test_results_do_not_depend_on_the_order_of_the_facts() -> None:
 
 def test_every_result_is_of_a_registered_kind() -> None:
     posture = evaluate_rules(facts())
-    assert all(isinstance(each, Finding) for each in posture.findings.values())
-    assert all(
-        isinstance(each, NotEvaluated) for each in posture.not_evaluated.values()
-    )
+    assert all(isinstance(each, Finding) for each in posture.findings)
+    assert all(isinstance(each, NotEvaluated) for each in posture.not_evaluated)

@@ -1,14 +1,21 @@
 """Facts that rules read: the inventory, and what reach and logs show on request."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, cast
 
 from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.inventory import Inventory, ToolUse
-from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer, Statement
 from answerable.model.provenance import FactProvenance
 from answerable.posture.severity import ReachLevel, Trigger
 
@@ -22,6 +29,15 @@ class ToolOfAgent:
 
     agent: str
     use: ToolUse
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedPolicy:
+    """Policy with one of its targets."""
+
+    target: str
+    layer: PolicyLayer
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +118,13 @@ class ReachView(Protocol):
     def get_reach(self, identity: str) -> IdentityReach:
         """Return the reach of an identity."""
 
-    def list_administrators(self) -> Sequence[str]:
+    def list_administrators(self) -> Iterable[str]:
         """List the identities that are or can become administrators."""
 
-    def list_outside_entries(self) -> Sequence[OutsideEntry]:
+    def list_accounts_without_paths(self) -> Sequence[str]:
+        """List the AWS accounts with too many identities to follow their paths."""
+
+    def list_outside_entries(self) -> Iterable[OutsideEntry]:
         """List the roles whose trust policy admits outsiders."""
 
     def list_platform_entries(self) -> Sequence[PlatformEntry | EntryGap]:
@@ -252,17 +271,30 @@ class PostureFacts:
             "posture: agents of identities", _group_agents_by_identity
         ).get(identity, ())
 
-    def list_attachments(self, layer: PolicyLayer) -> Sequence[PolicyAttachment]:
-        """List the attachments of policies at a layer."""
-        return self.inventory.get_or_compute_value(
-            "posture: attachments", _group_attachments_by_layer
-        ).get(layer, ())
+    def list_attached_policies(
+        self, layers: Collection[PolicyLayer], is_relevant: Callable[[Statement], bool]
+    ) -> Sequence[AttachedPolicy]:
+        """List the attached policies that have a relevant statement.
+
+        All policies are read once, and only these stay in memory.
+        """
+        facts = self.inventory.facts
+        policies = {
+            each.id: each
+            for each in cast("Iterator[Policy]", facts.iterate("policies"))
+            if any(map(is_relevant, each.statements))
+        }
+        if not policies:
+            return ()
+        return [
+            AttachedPolicy(each.target, each.layer, policies[each.policy])
+            for each in cast("Iterator[PolicyAttachment]", facts.iterate("attachments"))
+            if each.policy in policies and each.layer in layers
+        ]
 
     def get_policy(self, policy: str) -> Policy | None:
         """Return a collected policy; None if it was not collected."""
-        return self.inventory.get_or_compute_value(
-            "posture: policies", lambda each: each.facts.policies_by_id()
-        ).get(policy)
+        return self.inventory.facts.policies_by_id().get(policy)
 
     def is_collected(self, word: str) -> bool:
         """Return whether a source collected a kind of data."""
@@ -293,14 +325,4 @@ def _group_agents_by_identity(inventory: Inventory) -> Mapping[str, list[str]]:
     for key, entity in sorted(inventory.agents.items()):
         for identity in dict.fromkeys(entity.identities):
             found[identity].append(key)
-    return found
-
-
-def _group_attachments_by_layer(
-    inventory: Inventory,
-) -> Mapping[PolicyLayer, list[PolicyAttachment]]:
-    """Group the attachments of policies by layer."""
-    found: dict[PolicyLayer, list[PolicyAttachment]] = defaultdict(list)
-    for each in inventory.facts.attachments:
-        found[each.layer].append(each)
     return found

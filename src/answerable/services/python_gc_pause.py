@@ -88,6 +88,11 @@ def collect_replaced_results() -> None:
     gc.collect()
 
 
+def collect_recent_objects() -> None:
+    """Free the cycles of a part of a build, during which the collector is paused."""
+    gc.collect(1)
+
+
 def pause_garbage_collection() -> AbstractContextManager[None]:
     """Pause garbage collection in the context, and never collect its result later.
 

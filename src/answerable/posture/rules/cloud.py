@@ -6,12 +6,11 @@ from answerable.model import google_cloud_ids
 from answerable.model.identity import Identity
 from answerable.model.policy import (
     ConditionClause,
-    Policy,
     PolicyEffect,
     PolicyLayer,
     Statement,
 )
-from answerable.posture.facts import EntryGap, PostureFacts
+from answerable.posture.facts import AttachedPolicy, EntryGap, PostureFacts
 from answerable.posture.rule import (
     Evidence,
     Finding,
@@ -146,6 +145,9 @@ def _build_entry_finding(
 
 def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
     """Find identities that are or can become administrators, and that no agent uses."""
+    for account in facts.reach.list_accounts_without_paths():
+        missing = "steps between its identities, which are too many to follow"
+        yield NotEvaluated("administrator", account, "aws", missing, "")
     known = facts.inventory.get_or_compute_value(
         "posture: identities", lambda each: each.facts.identities_by_id()
     )
@@ -183,16 +185,18 @@ def _get_shown_name(identity: Identity) -> str:
 
 def find_wide_oidc_trusts(facts: PostureFacts) -> Iterator[RuleResult]:
     """Find role trusts that admit more subjects of an OIDC issuer than one needs."""
-    for attachment in facts.list_attachments(PolicyLayer.TRUST):
-        policy = facts.get_policy(attachment.policy)
-        for statement in policy.statements if policy else ():
+    for attached in facts.list_attached_policies(
+        (PolicyLayer.TRUST,), lambda each: _describe_wide_subject(each) is not None
+    ):
+        policy = attached.policy
+        for statement in policy.statements:
             wide = _describe_wide_subject(statement)
-            if policy is None or not wide:
+            if not wide:
                 continue
-            reach = facts.reach.get_reach(attachment.target)
+            reach = facts.reach.get_reach(attached.target)
             yield Finding(
                 rule="wide-oidc-trust",
-                subject=attachment.target,
+                subject=attached.target,
                 platform="aws",
                 title=f"its trust policy allows {wide[0]}",
                 severity=SeverityFacts(wide[1], reach.level, _STANDING),
@@ -208,7 +212,7 @@ def find_wide_oidc_trusts(facts: PostureFacts) -> Iterator[RuleResult]:
                     diff=f'+ "StringEquals": {{"{_ACTIONS_OIDC}:sub": '
                     '"repo:OWNER/NAME:ref:refs/heads/main"}\n',
                 ),
-                identity=attachment.target,
+                identity=attached.target,
                 at=statement.sid,
                 causes=(f"{policy.id}#{statement.sid}",),
             )
@@ -260,19 +264,17 @@ def _is_positive(clause: ConditionClause) -> bool:
 
 def find_caller_asserted_grants(facts: PostureFacts) -> Iterator[RuleResult]:
     """Find allow statements that only conditions on the caller's own word guard."""
-    for layer in (PolicyLayer.IDENTITY, PolicyLayer.TRUST, PolicyLayer.RESOURCE):
-        seen: set[str] = set()
-        for attachment in facts.list_attachments(layer):
-            policy = facts.get_policy(attachment.policy)
-            if policy is None or policy.id in seen:
-                continue
-            seen.add(policy.id)
-            for statement in policy.statements:
-                keys = _list_caller_keys(facts, statement)
-                if keys:
-                    yield _build_caller_finding(
-                        facts, policy, statement, attachment.target, layer, keys
-                    )
+    layers = (PolicyLayer.IDENTITY, PolicyLayer.TRUST, PolicyLayer.RESOURCE)
+    found: dict[tuple[PolicyLayer, str], AttachedPolicy] = {}
+    for each in facts.list_attached_policies(
+        layers, lambda statement: bool(_list_caller_keys(facts, statement))
+    ):
+        found.setdefault((each.layer, each.policy.id), each)
+    for attached in sorted(found.values(), key=lambda each: layers.index(each.layer)):
+        for statement in attached.policy.statements:
+            keys = _list_caller_keys(facts, statement)
+            if keys:
+                yield _build_caller_finding(facts, attached, statement, keys)
 
 
 def _list_caller_keys(facts: PostureFacts, statement: Statement) -> list[str]:
@@ -285,13 +287,12 @@ def _list_caller_keys(facts: PostureFacts, statement: Statement) -> list[str]:
 
 def _build_caller_finding(
     facts: PostureFacts,
-    policy: Policy,
+    attached: AttachedPolicy,
     statement: Statement,
-    target: str,
-    layer: PolicyLayer,
     keys: list[str],
 ) -> Finding:
     """Build the finding of a grant that rests on the caller's word."""
+    policy, target, layer = attached.policy, attached.target, attached.layer
     anyone = ("AWS", _ANYONE) in statement.principals
     reach = facts.reach.get_reach(target)
     level = ReachLevel.WRITE if layer is PolicyLayer.RESOURCE else reach.level

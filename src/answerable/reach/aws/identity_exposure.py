@@ -4,7 +4,7 @@ Computed from the closure over all actors; paths are searched only for the ident
 that are shown.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -80,6 +80,8 @@ class AccountExposure:
 
     Attributes:
         admins: Actors that are or reach an administrator.
+        ends: Identities of a part of the accounts that reach an administrator in
+            another part, with the verdict on it.
     """
 
     graph: IdentityGraph
@@ -89,6 +91,7 @@ class AccountExposure:
     _entries: dict[IdentityId, tuple[TrustEntry, ...]] = field(default_factory=dict)
     _counts: dict[int, int] = field(default_factory=dict)
     _towards: BackwardSearch | None = None
+    ends: Mapping[IdentityId, Verdict] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Find administrators, and the roles that outside principals may enter."""
@@ -99,9 +102,21 @@ class AccountExposure:
             (n for n in numbers if graph.is_administrator(whole.get_node_by_number(n))),
             whole.size,
         )
-        self._are_admins = VerdictBits(own, own)
+        sure, some = (
+            build_bitset(
+                (
+                    whole.get_or_assign_node_number(graph.get_start_node(name))
+                    for name, verdict in self.ends.items()
+                    if verdict in verdicts
+                ),
+                whole.size,
+            )
+            for verdicts in ((Verdict.ALWAYS,), (Verdict.ALWAYS, Verdict.ONLY_IF))
+        )
+        self._are_admins = VerdictBits(own | sure, own | some)
         self.admins = VerdictBits(
-            whole.sure.find_nodes_reaching(own), whole.some.find_nodes_reaching(own)
+            whole.sure.find_nodes_reaching(self._are_admins.sure),
+            whole.some.find_nodes_reaching(self._are_admins.some),
         )
         for role in graph.accounts.externally_trusted_roles:
             found = tuple(

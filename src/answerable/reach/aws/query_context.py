@@ -221,6 +221,12 @@ def can_follow_every_path(inventory: Inventory) -> bool:
     return count_stored_principals(inventory) <= MOST_AT_COMMAND
 
 
+def get_most_followed(inventory: Inventory) -> int:
+    """Return the most identities whose paths are followed at once."""
+    kept = inventory.get_value_if_computed(_KEPT_GRAPH)
+    return MOST_FOLLOWED if isinstance(kept, CompiledSnapshot) else MOST_AT_COMMAND
+
+
 def require_assume_role_paths(query: QueryContext) -> None:
     """Refuse a query that needs assume-role paths if they are not followed.
 

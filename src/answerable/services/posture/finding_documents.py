@@ -15,6 +15,7 @@ from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.posture.facts import ArgumentLimit, NoLogs, PostureFacts
+from answerable.posture.result_table import ResultList
 from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.posture.rule import Finding, NotEvaluated
 from answerable.posture.rule_engine import evaluate_rules
@@ -48,13 +49,15 @@ class FindingItems(Sequence[FindingItem]):
     An item is built each time that it is read, so that a long list needs little memory.
     """
 
-    results: tuple[Finding | NotEvaluated, ...]
+    results: Sequence[Finding | NotEvaluated]
     context: FindingContext
 
     def select(self, keep: Callable[[FindingItem], bool]) -> "FindingItems":
-        """Select items; only their results stay in memory."""
-        kept = (r for at, r in enumerate(self.results) if keep(self[at]))
-        return FindingItems(tuple(kept), self.context)
+        """Select items; only their positions stay in memory."""
+        kept = [at for at, item in enumerate(self) if keep(item)]
+        if isinstance(self.results, ResultList):
+            return FindingItems(self.results.select(kept), self.context)
+        return FindingItems([self.results[at] for at in kept], self.context)
 
     def has_open_finding(self, severity: str) -> bool:
         """Return whether an open finding is as severe as a severity."""
@@ -131,10 +134,12 @@ def compute_findings(
     )
     with pause_garbage_collection():
         posture = evaluate_rules(facts)
-    findings = sorted(
-        posture.findings.values(),
-        key=lambda each: reviews.get_suppression(each.id, now) is not None,
-    )
+    findings = posture.findings
+    if reviews.suppressions:
+        closed = [
+            reviews.get_suppression(each.id, now) is not None for each in findings
+        ]
+        findings = findings.select(sorted(range(len(closed)), key=closed.__getitem__))
     lines = LineIndex()
     context = FindingContext(
         inventory,
@@ -145,7 +150,7 @@ def compute_findings(
         reviews=reviews,
         now=now,
     )
-    return FindingItems((*findings, *posture.not_evaluated.values()), context)
+    return FindingItems(findings + posture.not_evaluated, context)
 
 
 def _is_asserted_by_caller(key: str) -> bool:

@@ -124,7 +124,7 @@ class LogCoverageView:
     @cached_property
     def _scanned_projects(self) -> tuple[str, ...]:
         """List the scanned projects of Google Cloud."""
-        names = (str(each.id) for each in self.inventory.facts.resources)
+        names = self.inventory.facts.resources_by_id()
         return tuple(
             sorted(n.removeprefix(_PROJECT) for n in names if n.startswith(_PROJECT))
         )
@@ -134,8 +134,8 @@ class LogCoverageView:
         """List the scanned organizations of GitHub."""
         found = {
             subject.organization
-            for each in self.inventory.facts.identities
-            if (subject := github_ids.parse_subject_id(str(each.id))) is not None
+            for name in self.inventory.facts.identities_by_id()
+            if (subject := github_ids.parse_subject_id(name)) is not None
         }
         return tuple(sorted(found - {""}))
 

@@ -4,7 +4,7 @@ AWS identities are graded together, from the closure over all accounts. Identiti
 other platforms are listed one by one, when a rule first asks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -21,14 +21,16 @@ from answerable.posture.facts import (
 )
 from answerable.posture.severity import ReachLevel
 from answerable.reach.acting_agents import list_agents_by_identity_used
-from answerable.reach.aws import answer_items
-from answerable.reach.aws.identity_exposure import AccountExposure, IdentityExposure
+from answerable.reach.aws.batched_exposure import ExposureRow
+from answerable.reach.aws.compiled.principal_element import get_arn_account
+from answerable.reach.aws.compiled_graph import load_policy_attachments
 from answerable.reach.aws.permission_lists import list_uncollected_identities
 from answerable.reach.aws.platform import AwsEvaluator
-from answerable.reach.aws.query_context import QueryContext
+from answerable.reach.aws.query_context import QueryContext, get_most_followed
 from answerable.reach.condition_formula import Verdict
 from answerable.reach.gcp.platform import has_estate
 from answerable.reach.platform import PageBounds, Question, SubjectIdentity
+from answerable.services.posture.exposures import Exposures, load_exposures
 from answerable.services.posture.sensitive_data import list_sensitive_reads
 from answerable.services.reach.compiled_snapshots import let_waiting_queries_run
 from answerable.services.reach.platform_registry import AWS, GCP, open_platforms
@@ -36,10 +38,12 @@ from answerable.services.reach.platform_registry import AWS, GCP, open_platforms
 _READING = ("get", "list", "describe", "head", "batchget", "lookup", "view", "search")
 _READ_ACTIONS = ("select", "read", "get", "list", "watch", "usage", "connect", "view")
 _ROWS = 200
+_MOST_KEPT = 65_536  # reaches and policies that stay in memory
 _CATALOGUED = ("k8s:", "github:", "postgres:")
 _ADMIN_NAME = "admin"
 _ADMIN_TEXT = "it is an administrator, or can become one"
 _ADMIN_LATER_TEXT = "it can become an administrator under conditions"
+_CUT_TEXT = "steps to other identities: its account has too many to follow every path"
 _SOURCES = {"arn": "aws", "aws-sso": "aws", "postgres": "pg"}
 
 
@@ -54,41 +58,49 @@ class SnapshotReach:
     inventory: Inventory
     now: int
     _known: dict[str, IdentityReach] = field(default_factory=dict)
+    _writing_policies: dict[str, bool] = field(default_factory=dict)
 
     def get_reach(self, identity: str) -> IdentityReach:
         """Return the reach of an identity."""
         found = self._known.get(identity)
         if found is None:
             let_waiting_queries_run(self.inventory)
+            if len(self._known) >= _MOST_KEPT:
+                self._known.clear()
             found = self._known[identity] = self._compute_reach(identity)
         return found
 
-    def list_administrators(self) -> Sequence[str]:
+    def list_administrators(self) -> Iterator[str]:
         """List the identities that are or can become administrators."""
-        found = [key for key, each in self._index_exposures.items() if _is_admin(each)]
-        found += [
-            str(each.id)
-            for each in self.inventory.facts.identities
-            if self._is_catalogued(each.id)
-            and self.get_reach(each.id).level is ReachLevel.ADMINISTRATOR
-        ]
-        return found
+        for key, each in self._iterate_exposures():
+            if _is_admin(each):
+                yield key
+        for name in self.inventory.facts.identities_by_id():
+            if (
+                self._is_catalogued(name)
+                and self.get_reach(name).level is ReachLevel.ADMINISTRATOR
+            ):
+                yield name
 
-    def list_outside_entries(self) -> Sequence[OutsideEntry]:
+    def list_outside_entries(self) -> Iterator[OutsideEntry]:
         """List the roles whose trust policy admits outsiders."""
-        return [
-            OutsideEntry(
-                key,
-                each.entered_by,
-                Verdict.ALWAYS not in (each.public, each.external),
-            )
-            for key, each in self._index_exposures.items()
-            if each.entered_by
-        ]
+        for key, each in self._iterate_exposures():
+            if each.entered_by:
+                yield OutsideEntry(key, each.entered_by, each.conditional)
 
     def list_platform_entries(self) -> Sequence[PlatformEntry | EntryGap]:
         """List the grants to outsiders on other platforms, and what is not judged."""
         return self._platform_entries
+
+    def list_accounts_without_paths(self) -> Sequence[str]:
+        """List the accounts with too many identities to follow their paths."""
+        return sorted(
+            {
+                get_arn_account(key)
+                for key, each in self._iterate_exposures()
+                if each.admin is Verdict.NOT_KNOWN
+            }
+        )
 
     @cached_property
     def _platform_entries(self) -> Sequence[PlatformEntry | EntryGap]:
@@ -99,33 +111,39 @@ class SnapshotReach:
 
     def find_administrator_path(self, identity: str) -> tuple[PathItem, ...]:
         """Return the steps to an administrator; empty for an administrator."""
-        found, exposure = self._index_exposures.get(identity), self._grade_identities
-        if found is None or exposure is None or not _is_admin(found):
+        found = self._find_exposure(identity)
+        if self._exposures is None or found is None or not _is_admin(found):
             return ()
-        return tuple(
-            map(answer_items.build_path_item, exposure.find_exposure_path(found))
-        )
+        return self._exposures.find_path(identity)
+
+    def _find_exposure(self, identity: str) -> ExposureRow | None:
+        """Return the exposure of a collected AWS identity; None for another one."""
+        if identity in self._list_uncollected_identities:
+            return None
+        return None if self._exposures is None else self._exposures.rows.get(identity)
 
     def _compute_reach(self, identity: str) -> IdentityReach:
         """Compute the reach of an identity."""
-        found = self._index_exposures.get(identity)
-        if found is not None and identity not in self._list_uncollected_identities:
+        found = self._find_exposure(identity)
+        if found is not None:
             return self._grade_aws_identity(identity, found)
         if self._is_catalogued(identity):
             return self._grade_catalogued_identity(identity)
         return _build_unknown_reach(identity)
 
     def _grade_aws_identity(
-        self, identity: str, exposure: IdentityExposure
+        self, identity: str, exposure: ExposureRow
     ) -> IdentityReach:
         """Grade an AWS identity: administrator, write or read."""
         if exposure.admin is Verdict.ALWAYS:
             return IdentityReach(ReachLevel.ADMINISTRATOR, _ADMIN_TEXT)
         if exposure.admin is Verdict.ONLY_IF:
             return IdentityReach(ReachLevel.ADMINISTRATOR, _ADMIN_LATER_TEXT)
+        if exposure.admin is Verdict.NOT_KNOWN:
+            return IdentityReach(ReachLevel.NOT_KNOWN, _CUT_TEXT, _CUT_TEXT)
         if read := self._find_sensitive_read(identity):
             return IdentityReach(ReachLevel.SENSITIVE, f"it can read {read}, tagged")
-        if identity in self._list_writing_identities:
+        if self._may_write(identity):
             return IdentityReach(ReachLevel.WRITE, "its policies allow changes")
         return IdentityReach(ReachLevel.READ, "its policies allow no change")
 
@@ -194,30 +212,28 @@ class SnapshotReach:
     @cached_property
     def query(self) -> QueryContext | None:
         """Compile the collected accounts; None if no AWS identity is in the snapshot."""
-        if not any(
-            each.id.startswith("arn:") for each in self.inventory.facts.identities
-        ):
+        names = self.inventory.facts.identities_by_id()
+        if not any(each.startswith("arn:") for each in names):
             return None
+        follows = len(names) <= get_most_followed(self.inventory)
         return AWS.build_permission_query(
-            self.inventory, Question(self.now), compile_all=True
+            self.inventory, Question(self.now), compile_all=follows
         )
 
     @cached_property
-    def _grade_identities(self) -> AccountExposure | None:
-        """Grade all AWS identities; None if their paths cannot be followed."""
-        query = self.query
-        return None if query is None or query.direct else AccountExposure(query.graph)
+    def _exposures(self) -> Exposures | None:
+        """Load the exposures; None if no AWS identity is in the snapshot."""
+        if self.query is None:
+            return None
+        return load_exposures(self.inventory, self.query)
 
-    @cached_property
-    def _index_exposures(self) -> Mapping[str, IdentityExposure]:
-        """Index the exposures of the collected AWS identities."""
-        if self._grade_identities is None:
-            return {}
-        return {
-            str(each.identity): each
-            for each in self._grade_identities.list_identity_exposures()
-            if str(each.identity) not in self._list_uncollected_identities
-        }
+    def _iterate_exposures(self) -> Iterator[tuple[str, ExposureRow]]:
+        """Yield the exposures of the collected AWS identities."""
+        if self._exposures is None:
+            return
+        for key, each in self._exposures.rows.items():
+            if key not in self._list_uncollected_identities:
+                yield key, each
 
     @cached_property
     def _list_uncollected_identities(self) -> frozenset[str]:
@@ -227,32 +243,40 @@ class SnapshotReach:
             return frozenset()
         return frozenset(str(each.id) for each in list_uncollected_identities(query))
 
+    def _may_write(self, identity: str) -> bool:
+        """Return whether a policy of an identity allows a change.
+
+        A policy that was not collected may allow anything.
+        """
+        attached = self._attached_policies.get(
+            f"{PolicyLayer.IDENTITY}\n{identity}", ()
+        )
+        return any(map(self._may_policy_write, attached))
+
     @cached_property
-    def _list_writing_identities(self) -> frozenset[str]:
-        """List the AWS identities with a policy that allows a change."""
-        facts = self.inventory.facts
-        writing = {
-            str(policy.id)
-            for policy in facts.policies
-            if any(
+    def _attached_policies(self) -> Mapping[str, Sequence[str]]:
+        """Open the index of attached policies."""
+        return load_policy_attachments(self.inventory)
+
+    def _may_policy_write(self, key: str) -> bool:
+        """Return whether a policy allows a change, or was not collected."""
+        found = self._writing_policies.get(key)
+        if found is None:
+            policy = self.inventory.facts.policies_by_id().get(key)
+            found = policy is None or any(
                 each.effect is PolicyEffect.ALLOW
-                and (each.not_actions or not all(map(_is_reading, each.actions)))
+                and (bool(each.not_actions) or not all(map(_is_reading, each.actions)))
                 for each in policy.statements
             )
-        }
-        known = facts.policies_by_id()
-        return frozenset(
-            each.target
-            for each in facts.attachments
-            if each.layer is PolicyLayer.IDENTITY
-            # A policy that was not collected may allow anything.
-            and (str(each.policy) in writing or str(each.policy) not in known)
-        )
+            if len(self._writing_policies) >= _MOST_KEPT:
+                self._writing_policies.clear()
+            self._writing_policies[key] = found
+        return found
 
 
-def _is_admin(exposure: IdentityExposure) -> bool:
+def _is_admin(exposure: ExposureRow) -> bool:
     """Return whether an identity is or can become an administrator."""
-    return exposure.admin is not Verdict.NEVER
+    return exposure.admin in (Verdict.ALWAYS, Verdict.ONLY_IF)
 
 
 def _is_reading(action: str) -> bool:

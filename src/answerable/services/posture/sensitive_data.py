@@ -3,9 +3,11 @@
 A tag can only raise the severity of a finding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 from answerable.model.inventory import Inventory
+from answerable.model.resource import Resource
 
 _MOST_RESOURCES = 50
 _TAG_KEYS = (
@@ -38,7 +40,7 @@ def list_sensitive_reads(inventory: Inventory) -> Sequence[tuple[str, str]]:
     """List the calls that read tagged data: action and resource, at most 50."""
     found = [
         (_READS[each.kind][0], f"{each.id}{_READS[each.kind][1]}")
-        for each in inventory.facts.resources
+        for each in cast("Iterator[Resource]", inventory.facts.iterate("resources"))
         if each.kind in _READS and _has_sensitive_tag(each.tags)
     ]
     return found[:_MOST_RESOURCES]

@@ -1,0 +1,390 @@
+"""Grade the exposure of the identities of many accounts, a batch of accounts at a time.
+
+The memory of a closure grows with the square of its identities. A step from one account
+leads to another only by a role whose trust policy admits outsiders, or by code that
+outsiders may change. A batch therefore gets the identities of other batches that it may
+become, if they are or reach an administrator, as its ends. A batch whose ends have
+changed is graded again, until none has.
+"""
+
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
+from typing import Protocol
+
+import msgspec
+
+from answerable.model.documents.shared_shapes import PathItem
+from answerable.model.ids import IdentityId
+from answerable.reach.aws.answer_items import build_path_item
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_element import get_arn_account
+from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.trust_index import (
+    index_roles_by_trusted_key,
+    list_trusted_identity_providers,
+    list_trusted_principals,
+    list_trusted_services,
+)
+from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
+from answerable.reach.aws.evaluation.trust_policies import RoleTrust
+from answerable.reach.aws.identity_exposure import AccountExposure, IdentityExposure
+from answerable.reach.aws.paths.identity_edges import IdentityNode
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.condition_formula import FALSE, TRUE, Verdict
+
+BATCH_IDENTITIES = 10_000
+_ROWS_AT_ONCE = 512  # decoded together
+_ANY = "*"
+
+
+class ExposureRow(msgspec.Struct, array_like=True, frozen=True):
+    """Exposure of one identity.
+
+    Attributes:
+        admin: Verdict on being or becoming an administrator; `not-known` if there are
+            too many identities to follow every path.
+        conditional: Whether outside principals enter under conditions only.
+        entered_by: Outside principals that its trust policy admits.
+        path: Steps to an administrator.
+    """
+
+    admin: Verdict
+    conditional: bool
+    entered_by: tuple[str, ...]
+    path: tuple[PathItem, ...] = ()
+
+
+class GraphLoader(Protocol):
+    """Loader of the graph of all accounts, read by row."""
+
+    def __call__(self) -> IdentityGraph:
+        """Load the graph anew, without the rows that an earlier batch has read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedIdentity:
+    """Identity that is or reaches an administrator, and that other accounts may become.
+
+    Attributes:
+        path: Steps from it to an administrator.
+    """
+
+    verdict: Verdict
+    path: tuple[PathItem, ...]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Identities of whole accounts."""
+
+    names: list[IdentityId] = field(default_factory=list)
+    accounts: set[str] = field(default_factory=set)
+    members: set[IdentityId] = field(default_factory=set)
+
+    def add_account(self, account: str, names: Sequence[IdentityId]) -> None:
+        """Add the identities of an account."""
+        self.names += names
+        self.members |= set(names)
+        self.accounts.add(account)
+
+
+_ROWS = msgspec.msgpack.Decoder(list[tuple[str, ExposureRow]])
+
+
+@dataclass(eq=False, slots=True)
+class BatchedExposure:
+    """Exposure of all identities of many accounts.
+
+    Attributes:
+        load: Loads the graph of all accounts.
+        most_followed: Most identities whose paths are followed at once.
+        size: Identities of a batch; an account is never divided.
+        between_batches: Called after each batch.
+        is_complete: Whether the paths of all batches were followed.
+    """
+
+    load: GraphLoader
+    most_followed: int
+    size: int = BATCH_IDENTITIES
+    between_batches: Callable[[], object] = int
+    is_complete: bool = True
+    _shared: dict[str, dict[IdentityId, SharedIdentity]] = field(default_factory=dict)
+    _rows: list[list[bytes]] = field(default_factory=list)
+    _ends: list[int] = field(default_factory=list)
+    _groups: Mapping[str, list[str]] = field(default_factory=dict)
+    _shared_code: frozenset[str] = frozenset()
+    _spread: frozenset[str] = frozenset()
+
+    def grade_all(self) -> None:
+        """Grade all batches until the ends of none have changed."""
+        graph = self.load()
+        self._groups = _group_names_by_account(graph.accounts.groups)
+        self._shared_code = _list_identities_of_shared_code(graph)
+        self._spread = _list_spread_accounts(graph.accounts.principals)
+        del graph
+        while self._grade_changed_batches():
+            pass
+
+    def iterate_rows(self) -> Iterator[tuple[str, ExposureRow]]:
+        """Yield the exposure of each identity, sorted by id."""
+        return merge(*map(_decode_rows, self._rows), key=itemgetter(0))
+
+    def _grade_changed_batches(self) -> bool:
+        """Grade the batches that are new or whose ends have changed."""
+        changed = False
+        for number, batch in enumerate(self._cut_batches()):
+            ends = self._select_ends(batch.accounts)
+            digest = hash(frozenset((key, each.verdict) for key, each in ends.items()))
+            if number == len(self._rows):
+                self._rows.append([])
+                self._ends.append(0)
+            elif self._ends[number] == digest:
+                continue
+            changed = True
+            self._ends[number] = digest
+            rows = sorted(self._grade_batch(batch, ends), key=itemgetter(0))
+            self._rows[number] = [
+                zlib.compress(msgspec.msgpack.encode(rows[at : at + _ROWS_AT_ONCE]), 1)
+                for at in range(0, len(rows), _ROWS_AT_ONCE)
+            ]
+            self.between_batches()
+        return changed
+
+    def _cut_batches(self) -> Iterator[_Batch]:
+        """Yield batches of whole accounts, in the order of ids."""
+        principals = self.load().accounts.principals
+        batch = _Batch()
+        spread: dict[str, list[IdentityId]] = defaultdict(list)
+        for account, names in groupby(
+            principals, key=partial(_get_account, principals)
+        ):
+            if account in self._spread:
+                spread[account] += names
+                continue
+            found = list(names)
+            if batch.names and len(batch.names) + len(found) > self.size:
+                yield batch
+                batch = _Batch()
+            batch.add_account(account, found)
+        for account, found in spread.items():
+            if batch.names and len(batch.names) + len(found) > self.size:
+                yield batch
+                batch = _Batch()
+            batch.add_account(account, found)
+        if batch.names:
+            yield batch
+
+    def _select_ends(self, accounts: set[str]) -> dict[IdentityId, SharedIdentity]:
+        """Select the identities of other batches that some accounts may become."""
+        return {
+            key: each
+            for account in (_ANY, *sorted(accounts))
+            for key, each in self._shared.get(account, {}).items()
+            if get_arn_account(key) not in accounts
+        }
+
+    def _grade_batch(
+        self, batch: _Batch, ends: Mapping[IdentityId, SharedIdentity]
+    ) -> Iterator[tuple[str, ExposureRow]]:
+        """Grade the identities of a batch, and share those that others may become."""
+        whole = self.load()
+        accounts = whole.accounts
+        named = list(_list_named_identities(accounts, batch.names))
+        part = IdentityGraph(
+            restrict_to_identities(
+                accounts,
+                sorted({*batch.names, *ends, *named}),
+                [
+                    name
+                    for each in batch.accounts
+                    for name in self._groups.get(each, ())
+                ],
+            ),
+            tagged=whole.tagged,
+            tagged_policies=whole.tagged_policies,
+        )
+        if len(part.accounts.principals) > self.most_followed:
+            self.is_complete = False
+            yield from _grade_without_paths(part, batch.names)
+            return
+        verdicts = {key: each.verdict for key, each in ends.items()}
+        exposure = AccountExposure(part, ends=verdicts)
+        for each in exposure.list_identity_exposures():
+            if each.identity not in batch.members:
+                continue
+            path: tuple[PathItem, ...] = ()
+            if each.admin is not Verdict.NEVER:
+                hops = exposure.find_exposure_path(each)
+                last = IdentityId(hops[-1].to) if hops else each.identity
+                path = tuple(map(build_path_item, hops))
+                if last in ends and not part.is_administrator(IdentityNode(last)):
+                    path += ends[last].path
+                path = self._share_identity(part, each, path)
+            yield (
+                str(each.identity),
+                ExposureRow(
+                    each.admin,
+                    Verdict.ALWAYS not in (each.public, each.external),
+                    each.entered_by,
+                    path,
+                ),
+            )
+
+    def _share_identity(
+        self,
+        part: IdentityGraph,
+        exposure: IdentityExposure,
+        path: tuple[PathItem, ...],
+    ) -> tuple[PathItem, ...]:
+        """Share an identity with the accounts that may become it; return its path.
+
+        A path stays the same as long as the verdict does, so that none has a loop.
+        """
+        name = exposure.identity
+        trust = part.accounts.trusts.get(name)
+        admitted = _list_admitted_accounts(trust) if trust else set()
+        if name in self._shared_code:
+            admitted.add(_ANY)
+        admitted -= {get_arn_account(name)}
+        for account in admitted:
+            known = self._shared.setdefault(account, {})
+            before = known.get(name)
+            if before is not None and before.verdict is exposure.admin:
+                path = before.path
+            else:
+                known[name] = SharedIdentity(exposure.admin, path)
+        return path
+
+
+def restrict_to_identities(
+    accounts: CompiledAccounts, names: Sequence[IdentityId], groups: Sequence[str]
+) -> CompiledAccounts:
+    """Restrict compiled accounts to some identities; resources stay.
+
+    Args:
+        names: Sorted.
+        groups: Groups of the accounts of these identities.
+    """
+    members = frozenset(names)
+    trusts = {each: accounts.trusts[each] for each in names if each in accounts.trusts}
+    return replace(
+        accounts,
+        principals={each: accounts.principals[each] for each in names},
+        trusts=trusts,
+        groups={each: accounts.groups[each] for each in groups},
+        by_service=index_roles_by_trusted_key(list_trusted_services(trusts.values())),
+        by_named=index_roles_by_trusted_key(list_trusted_principals(trusts.values())),
+        by_provider=index_roles_by_trusted_key(
+            list_trusted_identity_providers(trusts.values())
+        ),
+        code_by_identity={
+            each: accounts.code_by_identity[each]
+            for each in names
+            if each in accounts.code_by_identity
+        },
+        stored_holders=None,
+        _accounts=accounts.collected_accounts,
+        _open_roles=[
+            each for each in accounts.externally_trusted_roles if each in members
+        ],
+        _holding=None,
+    )
+
+
+def _grade_without_paths(
+    part: IdentityGraph, names: Sequence[IdentityId]
+) -> Iterator[tuple[str, ExposureRow]]:
+    """Grade identities by their own policies: they are too many to follow paths."""
+    for name in names:
+        entries = [
+            each
+            for each in part.list_external_role_entries(name)
+            if each.answer.formula != FALSE
+        ]
+        admin = part.is_administrator(part.get_start_node(name))
+        yield (
+            str(name),
+            ExposureRow(
+                Verdict.ALWAYS if admin else Verdict.NOT_KNOWN,
+                all(each.answer.formula != TRUE for each in entries),
+                tuple(dict.fromkeys(each.principal for each in entries)),
+            ),
+        )
+
+
+def _decode_rows(chunks: Iterable[bytes]) -> Iterator[tuple[str, ExposureRow]]:
+    """Decode the rows of a batch, some at a time."""
+    for each in chunks:
+        yield from _ROWS.decode(zlib.decompress(each))
+
+
+def _get_account(
+    principals: Mapping[IdentityId, CompiledPrincipal], name: IdentityId
+) -> str:
+    """Return the account of an identity, by its ARN if that names one."""
+    return get_arn_account(name) or principals[name].identity.account
+
+
+def _list_spread_accounts(
+    principals: Mapping[IdentityId, CompiledPrincipal],
+) -> frozenset[str]:
+    """List the accounts whose identities are not neighbours in the order of ids."""
+    runs = Counter(
+        account
+        for account, _ in groupby(principals, key=partial(_get_account, principals))
+    )
+    return frozenset(account for account, count in runs.items() if count > 1)
+
+
+def _group_names_by_account(groups: Iterable[str]) -> Mapping[str, list[str]]:
+    """Group the ids of IAM groups by their account."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in groups:
+        found[get_arn_account(name)].append(name)
+    return found
+
+
+def _list_identities_of_shared_code(graph: IdentityGraph) -> frozenset[str]:
+    """List the identities of code that principals of other accounts may change."""
+    shared = {
+        resource
+        for rule in TAKEOVER_RULES
+        for resource in graph.list_cross_account_resources(rule)
+    }
+    if not shared:
+        return frozenset()
+    return frozenset(
+        str(identity)
+        for identity, resources in graph.accounts.code_by_identity.items()
+        if not shared.isdisjoint(resources)
+    )
+
+
+def _list_named_identities(
+    accounts: CompiledAccounts, names: Sequence[IdentityId]
+) -> Iterator[IdentityId]:
+    """Yield the known identities that trust policies name: they are no outsiders."""
+    for name in names:
+        trust = accounts.trusts.get(name)
+        for grant in trust.grants if trust else ():
+            for kind, value in grant.clause.principals:
+                if kind == "AWS" and IdentityId(value) in accounts.principals:
+                    yield IdentityId(value)
+
+
+def _list_admitted_accounts(trust: RoleTrust) -> set[str]:
+    """List the accounts whose principals a trust policy may admit; `*` for any."""
+    found = set()
+    for key, _ in list_trusted_principals((trust,)):
+        kind, _, account = key.partition(" ")
+        known = account if kind in ("account", "session") else get_arn_account(key)
+        found.add(known or _ANY)
+    for key, _ in list_trusted_identity_providers((trust,)):
+        found |= {get_arn_account(key)} - {""}
+    return found

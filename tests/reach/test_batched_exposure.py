@@ -1,0 +1,136 @@
+"""The exposure of accounts graded one after the other is that of all at once."""
+
+from hypothesis import given, settings
+
+from answerable.model.sighting import SightedFacts
+from answerable.reach.aws.batched_exposure import BatchedExposure, ExposureRow
+from answerable.reach.aws.identity_exposure import AccountExposure
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.condition_formula import Verdict
+from tests.reach.account_builder import A, AccountBuilder, B, role, statement, user
+from tests.reach.strategies import estates
+from tests.reach.test_bulk_evaluation import compiled
+from tests.reach.test_incremental_update import generating, slow
+
+C = "333333333333"
+ADMIN = statement("a", action="*", resource="*")
+
+
+def grade(facts: SightedFacts, most: int = 1_000) -> dict[str, ExposureRow]:
+    """Grade each account alone."""
+    accounts = compiled(facts)
+    batches = BatchedExposure(lambda: IdentityGraph(accounts), most, size=1)
+    batches.grade_all()
+    rows = list(batches.iterate_rows())
+    assert [key for key, _ in rows] == sorted(accounts.principals)
+    return dict(rows)
+
+
+def check(facts: SightedFacts) -> dict[str, ExposureRow]:
+    """Compare the accounts graded one by one with all of them at once."""
+    graph = IdentityGraph(compiled(facts))
+    rows = grade(facts)
+    for each in AccountExposure(graph).list_identity_exposures():
+        row = rows[each.identity]
+        outside = Verdict.ALWAYS in (each.public, each.external)
+        assert row.admin is each.admin, each.identity
+        assert (row.entered_by, row.conditional) == (each.entered_by, not outside)
+        if each.admin is Verdict.NEVER:
+            assert not row.path
+            continue
+        at = str(each.identity)
+        for hop in row.path:
+            assert hop["from"] == at
+            at = hop["to"]
+        own = graph.is_administrator(graph.get_start_node(each.identity))
+        assert own == (not row.path)
+    return rows
+
+
+@settings(max_examples=60, suppress_health_check=slow, phases=generating)
+@given(estates())
+def test_any_accounts_are_graded_alike_in_batches_and_at_once(
+    facts: SightedFacts,
+) -> None:
+    check(facts)
+
+
+def trusting(build: AccountBuilder, arn: str, *names: str) -> None:
+    """Let some principals assume a role."""
+    named = names[0] if names == ("*",) else {"AWS": list(names)}
+    build.identity(arn)
+    build.policy(arn, "trust", statement("t", action="sts:AssumeRole", principal=named))
+
+
+def assuming(build: AccountBuilder, arn: str, target: str) -> None:
+    """Let an identity assume a role."""
+    step = statement("s", action="sts:AssumeRole", resource=target)
+    build.policy(arn, "identity", step)
+
+
+def test_a_path_through_three_accounts_and_back_is_found() -> None:
+    build = AccountBuilder()
+    first, second, third, last = (
+        user("ana"),
+        role("middle", B),
+        role("far", C),
+        role("boss"),
+    )
+    build.identity(first)
+    trusting(build, second, A)
+    trusting(build, third, B)
+    trusting(build, last, C)
+    build.identity(user("ben"))
+    for origin, to in ((first, second), (second, third), (third, last)):
+        assuming(build, origin, to)
+    build.policy(last, "identity", ADMIN)
+    rows = check(build.facts())
+    assert [hop["to"] for hop in rows[first].path] == [second, third, last]
+    assert rows[user("ben")].admin is Verdict.NEVER
+
+
+def test_a_role_that_anyone_may_assume_makes_administrators_of_other_accounts() -> None:
+    build = AccountBuilder()
+    trusting(build, role("open", B), "*")
+    build.policy(role("open", B), "identity", ADMIN)
+    build.identity(user("ana"))
+    build.identity(user("ben"))
+    assuming(build, user("ana"), "*")
+    assuming(build, user("ben"), role("other", B))
+    rows = check(build.facts())
+    assert rows[user("ana")].admin is Verdict.ALWAYS
+    assert rows[user("ben")].admin is Verdict.NEVER
+    assert rows[role("open", B)].entered_by == ("*",)
+
+
+def circle(*more: dict[str, object]) -> SightedFacts:
+    """Roles of two accounts that become each other, and a user that becomes one."""
+    build = AccountBuilder()
+    one, two = role("one"), role("two", B)
+    trusting(build, one, B, A)
+    trusting(build, two, A)
+    build.identity(user("ana"))
+    for arn in (one, user("ana")):
+        assuming(build, arn, "*")
+    step = statement("s", action="sts:AssumeRole", resource="*")
+    build.policy(two, "identity", step, *more)
+    return build.facts()
+
+
+def test_roles_of_two_accounts_that_become_each_other_end() -> None:
+    assert {row.admin for row in check(circle()).values()} == {Verdict.NEVER}
+    assert {row.admin for row in check(circle(ADMIN)).values()} == {Verdict.ALWAYS}
+
+
+def test_an_account_with_too_many_identities_is_not_known_but_its_administrators() -> (
+    None
+):
+    build = AccountBuilder()
+    for name in ("ana", "ben"):
+        build.identity(user(name))
+    trusting(build, role("open"), "*")
+    build.policy(user("ana"), "identity", ADMIN)
+    rows = grade(build.facts(), most=2)
+    assert rows[user("ana")].admin is Verdict.ALWAYS
+    assert rows[user("ben")].admin is Verdict.NOT_KNOWN
+    assert rows[role("open")].entered_by == ("*",)
