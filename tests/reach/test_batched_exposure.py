@@ -47,7 +47,7 @@ def check(facts: SightedFacts) -> dict[str, ExposureRow]:
     return rows
 
 
-@settings(max_examples=60, suppress_health_check=slow, phases=generating)
+@settings(max_examples=40, suppress_health_check=slow, phases=generating)
 @given(estates())
 def test_any_accounts_are_graded_alike_in_batches_and_at_once(
     facts: SightedFacts,

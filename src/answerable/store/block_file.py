@@ -35,6 +35,7 @@ _TRAILER = struct.Struct(f">8sQ{_MAC_BYTES}s")
 _BLOCK_BYTES = 32_768
 _PART_BYTES = 1 << 20  # written at a time
 _MOST_KEPT_ROWS = 2_000  # of a section whose rows are all read
+_MOST_FOUND_ROWS = 32_768  # of a section whose rows are read by key
 _MAX_CACHED_BLOCKS = 128  # blocks of a section that stay in memory
 RowT = TypeVar("RowT")
 
@@ -240,12 +241,15 @@ class BlockSection(Mapping[str, RowT], Generic[RowT]):
         self._eviction = threading.Lock()  # threads of a server share the section
 
     def __getitem__(self, key: str) -> RowT:
-        if key in self._found:
-            return self._found[key]
+        found = self._found.get(key)
+        if found is not None:
+            return found
         raw = self._find_encoded_row(key)
         if raw is None:
             raise KeyError(key)
         value = self._decode(raw)
+        if len(self._found) >= _MOST_FOUND_ROWS:
+            self._found.clear()
         self._found[key] = value
         return value
 

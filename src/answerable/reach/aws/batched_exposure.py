@@ -8,28 +8,27 @@ changed is graded again, until none has.
 """
 
 import zlib
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from heapq import merge
-from itertools import groupby
 from operator import itemgetter
-from typing import Protocol
 
 import msgspec
 
 from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.ids import IdentityId
+from answerable.reach.aws.account_batches import (
+    AccountBatch,
+    cut_into_batches,
+    group_names_by_account,
+    list_named_identities,
+    restrict_to_identities,
+)
 from answerable.reach.aws.answer_items import build_path_item
-from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_element import get_arn_account
-from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.trust_index import (
-    index_roles_by_trusted_key,
     list_trusted_identity_providers,
     list_trusted_principals,
-    list_trusted_services,
 )
 from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
@@ -60,13 +59,6 @@ class ExposureRow(msgspec.Struct, array_like=True, frozen=True):
     path: tuple[PathItem, ...] = ()
 
 
-class GraphLoader(Protocol):
-    """Loader of the graph of all accounts, read by row."""
-
-    def __call__(self) -> IdentityGraph:
-        """Load the graph anew, without the rows that an earlier batch has read."""
-
-
 @dataclass(frozen=True, slots=True)
 class SharedIdentity:
     """Identity that is or reaches an administrator, and that other accounts may become.
@@ -79,21 +71,6 @@ class SharedIdentity:
     path: tuple[PathItem, ...]
 
 
-@dataclass(slots=True)
-class _Batch:
-    """Identities of whole accounts."""
-
-    names: list[IdentityId] = field(default_factory=list)
-    accounts: set[str] = field(default_factory=set)
-    members: set[IdentityId] = field(default_factory=set)
-
-    def add_account(self, account: str, names: Sequence[IdentityId]) -> None:
-        """Add the identities of an account."""
-        self.names += names
-        self.members |= set(names)
-        self.accounts.add(account)
-
-
 _ROWS = msgspec.msgpack.Decoder(list[tuple[str, ExposureRow]])
 
 
@@ -102,16 +79,16 @@ class BatchedExposure:
     """Exposure of all identities of many accounts.
 
     Attributes:
-        load: Loads the graph of all accounts.
+        load: Loads the graph of all accounts anew, without rows that were read before.
         most_followed: Most identities whose paths are followed at once.
         size: Identities of a batch; an account is never divided.
         between_batches: Called after each batch.
         is_complete: Whether the paths of all batches were followed.
     """
 
-    load: GraphLoader
+    load: Callable[[], IdentityGraph]
     most_followed: int
-    size: int = BATCH_IDENTITIES
+    size: int
     between_batches: Callable[[], object] = int
     is_complete: bool = True
     _shared: dict[str, dict[IdentityId, SharedIdentity]] = field(default_factory=dict)
@@ -119,14 +96,12 @@ class BatchedExposure:
     _ends: list[int] = field(default_factory=list)
     _groups: Mapping[str, list[str]] = field(default_factory=dict)
     _shared_code: frozenset[str] = frozenset()
-    _spread: frozenset[str] = frozenset()
 
     def grade_all(self) -> None:
         """Grade all batches until the ends of none have changed."""
         graph = self.load()
-        self._groups = _group_names_by_account(graph.accounts.groups)
+        self._groups = group_names_by_account(graph.accounts.groups)
         self._shared_code = _list_identities_of_shared_code(graph)
-        self._spread = _list_spread_accounts(graph.accounts.principals)
         del graph
         while self._grade_changed_batches():
             pass
@@ -138,7 +113,9 @@ class BatchedExposure:
     def _grade_changed_batches(self) -> bool:
         """Grade the batches that are new or whose ends have changed."""
         changed = False
-        for number, batch in enumerate(self._cut_batches()):
+        for number, batch in enumerate(
+            cut_into_batches(self.load().accounts.principals, self.size)
+        ):
             ends = self._select_ends(batch.accounts)
             digest = hash(frozenset((key, each.verdict) for key, each in ends.items()))
             if number == len(self._rows):
@@ -156,30 +133,6 @@ class BatchedExposure:
             self.between_batches()
         return changed
 
-    def _cut_batches(self) -> Iterator[_Batch]:
-        """Yield batches of whole accounts, in the order of ids."""
-        principals = self.load().accounts.principals
-        batch = _Batch()
-        spread: dict[str, list[IdentityId]] = defaultdict(list)
-        for account, names in groupby(
-            principals, key=partial(_get_account, principals)
-        ):
-            if account in self._spread:
-                spread[account] += names
-                continue
-            found = list(names)
-            if batch.names and len(batch.names) + len(found) > self.size:
-                yield batch
-                batch = _Batch()
-            batch.add_account(account, found)
-        for account, found in spread.items():
-            if batch.names and len(batch.names) + len(found) > self.size:
-                yield batch
-                batch = _Batch()
-            batch.add_account(account, found)
-        if batch.names:
-            yield batch
-
     def _select_ends(self, accounts: set[str]) -> dict[IdentityId, SharedIdentity]:
         """Select the identities of other batches that some accounts may become."""
         return {
@@ -190,12 +143,12 @@ class BatchedExposure:
         }
 
     def _grade_batch(
-        self, batch: _Batch, ends: Mapping[IdentityId, SharedIdentity]
+        self, batch: AccountBatch, ends: Mapping[IdentityId, SharedIdentity]
     ) -> Iterator[tuple[str, ExposureRow]]:
         """Grade the identities of a batch, and share those that others may become."""
         whole = self.load()
         accounts = whole.accounts
-        named = list(_list_named_identities(accounts, batch.names))
+        named = list(list_named_identities(accounts, batch.names))
         part = IdentityGraph(
             restrict_to_identities(
                 accounts,
@@ -213,19 +166,13 @@ class BatchedExposure:
             self.is_complete = False
             yield from _grade_without_paths(part, batch.names)
             return
-        verdicts = {key: each.verdict for key, each in ends.items()}
-        exposure = AccountExposure(part, ends=verdicts)
-        for each in exposure.list_identity_exposures():
+        paths = _BatchPaths(part, ends)
+        for each in paths.exposure.list_identity_exposures():
             if each.identity not in batch.members:
                 continue
             path: tuple[PathItem, ...] = ()
             if each.admin is not Verdict.NEVER:
-                hops = exposure.find_exposure_path(each)
-                last = IdentityId(hops[-1].to) if hops else each.identity
-                path = tuple(map(build_path_item, hops))
-                if last in ends and not part.is_administrator(IdentityNode(last)):
-                    path += ends[last].path
-                path = self._share_identity(part, each, path)
+                path = self._share_identity(part, each, paths.find_path(each))
             yield (
                 str(each.identity),
                 ExposureRow(
@@ -262,39 +209,34 @@ class BatchedExposure:
         return path
 
 
-def restrict_to_identities(
-    accounts: CompiledAccounts, names: Sequence[IdentityId], groups: Sequence[str]
-) -> CompiledAccounts:
-    """Restrict compiled accounts to some identities; resources stay.
+class _BatchPaths:
+    """Paths to administrators of a batch: within it, or to an end and on from there."""
 
-    Args:
-        names: Sorted.
-        groups: Groups of the accounts of these identities.
-    """
-    members = frozenset(names)
-    trusts = {each: accounts.trusts[each] for each in names if each in accounts.trusts}
-    return replace(
-        accounts,
-        principals={each: accounts.principals[each] for each in names},
-        trusts=trusts,
-        groups={each: accounts.groups[each] for each in groups},
-        by_service=index_roles_by_trusted_key(list_trusted_services(trusts.values())),
-        by_named=index_roles_by_trusted_key(list_trusted_principals(trusts.values())),
-        by_provider=index_roles_by_trusted_key(
-            list_trusted_identity_providers(trusts.values())
-        ),
-        code_by_identity={
-            each: accounts.code_by_identity[each]
-            for each in names
-            if each in accounts.code_by_identity
-        },
-        stored_holders=None,
-        _accounts=accounts.collected_accounts,
-        _open_roles=[
-            each for each in accounts.externally_trusted_roles if each in members
-        ],
-        _holding=None,
-    )
+    def __init__(
+        self, part: IdentityGraph, ends: Mapping[IdentityId, SharedIdentity]
+    ) -> None:
+        self._part, self._ends = part, ends
+        verdicts = {key: each.verdict for key, each in ends.items()}
+        self.exposure = AccountExposure(part, ends=verdicts)
+        self._within = AccountExposure(part) if ends else self.exposure
+        self._verdicts = {
+            each.identity: each.admin for each in self._within.list_identity_exposures()
+        }
+
+    def find_path(self, exposure: IdentityExposure) -> tuple[PathItem, ...]:
+        """Find the shorter of both paths of an identity with one verdict."""
+        within: tuple[PathItem, ...] | None = None
+        if self._verdicts[exposure.identity] is exposure.admin:
+            hops = self._within.find_exposure_path(exposure)
+            within = tuple(map(build_path_item, hops))
+        if within is not None and len(within) <= 1:
+            return within
+        hops = self.exposure.find_exposure_path(exposure)
+        last = IdentityId(hops[-1].to) if hops else exposure.identity
+        beyond = tuple(map(build_path_item, hops))
+        if last in self._ends and not self._part.is_administrator(IdentityNode(last)):
+            beyond += self._ends[last].path
+        return beyond if within is None or len(beyond) < len(within) else within
 
 
 def _grade_without_paths(
@@ -324,32 +266,6 @@ def _decode_rows(chunks: Iterable[bytes]) -> Iterator[tuple[str, ExposureRow]]:
         yield from _ROWS.decode(zlib.decompress(each))
 
 
-def _get_account(
-    principals: Mapping[IdentityId, CompiledPrincipal], name: IdentityId
-) -> str:
-    """Return the account of an identity, by its ARN if that names one."""
-    return get_arn_account(name) or principals[name].identity.account
-
-
-def _list_spread_accounts(
-    principals: Mapping[IdentityId, CompiledPrincipal],
-) -> frozenset[str]:
-    """List the accounts whose identities are not neighbours in the order of ids."""
-    runs = Counter(
-        account
-        for account, _ in groupby(principals, key=partial(_get_account, principals))
-    )
-    return frozenset(account for account, count in runs.items() if count > 1)
-
-
-def _group_names_by_account(groups: Iterable[str]) -> Mapping[str, list[str]]:
-    """Group the ids of IAM groups by their account."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for name in groups:
-        found[get_arn_account(name)].append(name)
-    return found
-
-
 def _list_identities_of_shared_code(graph: IdentityGraph) -> frozenset[str]:
     """List the identities of code that principals of other accounts may change."""
     shared = {
@@ -364,18 +280,6 @@ def _list_identities_of_shared_code(graph: IdentityGraph) -> frozenset[str]:
         for identity, resources in graph.accounts.code_by_identity.items()
         if not shared.isdisjoint(resources)
     )
-
-
-def _list_named_identities(
-    accounts: CompiledAccounts, names: Sequence[IdentityId]
-) -> Iterator[IdentityId]:
-    """Yield the known identities that trust policies name: they are no outsiders."""
-    for name in names:
-        trust = accounts.trusts.get(name)
-        for grant in trust.grants if trust else ():
-            for kind, value in grant.clause.principals:
-                if kind == "AWS" and IdentityId(value) in accounts.principals:
-                    yield IdentityId(value)
 
 
 def _list_admitted_accounts(trust: RoleTrust) -> set[str]:

@@ -10,7 +10,7 @@ from functools import partial
 
 from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.inventory import DerivedTables, Inventory
-from answerable.reach.aws import query_context
+from answerable.reach.aws import batched_exposure, query_context
 from answerable.reach.aws.answer_items import build_path_item
 from answerable.reach.aws.batched_exposure import BatchedExposure, ExposureRow
 from answerable.reach.aws.compiled.account_tables import restore_accounts_from_tables
@@ -51,6 +51,7 @@ def load_exposures(inventory: Inventory, query: QueryContext) -> Exposures:
         batches = BatchedExposure(
             partial(_load_graph, load_snapshot_tables(inventory), query),
             query_context.get_most_followed(inventory),
+            batched_exposure.BATCH_IDENTITIES,
             between_batches=partial(_finish_batch, inventory),
         )
         batches.grade_all()
