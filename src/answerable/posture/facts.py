@@ -32,7 +32,7 @@ class ToolOfAgent:
 
 
 @dataclass(frozen=True, slots=True)
-class AttachedPolicy:
+class PolicyWithTarget:
     """Policy with one of its targets."""
 
     target: str
@@ -273,7 +273,7 @@ class PostureFacts:
 
     def list_attached_policies(
         self, layers: Collection[PolicyLayer], is_relevant: Callable[[Statement], bool]
-    ) -> Sequence[AttachedPolicy]:
+    ) -> Sequence[PolicyWithTarget]:
         """List the attached policies that have a relevant statement.
 
         All policies are read once, and only these stay in memory.
@@ -287,7 +287,7 @@ class PostureFacts:
         if not policies:
             return ()
         return [
-            AttachedPolicy(each.target, each.layer, policies[each.policy])
+            PolicyWithTarget(each.target, each.layer, policies[each.policy])
             for each in cast("Iterator[PolicyAttachment]", facts.iterate("attachments"))
             if each.policy in policies and each.layer in layers
         ]

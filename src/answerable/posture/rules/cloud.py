@@ -10,7 +10,7 @@ from answerable.model.policy import (
     PolicyLayer,
     Statement,
 )
-from answerable.posture.facts import AttachedPolicy, EntryGap, PostureFacts
+from answerable.posture.facts import EntryGap, PolicyWithTarget, PostureFacts
 from answerable.posture.rule import (
     Evidence,
     Finding,
@@ -265,7 +265,7 @@ def _is_positive(clause: ConditionClause) -> bool:
 def find_caller_asserted_grants(facts: PostureFacts) -> Iterator[RuleResult]:
     """Find allow statements that only conditions on the caller's own word guard."""
     layers = (PolicyLayer.IDENTITY, PolicyLayer.TRUST, PolicyLayer.RESOURCE)
-    found: dict[tuple[PolicyLayer, str], AttachedPolicy] = {}
+    found: dict[tuple[PolicyLayer, str], PolicyWithTarget] = {}
     for each in facts.list_attached_policies(
         layers, lambda statement: bool(_list_caller_keys(facts, statement))
     ):
@@ -287,7 +287,7 @@ def _list_caller_keys(facts: PostureFacts, statement: Statement) -> list[str]:
 
 def _build_caller_finding(
     facts: PostureFacts,
-    attached: AttachedPolicy,
+    attached: PolicyWithTarget,
     statement: Statement,
     keys: list[str],
 ) -> Finding:
