@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from answerable.model.agent import Agent
 from answerable.model.coverage import CoverageScope
@@ -45,6 +46,14 @@ class SightedFacts:
             name: Name of the field.
         """
         return iter(getattr(self, name))
+
+    def iterate_identities(self) -> Iterator[Identity]:
+        """Yield the identities; a stored one is not kept."""
+        return cast("Iterator[Identity]", self.iterate("identities"))
+
+    def iterate_policies(self) -> Iterator[Policy]:
+        """Yield the policies; a stored one is not kept."""
+        return cast("Iterator[Policy]", self.iterate("policies"))
 
     def is_one_part(self) -> bool:
         """Return whether the facts are few enough to be read together."""

@@ -89,16 +89,26 @@ class LazyMapping(Mapping[Key, Value], Generic[Key, Row, Value]):
 
 
 def encode_groups(
-    groups: Mapping[str, Sequence[str]],
-) -> dict[str, list[tuple[str, object]]]:
-    """Encode groups of ids as tables: their sizes, and the ids of each in order."""
+    sizes: Mapping[str, int], list_ids: Callable[[str], Iterable[str]]
+) -> dict[str, Iterable[tuple[str, object]]]:
+    """Encode groups of ids as tables: their sizes, and the ids of each in order.
+
+    Args:
+        sizes: Number of ids by group.
+        list_ids: Lists the ids of a group, when its table is read.
+    """
     return {
-        "sizes": [(name, len(groups[name])) for name in sorted(groups)],
-        **{
-            f"ids {name}": [(encode_number_key(n), key) for n, key in enumerate(ids)]
-            for name, ids in groups.items()
-        },
+        "sizes": sorted(sizes.items()),
+        **{f"ids {name}": _number_ids(name, list_ids) for name in sizes},
     }
+
+
+def _number_ids(
+    name: str, list_ids: Callable[[str], Iterable[str]]
+) -> Iterator[tuple[str, object]]:
+    """Yield the ids of a group by number."""
+    for number, key in enumerate(list_ids(name)):
+        yield encode_number_key(number), key
 
 
 def restore_groups(

@@ -1,5 +1,6 @@
 """Platforms of one question, opened on demand, with the steps between them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -307,18 +308,34 @@ class OpenPlatforms:
         def group(inventory: Inventory) -> IdentityGroups:
             derived, facts = inventory.derived, inventory.facts
             stored = derived.load(_STORED_GROUPS) if derived else None
+            if derived and stored is None:
+                derived.save(_STORED_GROUPS, self._encode_identity_groups())
+                stored = derived.load(_STORED_GROUPS)
             if stored is not None:
                 return restore_groups(stored, facts.identities_by_id().__getitem__)
             found: dict[str, list[Identity]] = {}
             for fact in facts.identities:
-                platform = self.find_platform(fact.id, fact.kind)
-                found.setdefault(platform.name if platform else "", []).append(fact)
-            if derived:
-                ids = {name: [each.id for each in own] for name, own in found.items()}
-                derived.save(_STORED_GROUPS, encode_groups(ids))
+                found.setdefault(self._name_platform(fact), []).append(fact)
             return found
 
         return self.inventory.get_or_compute_value("identities by platform", group)
+
+    def _encode_identity_groups(self) -> dict[str, Iterable[tuple[str, object]]]:
+        """Encode the ids of the identities of each platform; none is kept."""
+        facts = self.inventory.facts
+        sizes = Counter(map(self._name_platform, facts.iterate_identities()))
+
+        def list_ids(name: str) -> Iterator[str]:
+            for fact in facts.iterate_identities():
+                if self._name_platform(fact) == name:
+                    yield fact.id
+
+        return encode_groups(sizes, list_ids)
+
+    def _name_platform(self, fact: Identity) -> str:
+        """Return the name of the platform of an identity; empty for none."""
+        platform = self.find_platform(fact.id, fact.kind)
+        return platform.name if platform else ""
 
     def select_identities(
         self, platform: PermissionPlatform, found: SubjectIdentities

@@ -11,7 +11,7 @@ def find_knowing_error(
     platforms: Sequence[PermissionPlatform], inventory: Inventory, question: Question
 ) -> UsageError | None:
     """Find what a platform with collected identities, which knows the action, says."""
-    kinds = {each.kind for each in inventory.facts.identities}
+    kinds = {each.kind for each in inventory.facts.iterate_identities()}
     described = {each.platform for each in inventory.facts.catalogues}
     for platform in platforms:
         collected = platform.name in described or any(

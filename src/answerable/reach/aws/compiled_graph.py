@@ -335,7 +335,7 @@ def collect_services_named_by_policies(facts: SightedFacts) -> frozenset[str]:
     """Collect the AWS services that any policy names."""
     return frozenset(
         action.partition(":")[0].lower()
-        for policy in facts.policies
+        for policy in facts.iterate_policies()
         for statement in policy.statements
         for action in statement.actions + statement.not_actions
     )

@@ -343,10 +343,10 @@ def _list_subjects_named_by_sources(inventory: Inventory) -> frozenset[str]:
 
 def _list_accounts_with_listed_identities(inventory: Inventory) -> frozenset[str]:
     """List the accounts whose identities were listed."""
-    attached = {each.target for each in inventory.facts.attachments}
+    attached = inventory.facts.attachments_by_target()
     listed = (
         each
-        for each in inventory.facts.identities
+        for each in inventory.facts.iterate_identities()
         if each.unique_id or each.id in attached
     )
     return frozenset(each.account for each in listed)

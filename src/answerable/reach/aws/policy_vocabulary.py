@@ -65,7 +65,7 @@ def collect_policy_names(facts: SightedFacts) -> PolicyNames:
     """Collect the action and resource patterns that a snapshot's policies name."""
     actions: set[str] = set()
     resources: set[ArnParts] = set()
-    for policy in facts.policies:
+    for policy in facts.iterate_policies():
         for statement in policy.statements:
             actions |= _collect_actions_by_service(
                 statement.actions + statement.not_actions

@@ -89,4 +89,6 @@ def find_resources_by_name(facts: SightedFacts, name: str) -> list[str]:
     """List known resources whose ARN ends in a name."""
     ends = (f":{name}", f"/{name}")
     named = [str(r.id) for r in facts.resources if r.id.endswith(ends)]
-    return named + [str(i.id) for i in facts.identities if i.id.endswith(ends)]
+    return named + [
+        str(i.id) for i in facts.iterate_identities() if i.id.endswith(ends)
+    ]

@@ -95,7 +95,12 @@ def resolve_role_session(
     if session is None:
         return subject, context
     account, name, called = session
-    role = next((i for i in facts.identities if _is_role_named(i, account, name)), None)
+    roles = (
+        each
+        for each in facts.iterate_identities()
+        if _is_role_named(each, account, name)
+    )
+    role = next(roles, None)
     if role is None:
         return subject, context
     folded = {key.lower(): values for key, values in context.items()}
@@ -153,7 +158,7 @@ def _require_known_condition_key(key: str, known_keys: Container[str]) -> None:
 def _collect_condition_keys_of_policies(facts: SightedFacts) -> dict[str, set[str]]:
     """Collect the condition keys of policies, each with its operators."""
     found: dict[str, set[str]] = defaultdict(set)
-    for policy in facts.policies:
+    for policy in facts.iterate_policies():
         for statement in policy.statements:
             for clause in statement.conditions:
                 found[clause.key.lower()].add(clause.operator)

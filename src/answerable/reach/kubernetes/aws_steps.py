@@ -225,7 +225,9 @@ def list_user_steps(
     """List the steps of all access entries and rows of aws-auth."""
     steps: list[PathHop] = []
     unknown: list[UnknownSubject] = []
-    identities = [each.id for each in inventory.facts.identities]
+    identities = (
+        [each.id for each in inventory.facts.iterate_identities()] if clusters else []
+    )
     for index in clusters:
         missing = _explain_missing_entries(index)
         if missing:

@@ -48,6 +48,8 @@ def compile_accounts(
         numbers: Of the statements of earlier parts, if the facts are one part of a
             snapshot.
     """
+    if numbers is not None:
+        numbers.begin_part({each.account for each in facts.identities})
     builder = AttachmentCompiler(facts, numbers)
     for attachment in _sort_attachments(facts.attachments):
         builder.compile_attached_policy(attachment)

@@ -1,6 +1,8 @@
 """Intern compiled policy statements, so that equal statements are one object."""
 
 import hashlib
+import re
+from collections.abc import Set
 
 from answerable.model.policy import ConditionClause, Policy, PolicyLayer, Statement
 from answerable.reach.aws.compiled.statements import (
@@ -16,11 +18,14 @@ from answerable.reach.aws.patterns.action_pattern_index import (
     encode_action_in_lower_case,
 )
 
+_ACCOUNT = re.compile(r"\d{12}")
+
 
 class StatementNumbers:
     """Numbers of the statements of parts that are compiled one after the other.
 
-    Equal statements of several parts have one number; a digest stands for each.
+    A statement that names an account of its part is not looked for in other parts: most
+    statements are such, and would need memory. Other equal statements have one number.
 
     Attributes:
         written: Actions, as first written.
@@ -28,20 +33,30 @@ class StatementNumbers:
     """
 
     def __init__(self) -> None:
-        self._numbers: dict[bytes, int] = {}
+        """Begin without statements."""
+        self._size = 0
+        self._numbers: dict[bytes, int] = {}  # by digest
+        self._accounts: Set[str] = frozenset()
         self.written: dict[str, str] = {}
         self.spelling: dict[str, str] = {}
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return self._size
+
+    def begin_part(self, accounts: Set[str]) -> None:
+        """Begin a part with some accounts."""
+        self._accounts = accounts
 
     def assign_number(self, text: tuple[object, ...]) -> tuple[int, bool]:
         """Return the number of a statement, and whether it is new."""
-        encoded = repr(text).encode("utf-8", "surrogatepass")
-        digest = hashlib.blake2b(encoded, digest_size=16).digest()
-        known = len(self._numbers)
-        number = self._numbers.setdefault(digest, known)
-        return number, number == known
+        number, written = self._size, repr(text)
+        if self._accounts.isdisjoint(_ACCOUNT.findall(written)):
+            encoded = written.encode("utf-8", "surrogatepass")
+            digest = hashlib.blake2b(encoded, digest_size=16).digest()
+            number = self._numbers.setdefault(digest, number)
+        is_new = number == self._size
+        self._size += is_new
+        return number, is_new
 
 
 class StatementInterner:
