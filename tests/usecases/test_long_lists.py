@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from answerable.inventory import lazy_ownership
 from answerable.inventory.lazy_ownership import LazyOwnership, SubjectEvidence
 from answerable.inventory.person_directory import PersonDirectory
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.ids import PersonId
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.presentation import serialization
+from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.presentation.listed_items import Item, ListedItems
 
 NOW = 1_795_000_000_000_000_000
@@ -66,3 +69,17 @@ def test_many_owners_are_computed_when_read_and_not_kept(
         assert len(owners._judged) <= 3
     assigned = dict(owners.iterate_owners(OwnerEvidenceKind.ASSIGNMENT))
     assert assigned == {"arn:6": every["arn:6"]}
+
+
+@given(
+    st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.integers())),
+    st.integers(-1, 3),
+)
+def test_json_in_parts_is_the_json_of_the_document(
+    items: list[dict[str, object]], total: int
+) -> None:
+    document = Document("agents", items, build_empty_coverage(), total=total)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serialization, "_PART_CHARACTERS", 8)
+        parts = list(serialization.iterate_json(document))
+    assert "".join(parts) == serialization.to_json(document)

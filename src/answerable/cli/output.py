@@ -13,7 +13,12 @@ from answerable.cli.settings import EXPORT_FORMATS, Settings
 from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.column_selection import ColumnSelection, sort_items
 from answerable.presentation.command_hints import add_store_option, add_store_to_text
-from answerable.presentation.serialization import to_csv, to_json, to_ndjson
+from answerable.presentation.serialization import (
+    iterate_json,
+    to_csv,
+    to_json,
+    to_ndjson,
+)
 from answerable.presentation.text import sanitize
 
 if TYPE_CHECKING:  # what is printed as a table imports these
@@ -55,10 +60,9 @@ def print_document(
     """Print a document to stdout, then warnings and a hint to stderr."""
     document = replace(document, next=add_store_option(document.next, settings.store))
     document = sort_items(document, settings.sort)
-    lines = _format_lines(document, settings, view)
-    for line in lines:
+    for text in _format_text(document, settings, view):
         settings.is_repeatable = False
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(text)
     sys.stdout.flush()
     if settings.quiet:
         return
@@ -78,6 +82,16 @@ def print_document(
     sys.stderr.flush()
 
 
+def _format_text(document: Document, settings: Settings, view: str) -> Iterator[str]:
+    """Format a document as text with line ends; long JSON in parts of its line."""
+    if settings.output == "json" and not sys.stdout.isatty():
+        names = tuple(filter(None, settings.columns.split(",")))
+        yield from iterate_json(ColumnSelection(names).select_fields(document))
+        yield "\n"
+        return
+    yield from (f"{line}\n" for line in _format_lines(document, settings, view))
+
+
 def _format_lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
     """Format a document as JSON, NDJSON, CSV or text for the terminal."""
     if settings.output in EXPORT_FORMATS:
@@ -90,7 +104,7 @@ def _format_lines(document: Document, settings: Settings, view: str) -> Iterable
         document = selection.select_fields(document)
         if settings.output == "ndjson":
             return to_ndjson(document)
-        return (to_json(document, indent=2 if sys.stdout.isatty() else None),)
+        return (to_json(document, indent=2),)
     if names:
         selection.list_table_columns(document)  # refuses a wrong name of an empty list
     from answerable.cli.render.documents import render_document

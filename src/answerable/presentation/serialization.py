@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from answerable.model.documents.columns import DocumentColumn
 
 
+_PART_CHARACTERS = 1 << 22  # of a JSON document, written at a time
 # A spreadsheet evaluates such cells as formulas; a leading quote makes them text.
 _FORMULA_PREFIXES = ("=", "+", "-", "@")
 
@@ -57,6 +58,20 @@ def to_json(document: Document, indent: int | None = None) -> str:
         },
         indent,
     )
+
+
+def iterate_json(document: Document) -> Iterator[str]:
+    """Serialize a document as JSON on one line, in parts of some megabytes."""
+    last = _dump_json({**_get_total_field(document), "coverage": document.coverage})
+    part = [f'{{"schema": {_dump_json(schema_name(document))}, "items": [']
+    size, separator = 0, ""
+    for item in document.items:
+        part.append(f"{separator}{_dump_json(item)}")
+        size, separator = size + len(part[-1]), ", "
+        if size >= _PART_CHARACTERS:
+            yield "".join(part)
+            part, size = [], 0
+    yield "".join((*part, "], ", last.removeprefix("{")))
 
 
 def to_ndjson(document: Document) -> Iterator[str]:

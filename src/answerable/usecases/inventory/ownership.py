@@ -1,6 +1,8 @@
 """Show and attest the owner of an agent, identity or credential (`attest`)."""
 
 import shlex
+from collections.abc import Iterator
+from typing import cast
 
 import msgspec
 
@@ -147,7 +149,8 @@ def record_attestation(
 
 def _find_valid_attestation_digest(inventory: Inventory, subject: str, now: int) -> str:
     """Return the digest of the valid attestation, empty if there is none."""
-    evidence = [e for e in inventory.facts.evidence if e.subject == subject]
+    facts = cast("Iterator[OwnerEvidence]", inventory.facts.iterate("evidence"))
+    evidence = [each for each in facts if each.subject == subject]
     said = [(e.seen.at, e.digest) for e in evidence if is_valid_attestation(e, now)]
     return max(said, default=(0, ""))[1]
 

@@ -115,7 +115,9 @@ def compare_sides(
         is_at_least(each["severity"], fail_on) for each in items
     )
     compared = f"{len(after.inventory.agents):,} agents and "
-    compared += f"{len(after.inventory.facts.identities):,} identities were compared"
+    compared += (
+        f"{len(after.inventory.facts.identities_by_id()):,} identities were compared"
+    )
     return Document("diff", items, coverage, failed=failed, searched=compared)
 
 

@@ -131,6 +131,8 @@ def _describe_unused_entries(
     file: str, reviews: FindingReviews, found: FindingItems, now: int
 ) -> str:
     """Describe the entries of a reviewed file that have no effect; empty for none."""
+    if not file:
+        return ""
     ids = {each.id for each in found.results}
     named = dict.fromkeys((*reviews.suppressions, *reviews.assigned))
     ended = [

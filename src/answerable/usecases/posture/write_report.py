@@ -124,7 +124,7 @@ def _answer_questions(
     acting = {one for each in agents for one in each.identities}
     found = ", ".join(f"{counts[each]} {each}" for each in _SEVERITIES)
     known = f"They act through {len(acting):,} known identities, of "
-    known += f"{len(inventory.facts.identities):,} in the snapshot"
+    known += f"{len(inventory.facts.identities_by_id()):,} in the snapshot"
     if missing and not acting:
         known = "Not known: the sources of identities were not scanned"
     return [

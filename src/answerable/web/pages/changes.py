@@ -53,7 +53,7 @@ def compare_snapshots(cache: StoreCache, before: str, after: str) -> Document | 
     newest = (names[1], names[0])
     pair = (before or newest[0], after or newest[1])
     view = cache.current_view()
-    is_small = len(view.inventory.facts.identities) <= _INLINE_IDENTITIES
+    is_small = len(view.inventory.facts.identities_by_id()) <= _INLINE_IDENTITIES
     if pair != newest:
         if is_small:
             return _compare_snapshots(cache, view, pair)

@@ -49,7 +49,7 @@ def get_finding_trend(cache: StoreCache) -> Document | None:
 
 def _is_small(view: StoreView) -> bool:
     """Return whether a page waits for the trend of an inventory."""
-    return len(view.inventory.facts.identities) <= _INLINE_IDENTITIES
+    return len(view.inventory.facts.identities_by_id()) <= _INLINE_IDENTITIES
 
 
 class TrendSummary(NamedTuple):

@@ -105,7 +105,7 @@ def get_findings_or_start(cache: StoreCache) -> PagedList[FindingItem] | None:
     background.
     """
     view = cache.current_view()
-    is_small = len(view.inventory.facts.identities) <= _INLINE_IDENTITIES
+    is_small = len(view.inventory.facts.identities_by_id()) <= _INLINE_IDENTITIES
     if view.has_derived(FINDINGS):
         return findings(cache)
     listed = cache.get_newest(FINDINGS, PagedList)
@@ -127,7 +127,7 @@ def get_shown_findings(cache: StoreCache) -> PagedList[FindingItem]:
     Only the first page after a start waits for them.
     """
     view = cache.current_view()
-    if len(view.inventory.facts.identities) <= _INLINE_IDENTITIES:
+    if len(view.inventory.facts.identities_by_id()) <= _INLINE_IDENTITIES:
         return findings(cache)
     return get_findings_or_start(cache) or findings(cache)
 
