@@ -70,6 +70,20 @@ def test_a_row_and_its_event_have_the_same_encoding(
     assert short == canonical_event.encode_stored_event(AuditEvent(*row[:8]), now, salt)
 
 
+def test_a_row_of_a_later_schema_is_written_with_its_schema(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An absent schema is 1, whatever the default of a new event is."""
+    event = event_of({**vectors()[0]["fields"], "schema": 2})
+    row = dataclasses.astuple(event)
+    wanted = canonical_event.encode_stored_event(event, 1, b"")
+    assert b'"schema":2' in wanted
+    monkeypatch.setattr(canonical_event, "_WRITTEN_DEFAULTS", {"schema": 2})
+    for given_fields in (row, row[:30]):
+        columns = [(value,) for value in given_fields]
+        assert canonical_event.encode_stored_columns(columns, 1, b"") == [wanted]
+
+
 def vectors() -> list[dict[str, Any]]:
     path = Path(__file__).with_name("vectors.json")
     listed: list[dict[str, Any]] = json.loads(path.read_text())["events"]

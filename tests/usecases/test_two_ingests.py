@@ -75,12 +75,12 @@ def test_events_of_a_full_journal_are_new_to_one_run(
 ) -> None:
     """The other run begins and ends before this one seals its full journal."""
     source = write_trail(tmp_path / "trail.json", range(9))
-    remember = KnownEventIds.remember
+    append = KnownEventIds.append_new_events
     others: list[tuple[object, object]] = []
 
-    def remember_after_other(known: KnownEventIds, events: Any, journal: str) -> None:
-        remember(known, events, journal)
-        monkeypatch.setattr(KnownEventIds, "remember", remember)
+    def append_before_other(known: KnownEventIds, *given: Any) -> None:
+        append(known, *given)
+        monkeypatch.setattr(KnownEventIds, "append_new_events", append)
         (item,) = ingest_logs(two, [source], now=NOW).items
         others.append((item["stored"], item["duplicate"]))
 
@@ -91,7 +91,7 @@ def test_events_of_a_full_journal_are_new_to_one_run(
     ):
         ingest_logs(two, [write_trail(tmp_path / "known.json", range(1))], now=NOW)
         monkeypatch.setattr(store_module, "MAX_JOURNAL_RECORDS", 1)
-        monkeypatch.setattr(KnownEventIds, "remember", remember_after_other)
+        monkeypatch.setattr(KnownEventIds, "append_new_events", append_before_other)
         (item,) = ingest_logs(one, [source], now=NOW).items
         (total,) = one.run_query("SELECT count(*) FROM events")
     assert total == (9,)

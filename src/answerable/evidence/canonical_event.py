@@ -8,7 +8,7 @@ example, tests/evidence/vectors.json the test vectors.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
@@ -104,7 +104,14 @@ class _EventWire(
 
 _encode = msgspec.json.Encoder().encode
 _ROW_FIELDS = [each.name for each in fields(AuditEvent)]
-_ROW_DEFAULTS = [each.default for each in fields(AuditEvent)]
+_WIRE_DEFAULTS = {e.name: e.default for e in msgspec.structs.fields(_EventWire)}
+# What a row that ends earlier has, and an absent member does not mean.
+_WRITTEN_DEFAULTS = {
+    each.name: each.default
+    for each in fields(AuditEvent)
+    if each.name not in ("ingest_time", "salt")
+    and each.default not in (MISSING, _WIRE_DEFAULTS[each.name])
+}
 _ROW_INTEGERS = ("event_time", "issued_until", "schema", "sequence")
 _decode = msgspec.json.Decoder(_EventWire, strict=True).decode
 
@@ -240,16 +247,18 @@ def encode_stored_columns(
     Raises:
         ValueError: As for `encode_stored_event`.
     """
+    given: dict[str, Sequence[Any]] = dict(zip(_ROW_FIELDS, columns, strict=False))
+    for name, default in _WRITTEN_DEFAULTS.items():
+        given.setdefault(name, [default] * len(columns[0]))
     values: dict[str, Iterable[Any]] = {
         name: column
-        for name, column, default in zip(
-            _ROW_FIELDS, columns, _ROW_DEFAULTS, strict=False
-        )
-        if column[0] != default or column.count(default) < len(column)
+        for name, column in given.items()
+        if column[0] != (default := _WIRE_DEFAULTS[name])
+        or column.count(default) < len(column)
     }
     for name in _ROW_INTEGERS:
         if name in values:
-            values[name] = _encode_integer_column(columns[_ROW_FIELDS.index(name)])
+            values[name] = _encode_integer_column(given[name])
     for name in ("event_id", "raw_sha256"):
         values[name] = map(bytes.hex, values[name])
     values["ingest_time"] = repeat(_encode_integer(ingest_time))

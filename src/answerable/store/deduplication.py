@@ -13,6 +13,7 @@ from answerable.evidence.log_entries import (
     list_live_segments,
 )
 from answerable.model.encoded_event import EncodedEvent, EncodedEvents
+from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import AuditEvent
 from answerable.model.time_units import DAY_NS
 from answerable.store import journal_files
@@ -21,6 +22,7 @@ from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:  # imported where segments are read
     from answerable.store.duckdb_engine import DuckDbEngine
+    from answerable.store.journal_files import JournalWriter
 
 # Only the id, time and raw digest of an event are read.
 StoredEvent = AuditEvent | EncodedEvent
@@ -77,6 +79,7 @@ class KnownEventIds:
         self._sizes: dict[str, int] = {}
         self._note: bytes | None = None
         self._engine: DuckDbEngine | None = None
+        self._interrupted = ""  # journal of an append that a signal interrupted
 
     def close(self) -> None:
         """Close the database connection for known event ids."""
@@ -94,7 +97,7 @@ class KnownEventIds:
 
         Returns:
             New events (including conflicts), the number of duplicates, and the
-            conflicts. Nothing is cached before `remember`.
+            conflicts. Nothing is cached before `append_new_events`.
         """
         self._load_newly_sealed_ids()
         ids, times, _ = _list_identifying_fields(events)
@@ -130,7 +133,40 @@ class KnownEventIds:
             conflicts.append(event)
         return fresh, duplicate, conflicts
 
-    def remember(self, events: StoredEvents, journal: str) -> None:
+    def append_new_events(
+        self, writer: "JournalWriter", events: StoredEvents, encoded: EncodedEvents
+    ) -> None:
+        """Append new events to the journal of this process, and cache them.
+
+        Raises:
+            EnvironmentFailure: The disk failed; the journal is unchanged.
+        """
+        self._interrupted = writer.name  # until they are cached
+        try:
+            writer.append(encoded)
+        except EnvironmentFailure:
+            self._interrupted = ""
+            raise
+        self._remember(events, writer.name)
+        self._interrupted = ""
+
+    def recover_from_interruption(self, writer: "JournalWriter | None") -> None:
+        """Read again what the journal of an interrupted append has.
+
+        Args:
+            writer: Open journal of this process.
+        """
+        name = self._interrupted
+        if not name:
+            return
+        if writer is not None and writer.name == name:
+            writer.truncate_unacknowledged_bytes()
+        self._own.discard(name)
+        self._tails.pop(name, None)
+        self._days.clear()
+        self._interrupted = ""
+
+    def _remember(self, events: StoredEvents, journal: str) -> None:
         """Cache events that are now in this process's journal."""
         self._own.add(journal)
         ids, times, digests = _list_identifying_fields(events)

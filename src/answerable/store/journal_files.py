@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from answerable.evidence import journal_format as frames
 from answerable.model.encoded_event import EncodedEvents
@@ -21,6 +22,23 @@ from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 
 
+@dataclass(frozen=True, slots=True)
+class _AcknowledgedPart:
+    """Part of a journal that is acknowledged; a signal sees this one or the next.
+
+    Attributes:
+        chain: Hash chain of its records.
+        count: Number of its records.
+        size: Size in bytes.
+        newest_head: Content of the head file.
+    """
+
+    chain: bytes
+    count: int
+    size: int
+    newest_head: bytes
+
+
 class JournalWriter:
     """Journal of this process, locked while it is open.
 
@@ -28,8 +46,6 @@ class JournalWriter:
 
     Attributes:
         name: Random name of the journal.
-        count: Number of acknowledged records.
-        size: Size in bytes.
         record_bytes: Size of its records before compression.
     """
 
@@ -37,9 +53,8 @@ class JournalWriter:
         self.name = os.urandom(8).hex()
         self._keys = keys
         self._header = frames.build_journal_header(self.name)
-        self._chain = frames.initial_chain_hash(self._header)
-        self.count = self.record_bytes = 0
-        self.size = len(self._header)
+        chain = frames.initial_chain_hash(self._header)
+        self.record_bytes = 0
         self._path = layout.journal_file(self.name)
         self._layout = layout
         self._events = EncodedEvents()
@@ -47,8 +62,9 @@ class JournalWriter:
         self._written = [self._header]
         with translate_os_errors("write", self._path):
             # The head first: a journal without one is damaged.
-            self._last = self._sign_newest_head(0, self._chain)
-            write_file(layout.head_file(self.name), self._last)
+            newest = self._sign_newest_head(0, chain)
+            self._part = _AcknowledgedPart(chain, 0, len(self._header), newest)
+            write_file(layout.head_file(self.name), newest)
             self._head_handle = os.open(
                 layout.head_file(self.name), os.O_WRONLY | os.O_NONBLOCK
             )
@@ -58,6 +74,16 @@ class JournalWriter:
             os.fsync(self._handle)
             sync_folder(layout.journal)
         mark_crash_point("journal-made")
+
+    @property
+    def count(self) -> int:
+        """Return the number of acknowledged records."""
+        return self._part.count
+
+    @property
+    def size(self) -> int:
+        """Return the size of the acknowledged records in bytes."""
+        return self._part.size
 
     def _sign_group_head(self, count: int, chain: bytes, group: bytes) -> bytes:
         """Sign count, hash chain and frames of a group of journal records."""
@@ -77,13 +103,14 @@ class JournalWriter:
         Raises:
             EnvironmentFailure: The disk failed; the journal is unchanged.
         """
-        data, chain = frames.frame_records(events.records, events.leaves, self._chain)
-        count = self.count + len(events)
+        part = self._part
+        data, chain = frames.frame_records(events.records, events.leaves, part.chain)
+        count = part.count + len(events)
         head = self._sign_group_head(count, chain, data)
         data += frames.frame_head(head)
         newest = self._sign_newest_head(count, chain)
         with translate_os_errors("write", self._path):
-            self._truncate_unacknowledged_bytes()
+            self.truncate_unacknowledged_bytes()
             try:
                 write_all(self._handle, data, "journal-write")
                 mark_crash_point("journal-written")
@@ -92,12 +119,11 @@ class JournalWriter:
                 os.pwrite(self._head_handle, newest, 0)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    self._truncate_unacknowledged_bytes()
+                    self.truncate_unacknowledged_bytes()
                 raise
         mark_crash_point("journal-acknowledged")
-        self._chain, self.count, self.size = chain, count, self.size + len(data)
+        self._part = _AcknowledgedPart(chain, count, part.size + len(data), newest)
         self.record_bytes += sum(map(len, events.records))
-        self._last = newest
         self._head = frames.parse_head(head)
         self._events.extend(events)
         # Last: after an interruption here, the file is read instead.
@@ -114,7 +140,7 @@ class JournalWriter:
                 return None
             at += len(written)
         head = read_head_file(self._layout, self.name)
-        if at != len(data) or head != self._last:
+        if at != len(data) or head != self._part.newest_head:
             return None
         return frames.JournalContents(
             header=self._header,
@@ -128,16 +154,17 @@ class JournalWriter:
             events=self._events,
         )
 
-    def _truncate_unacknowledged_bytes(self) -> None:
+    def truncate_unacknowledged_bytes(self) -> None:
         """Truncate bytes written after the last acknowledged group.
 
         A failing disk may refuse this too, and a signal may interrupt it: then it is
-        repeated before the next group.
+        repeated before the next group. The head file may be older than the journal.
         """
-        if os.lseek(self._handle, 0, os.SEEK_CUR) != self.size:
-            os.ftruncate(self._handle, self.size)
-            os.lseek(self._handle, self.size, os.SEEK_SET)
-            os.pwrite(self._head_handle, self._last, 0)
+        part = self._part
+        if os.lseek(self._handle, 0, os.SEEK_CUR) != part.size:
+            os.pwrite(self._head_handle, part.newest_head, 0)
+            os.ftruncate(self._handle, part.size)
+            os.lseek(self._handle, part.size, os.SEEK_SET)
 
     def close(self) -> None:
         """Close and unlock the journal, so that any process may seal it."""

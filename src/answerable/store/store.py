@@ -161,6 +161,7 @@ class EvidenceStore:
         """
         if not events:
             return AppendResult(0, 0, 0)
+        self._known.recover_from_interruption(self._writer)
         fresh, duplicate, conflicts = self._known.split_new_events(events)
         if fresh and self._writer is None:
             # Sealing omits records that other processes sealed after this journal was
@@ -175,8 +176,7 @@ class EvidenceStore:
         writer = self._open_journal(now)
         if conflicts:
             self._record_conflicting_events(conflicts, now)
-        writer.append(encoded)
-        self._known.remember(fresh, writer.name)
+        self._known.append_new_events(writer, fresh, encoded)
         if (
             writer.count >= MAX_JOURNAL_RECORDS
             or writer.record_bytes >= MAX_JOURNAL_BYTES
