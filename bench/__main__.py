@@ -124,13 +124,13 @@ def measure_verify(folder: Path, events: int, command: str) -> Iterator[BenchFig
 
 
 def measure_queries(folder: Path, events: int, command: str) -> Iterator[BenchFigure]:
-    """Run trace queries on the store of that size."""
-    from bench import trace_queries
+    """Run trace and SQL queries on the store of that size."""
+    from bench import sql_queries, trace_queries
 
     store = str(folder / f"store-{events}")
-    yield from trace_queries.measure_queries(
-        store, events, SEED, f"{command} --only ingest,queries"
-    )
+    command = f"{command} --only ingest,queries"
+    yield from trace_queries.measure_queries(store, events, SEED, command)
+    yield from sql_queries.measure_sql(store, events, command)
 
 
 def measure_reach(

@@ -164,6 +164,9 @@ _HOW = """\
   (20) and the event id (12).
 - Trace queries are `answerable trace ... -o json`, one process each: first each query
   once, then each five times.
+- SQL queries are `answerable sql QUERY -o json`, run alternately with DuckDB in a process
+  of its own on the same Parquet files, and with `answerable sql "SELECT 1"`, the start.
+  The goal is that the processor time beyond the start is at most twice DuckDB's.
 - Small measurements are repeated alternately; the table shows the median with the
   lowest and highest value. No other load was started during the measurements; the load
   averages before and after show the remaining load.

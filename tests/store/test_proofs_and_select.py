@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -185,6 +185,18 @@ def test_sql_gives_an_item_for_each_row(filled: EvidenceStore, now: int) -> None
     assert item["b"] == "00"
     assert item["n"] == "nan"
     json.dumps(document.items, allow_nan=False)
+
+
+def test_sql_names_the_sources_of_sealed_events_without_reading_them(
+    filled: EvidenceStore, now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("a segment was read")
+
+    filled.seal(now)
+    monkeypatch.setattr(EvidenceStore, "run_query", refuse)
+    document = run_sql_query(filled, NOTHING, "SELECT count(*) FROM events", now=now)
+    assert document.coverage["seen"] == ["cloudtrail"]
 
 
 def test_columns_of_one_name_do_not_hide_each_other(

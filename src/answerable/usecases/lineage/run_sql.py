@@ -14,7 +14,7 @@ from answerable.presentation.answer_coverage import (
 )
 from answerable.services.lineage import chain_cache
 from answerable.store import decision_queries, query_views
-from answerable.store.event_queries import has_events
+from answerable.store.event_queries import has_events, read_event_sources
 from answerable.store.query_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.query_tables import ColumnType, NamedTable, TableBuilder
 from answerable.store.store import EvidenceStore
@@ -64,8 +64,7 @@ def run_sql_query(
     )
     coverage = build_coverage(inventory, now, _list_missing_data(store, inventory, sql))
     if engine is None and any(name in sql.lower() for name in _EVENT_VIEWS):
-        logs = store.run_query("SELECT DISTINCT source FROM skimmed")
-        coverage["seen"] = sorted({*coverage["seen"], *(str(row[0]) for row in logs)})
+        coverage["seen"] = sorted({*coverage["seen"], *read_event_sources(store)})
     return Document("sql", build_items(columns, rows), coverage)
 
 
