@@ -15,7 +15,8 @@ from answerable.collector.settings import load_settings
 from answerable.collector.source_run import run_source
 from answerable.connectors.config.parse.config_faults import ConfigError
 from answerable.model.sighting import Snapshot
-from answerable.services.lineage import chain_cache, question_files
+from answerable.services.lineage import question_files
+from answerable.store import large_stores
 from answerable.store.chain_file import find_counted_chains
 from answerable.store.store import EvidenceStore
 from tests.collector.log_files import write_log
@@ -239,7 +240,7 @@ def test_each_run_writes_the_chains_that_its_changes_need(
         with EvidenceStore.open(store, now=1) as opened:
             return find_counted_chains(opened) is not None
 
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     monkeypatch.setattr(question_files, "_MAX_AGE", -1)
     ingest_more(store, 10)
     assert is_derived()

@@ -61,3 +61,27 @@ def test_commands_on_a_local_store_import_no_other_engine(tmp_path: Path) -> Non
     loaded = set(ran.stderr.split())
     assert "answerable.store.store" in loaded
     assert loaded & {*FOREIGN, *OWN} == set()
+
+
+def test_ingest_of_a_small_store_imports_nothing_that_derives_chains(
+    tmp_path: Path,
+) -> None:
+    records = {"Records": [make_record(number) for number in range(5)]}
+    (tmp_path / "trail.json").write_text(json.dumps(records))
+    command = ("--store", str(tmp_path / "store"), "-q", "ingest")
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            RUN,
+            json.dumps([[*command, f"cloudtrail:{tmp_path / 'trail.json'}"]]),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    loaded = set(ran.stderr.split())
+    assert "answerable.services.lineage.question_files" in loaded
+    for name in ("services.lineage.chain_cache", "store.day_rollups", "lineage"):
+        assert f"answerable.{name}" not in loaded, name

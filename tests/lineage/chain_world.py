@@ -20,6 +20,7 @@ from answerable.store import (
     chain_counts,
     chain_file,
     chain_writer,
+    large_stores,
     lineage_days,
 )
 from answerable.store.cache_generation import compute_chains_generation
@@ -45,7 +46,7 @@ Chains = dict[SourcedChainKey, Any]
 
 
 def make_every_store_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     monkeypatch.setattr(chain_cache, "_KEYS_OF_PART", 5)
     monkeypatch.setattr(lineage_days, "_KEYS_AT_ONCE", 7)
     monkeypatch.setattr(chain_writer, "_BATCH", 3)

@@ -16,6 +16,7 @@ from answerable.services.lineage import chain_cache
 from answerable.store import (
     chain_changes,
     chain_marks,
+    large_stores,
     lineage_facts,
 )
 from answerable.store.store import EvidenceStore
@@ -186,7 +187,7 @@ def test_events_that_arrive_while_chains_are_derived_change_the_chains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cache of a small store is saved under the generation of what was read."""
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", 10**9)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", 10**9)
     with open_half(tmp_path / "world") as (world, later):
         read = lineage_facts.read_lineage_facts
 

@@ -16,7 +16,7 @@ from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage import chain_cache, window_counts
 from answerable.services.lineage.lineage_search import SearchScope, build_event_filter
 from answerable.services.lineage.trace_rows import TraceQuery
-from answerable.store import chain_writer, day_files, lineage_facts
+from answerable.store import chain_writer, day_files, large_stores, lineage_facts
 from answerable.store.chain_lookup import read_chains_of_keys
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
@@ -71,7 +71,7 @@ def test_the_answer_is_that_of_all_chains(
 ) -> None:
     questions = list_questions(store)
     expected = [trace_events(store, each, now=NOW) for each in questions]
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     for question, answer in zip(questions, expected, strict=True):
         found = trace_events(store, question, now=NOW)
         assert found.items == answer.items, question
@@ -112,7 +112,7 @@ def test_the_counts_are_those_of_all_chains(
     # Others of each list of fields: together all.
     questions = list_questions(store)[COUNTED.index(fields) % 6 :: 6]
     expected = [count_by_fields(store, each, fields, now=NOW) for each in questions]
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     for question, answer in zip(questions, expected, strict=True):
         found = count_by_fields(store, question, fields, now=NOW)
         assert found.items == answer.items, question
@@ -132,7 +132,7 @@ def test_facets_by_derived_files_are_those_of_the_events(
     chains = chain_cache.load_or_compute_chains(store)
     wanted = build_event_filter(SearchScope(inventory, chains), query, now=NOW)
     expected = summarize_events(store, chains, wanted).facets
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     assert count_facets(store, inventory, query) == list(expected)
     for other in ("agent:x", "since:7d", "word"):
         assert count_facets(store, inventory, parse_search_query(other)) is None
@@ -148,7 +148,7 @@ def test_an_identity_with_earlier_and_later_events_is_not_new(
     lines.append({**other, "eventTime": at})
     log = tmp_path / "log.jsonl"
     log.write_text("".join(json.dumps(each) + "\n" for each in lines))
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     with EvidenceStore.open(tmp_path / "store", now=NOW) as opened:
         ingest_logs(opened, [f"cloudtrail:{log}"], now=NOW)
         ((since,),) = opened.run_query("SELECT max(event_time) FROM events")
@@ -180,7 +180,7 @@ def test_windows_are_compared_as_with_all_chains(
         expected = answer(question)
         assert expected[0] or expected[2]
         with monkeypatch.context() as patch:
-            patch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+            patch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
             patch.setattr(window_counts, "load_or_compute_chains", None)
             assert answer(question) == expected, question
 
@@ -189,7 +189,7 @@ def test_windows_are_compared_as_with_all_chains(
 def test_a_changed_chain_file_is_written_again(
     store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, pattern: str
 ) -> None:
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     expected = count_by_fields(store, TraceQuery(), "person", now=NOW).items
     place, *_ = store.derived.glob(pattern)
     usual = place.read_bytes()
@@ -218,7 +218,7 @@ def test_similar_and_unknown_names_are_resolved_like_among_all_chains(
             asked += [(field, part) for part in parts]
     expected = [answer(*each) for each in asked]
     assert any(isinstance(each, tuple) for each in expected)
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     for each, known in zip(asked, expected, strict=True):
         assert answer(*each) == known, each
 
@@ -227,7 +227,7 @@ def test_no_chain_of_other_events_is_loaded(
     store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace_events(store, TraceQuery(limit=1), now=NOW)  # the inventory is cached
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
 
     def refuse(_: object) -> None:
         raise AssertionError("the facts of all events were loaded")
@@ -241,7 +241,7 @@ def test_no_chain_of_other_events_is_loaded(
 def test_the_files_of_questions_are_written_with_the_events(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
 
     def refuse(*_: object) -> None:
         raise AssertionError("a question wrote a file")
@@ -262,7 +262,7 @@ def test_chains_derived_in_parts_are_those_of_all_events(
     expected = {
         each.chain_key: each for each in chain_cache.load_or_compute_chains(store)
     }
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     monkeypatch.setattr(chain_cache, "_KEYS_OF_PART", 2)
     monkeypatch.setattr(lineage_facts, "load_lineage_facts", None)
     file = chain_cache.write_current_chain_file(store)

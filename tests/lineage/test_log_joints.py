@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from answerable.services.lineage import chain_cache
+from answerable.store import large_stores
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
 from tests.connectors.logs.samples import AZURE, BEDROCK, ENTRA, GCP, GITHUB, K8S
@@ -249,7 +249,7 @@ def test_a_model_invocation_has_the_credential_of_its_cloudtrail_record(
     assert hop(middle, "person")[1] == "missing"
     by_key = ask(store, credential=KEY, source="bedrock")
     assert [row["event_id"] for row in by_key] == [first["event_id"], last["event_id"]]
-    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     assert ask(store, source="bedrock") == [first, middle, last]
 
 

@@ -27,7 +27,7 @@ from typing import IO, cast
 
 import msgspec
 
-from answerable.connectors.encoded_batches import encode_batch, keep_row
+from answerable.connectors.encoded_batches import keep_row
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.encoded_event import EncodedEvents, SealingFields
 from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
@@ -41,6 +41,9 @@ _PIPE_BYTES = 1 << 20  # fewer turns between the processes
 # Frames read ahead while the store makes a batch durable: some 1.3 MB each.
 _MAX_QUEUED_FRAMES = 25
 _STOP_TIMEOUT = 0.2
+# The C library keeps so much freed memory once a block of this size was freed: memory of
+# the last rows is used again, instead of new pages. Nothing is written to the block.
+_KEPT_BYTES = 8 << 20
 _ID_BYTES, _HASH_BYTES = 16, 32
 _HEAD = struct.Struct(">II")  # length and CRC-32 of the body
 
@@ -198,13 +201,12 @@ def _decode_batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
         yield replace(frame.batch, events=_unpack_events(frame.columns, frame.count))
 
 
-def _encode_batch(batch: EventBatch, ingest_time: int) -> _BatchFrame:
-    """Encode a batch of rows as records or as columns, to pass it between processes."""
+def _pack_batch(batch: EventBatch) -> _BatchFrame:
+    """Pack a batch of encoded events, or of rows as columns, for the other process."""
+    if len(batch.encoded):
+        columns = _pack_encoded(batch.encoded)
+        return _BatchFrame(replace(batch, encoded=EncodedEvents()), columns)
     rows = cast("Sequence[tuple[object, ...]]", batch.events)
-    if ingest_time:
-        encoded = encode_batch(batch, ingest_time)
-        columns = _pack_encoded(encoded.encoded)
-        return _BatchFrame(replace(batch, events=()), columns)
     return _BatchFrame(replace(batch, events=()), None, len(rows), _pack_columns(rows))
 
 
@@ -271,22 +273,34 @@ def _unpack_events(packed: msgspec.Raw, count: int) -> tuple[AuditEvent, ...]:
 
 def main() -> None:
     """Parse the location named by the order on standard input."""
-    from answerable.connectors.log_reader import open_log, read_without_subprocess
+    from answerable.connectors.log_reader import (
+        open_log,
+        read_encoded,
+        read_without_subprocess,
+    )
 
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=_ParseOrder)
     limits = order.limits
     limits = EventLimits(
         min(limits.batch, BATCH_SIZE), limits.record_bytes, limits.file_bytes
     )
+    bytes(_KEPT_BYTES)
     gc.disable()  # batches hold no cycles, and looking for them costs a tenth
     with suppress(BrokenPipeError):
         try:
             log = open_log(
                 import_module(order.format).FORMAT, order.location, order.cursor
             )
-            context = EventContext(limits, order.cursor, order.now)
-            for batch in read_without_subprocess(log, context, keep_row):
-                _write_frame(_encode_batch(batch, order.ingest_time))
+            context = EventContext(
+                limits, order.cursor, order.now, ingest_time=order.ingest_time
+            )
+            batches = (
+                read_encoded(log, context)
+                if order.ingest_time
+                else read_without_subprocess(log, context, keep_row)
+            )
+            for batch in batches:
+                _write_frame(_pack_batch(batch))
         except AnswerableError as refusal:
             _write_frame(
                 _BatchFrame(

@@ -7,7 +7,11 @@ from typing import cast
 
 import msgspec
 
-from answerable.connectors.encoded_batches import encode_batch, keep_row
+from answerable.connectors.encoded_batches import (
+    ROWS_AT_ONCE,
+    encode_batches,
+    keep_row,
+)
 from answerable.connectors.formats.json_records.record_blocks import RecordPiece
 from answerable.connectors.formats.json_records.record_lists import RecordLists
 from answerable.connectors.formats.json_records.record_splitter import (
@@ -92,9 +96,21 @@ def read_log(
 
         return read_in_subprocess(log.module, location, context)
     if context.ingest_time:
-        rows = read_without_subprocess(opened, context, keep_row)
-        return (encode_batch(batch, context.ingest_time) for batch in rows)
+        return read_encoded(opened, context)
     return read_without_subprocess(opened, context)
+
+
+def read_encoded(log: OpenedLog, context: EventContext) -> Iterator[EventBatch]:
+    """Yield the records of log files in their stored encoding, parsed in this process.
+
+    Args:
+        log: Files with their format.
+        context: Context with limits and an ingest time.
+    """
+    most = context.limits.batch
+    limits = replace(context.limits, batch=min(most, ROWS_AT_ONCE))
+    rows = read_without_subprocess(log, replace(context, limits=limits), keep_row)
+    return encode_batches(rows, context.ingest_time, most)
 
 
 def read_without_subprocess(

@@ -11,7 +11,8 @@ CHECK_SIZE = 2  # bytes of the chain hash, which name the record that was change
 _FRAMING = _LENGTH.size + CHECK_SIZE
 _MAX_CONTENT = _FRAMING + MAX_RECORD_SIZE
 MAX_BATCH_SIZE = _MAX_CONTENT + (1 << 17)  # of content that zstd cannot compress
-_CONTENT_SIZE = 4 << 20  # a batch of several records has at most this
+# A batch of several records has at most this: it fits in the processor's cache.
+_CONTENT_SIZE = 1 << 20
 _ZSTD_LEVEL = 1  # canonical records become no smaller at the next levels
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 

@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from answerable.evidence.log_entries import list_live_segments
 from answerable.model.event import EventOutcome
 from answerable.model.time_units import DAY_NS
 from answerable.store.chain_tables import (
@@ -356,11 +355,6 @@ def count_resources_by_source(store: "EvidenceStore") -> list[SourceResourceCoun
     ]
 
 
-def count_sealed_events(store: "EvidenceStore") -> int:
-    """Count the sealed events by the log, without reading a segment."""
-    return sum(each.count for each in list_live_segments(store.log.entries()))
-
-
 def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:
     """Count the events of each source, by its name; sealed ones from the catalogue."""
     query = "SELECT source, count(*) FROM skimmed GROUP BY source"
@@ -368,7 +362,8 @@ def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:
         counts: Counter[str] = Counter()
         sources = store.queries.get_current_sources()
         known = [sources.statistics.get(each.segment) for each in sources.segments]
-        if all(known):  # else some are in object storage alone
+        # Else some are in object storage or in a lake alone.
+        if all(known) and not sources.foreign:
             for each in known:
                 counts.update(each.sources if each else {})
             if sources.journals:

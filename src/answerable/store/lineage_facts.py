@@ -155,7 +155,7 @@ def load_ownership_facts(store: "EvidenceStore") -> LineageFacts:
 
     Of a large store, the other facts are not in memory, and none are cached.
     """
-    from answerable.store.event_queries import count_sealed_events
+    from answerable.store.large_stores import count_sealed_events
 
     if count_sealed_events(store) <= MAX_CACHED_EVENTS:
         return load_lineage_facts(store)

@@ -12,12 +12,12 @@ from answerable.model.lineage import DeclaredUse
 from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.services.inventory import snapshots
 from answerable.services.python_gc_pause import pause_garbage_collection
-from answerable.store import chain_tables
+from answerable.store import chain_tables, large_stores
 from answerable.store.cache_generation import (
     compute_chains_generation,
     compute_events_generation,
 )
-from answerable.store.event_queries import count_sealed_events, read_event_sources
+from answerable.store.event_queries import read_event_sources
 from answerable.store.query_tables import NamedTable, ParquetTable
 from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
@@ -27,8 +27,6 @@ from answerable.store.store import EvidenceStore
 if TYPE_CHECKING:
     from answerable.store.lineage_facts import LineageFacts
 
-# With more sealed events, a question derives the chains of its own events.
-LARGE_STORE_EVENTS = 250_000
 _KEYS_OF_PART = 25_000
 _DERIVING = "chains derived; `answerable ingest` does this in advance"
 _Statements = tuple[Sequence[DeclaredUse], Mapping[str, str]]
@@ -102,7 +100,7 @@ def write_current_chain_file(
         if known := chain_file.find_chain_file(store):
             return known  # of another process that ended meanwhile
         generation = compute_chains_generation(store)
-        if not is_large_store(store):
+        if not large_stores.is_large_store(store):
             loaded = load_or_compute_chains(store)
             return chain_writer.write_chain_file(store, generation, loaded)
         return _write_changed_chains(store, generation, progress)
@@ -189,14 +187,10 @@ def _iterate_chains(
     )
 
 
-def is_large_store(store: EvidenceStore) -> bool:
-    """Return whether chains are derived for each question instead of for all events."""
-    return count_sealed_events(store) > LARGE_STORE_EVENTS
-
-
 def is_chain_file_searched(store: EvidenceStore) -> bool:
     """Return whether a search in the chain file is faster than to load all chains."""
-    return count_sealed_events(store) > min(_LOOKUP_EVENTS, LARGE_STORE_EVENTS)
+    sealed = large_stores.count_sealed_events(store)
+    return sealed > min(_LOOKUP_EVENTS, large_stores.LARGE_STORE_EVENTS)
 
 
 def derive_chains_of_keys(

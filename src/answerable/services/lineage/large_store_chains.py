@@ -17,7 +17,6 @@ from answerable.services.lineage import name_predicates, name_resolution
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import (
     derive_chains_of_keys,
-    is_large_store,
     load_or_compute_chains,
     write_current_chain_file,
 )
@@ -38,6 +37,7 @@ from answerable.store.investigation_queries import (
     NewestEvents,
     find_and_count_newest_events,
 )
+from answerable.store.large_stores import is_large_store
 from answerable.store.query_tables import ParquetTable
 from answerable.store.store import EvidenceStore
 

@@ -7,13 +7,7 @@ from contextlib import suppress
 
 from answerable.model.errors import AnswerableError
 from answerable.model.time_units import MINUTE_NS
-from answerable.services.lineage.chain_cache import (
-    is_large_store,
-    write_current_chain_file,
-)
-from answerable.store import chain_counts, chain_file, day_rollups
-from answerable.store.event_queries import count_sealed_events
-from answerable.store.lineage_days import ISSUANCES, open_lineage_days
+from answerable.store.large_stores import count_sealed_events, is_large_store
 from answerable.store.store import EvidenceStore
 
 # The chain file is written again for this part of new events, or after this time: the
@@ -32,6 +26,11 @@ def write_question_files(store: EvidenceStore, stored: int, *, now: int) -> None
     """
     if store.queries.has_index or not is_large_store(store):
         return
+    # Imported for a large store alone: each run of a small one would take longer.
+    from answerable.services.lineage.chain_cache import write_current_chain_file
+    from answerable.store import chain_counts, chain_file, day_rollups
+    from answerable.store.lineage_days import ISSUANCES, open_lineage_days
+
     with suppress(AnswerableError):
         if not stored and chain_file.find_counted_chains(store) is not None:
             return  # after the same events, scans and statements

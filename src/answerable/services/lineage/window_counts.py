@@ -13,7 +13,6 @@ from answerable.model.time_units import DAY_NS
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import (
-    is_large_store,
     load_or_compute_chains,
 )
 from answerable.services.lineage.event_counts import (
@@ -41,6 +40,7 @@ from answerable.services.lineage.trace_rows import (
 from answerable.store.day_rollups import STREAM_FIELDS
 from answerable.store.event_count_queries import EventCounts
 from answerable.store.event_queries import END_OF_TIME
+from answerable.store.large_stores import is_large_store
 from answerable.store.recorded_days import LogStream, read_recorded_days
 from answerable.store.store import EvidenceStore
 

@@ -13,7 +13,6 @@ from answerable.model.progress import ProgressCallback, ignore_progress_report
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import (
-    is_large_store,
     load_or_compute_chains,
 )
 from answerable.services.lineage.event_counts import (
@@ -47,6 +46,7 @@ from answerable.services.lineage.trace_rows import (
 )
 from answerable.store.event_count_queries import EventCounts
 from answerable.store.investigation_queries import InvestigationFilter
+from answerable.store.large_stores import is_large_store
 from answerable.store.store import EvidenceStore
 
 

@@ -13,7 +13,6 @@ from answerable.lineage.search_query import HOPS, SearchQuery
 from answerable.model.documents.web import ChainSummaryItem, EventFacetItem
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import Hop, LineageChain
-from answerable.services.lineage.chain_cache import is_large_store
 from answerable.services.lineage.event_counts import (
     GroupKey,
     build_count_fields,
@@ -28,6 +27,7 @@ from answerable.store.event_count_queries import (
     count_most_frequent_values,
 )
 from answerable.store.investigation_queries import InvestigationFilter
+from answerable.store.large_stores import is_large_store
 from answerable.store.store import EvidenceStore
 
 FACETS = ("person", "agent", "identity", "action", "resource", "source", "outcome")

@@ -1,0 +1,21 @@
+"""Tell large stores, whose questions read derived files, by the log alone."""
+
+from typing import TYPE_CHECKING
+
+from answerable.evidence.log_entries import list_live_segments
+
+if TYPE_CHECKING:
+    from answerable.store.store import EvidenceStore
+
+# With more sealed events, a question derives the chains of its own events.
+LARGE_STORE_EVENTS = 250_000
+
+
+def count_sealed_events(store: "EvidenceStore") -> int:
+    """Count the sealed events by the log, without reading a segment."""
+    return sum(each.count for each in list_live_segments(store.log.entries()))
+
+
+def is_large_store(store: "EvidenceStore") -> bool:
+    """Return whether chains are derived for each question instead of for all events."""
+    return count_sealed_events(store) > LARGE_STORE_EVENTS
