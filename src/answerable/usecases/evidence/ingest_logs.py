@@ -35,7 +35,7 @@ from answerable.store.collection_state import (
 from answerable.store.store import EvidenceStore
 
 _QUARANTINE_BYTES = 8 << 20
-
+_BATCH_BYTES = 64 << 20  # of events that are stored together
 
 _WEEK = 7 * 86_400 * 10**9
 
@@ -208,6 +208,8 @@ def _store_batches(
 ) -> Iterator[LogCursor]:
     """Store the events and the unreadable records of all batches.
 
+    Events are held up to a number and a size, so that large ones need no more memory.
+
     Yields:
         Positions of files that are durable up to there.
     """
@@ -215,17 +217,19 @@ def _store_batches(
     encoded = EncodedEvents()
     aside: list[QuarantinedRecord] = []
     positions: dict[str, FilePosition] = {}
+    size = 0
     for batch in batches:
         _add_batch_counts(counts, batch)
         events += batch.events
         encoded.extend(batch.encoded)
         aside += batch.quarantined
         positions |= batch.positions
-        is_full = len(events) + len(encoded) >= BATCH_SIZE
+        size += _estimate_size(batch)
+        is_full = len(events) + len(encoded) >= BATCH_SIZE or size >= _BATCH_BYTES
         if is_full:
             _append_events(store, events, counts, now)
             _append_events(store, encoded, counts, now)
-            events, encoded = [], EncodedEvents()
+            events, encoded, size = [], EncodedEvents(), 0
         if is_full or sum(len(each.raw) for each in aside) >= _QUARANTINE_BYTES:
             quarantine(aside)
             aside = []
@@ -238,6 +242,14 @@ def _store_batches(
     quarantine(aside)
     if positions:
         yield positions
+
+
+def _estimate_size(batch: EventBatch) -> int:
+    """Estimate the size of the events of a batch in bytes: of what can be long."""
+    return sum(map(len, batch.encoded.records)) + sum(
+        len(each.resource) + sum(len(value) for _, value in each.facts)
+        for each in batch.events
+    )
 
 
 def _quarantine_records(
