@@ -153,6 +153,12 @@ def save_chain_file_list(store: "EvidenceStore", files: ChainFileList) -> None:
     write_file(_get_list_path(store), mac + body, sync=False)
 
 
+def delete_chain_file_list(store: "EvidenceStore") -> None:
+    """Delete the list of the files of chains."""
+    with contextlib.suppress(OSError):
+        _get_list_path(store).unlink()
+
+
 def remove_obsolete_files(store: "EvidenceStore", files: ChainFileList) -> None:
     """Remove the files that are neither in a list nor in the one before it."""
     kept = {*files.list_names(), *files.obsolete}

@@ -13,12 +13,16 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from msgspec.structs import replace
+
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
+from answerable.store.cache_generation import compute_chains_generation
 from answerable.store.chain_file import (
     ChainFileList,
     ChainPart,
     MonthCounts,
     compute_file_mac,
+    delete_chain_file_list,
     load_chain_file_list,
     remove_obsolete_files,
     save_chain_file_list,
@@ -32,13 +36,19 @@ from answerable.store.chain_tables import (
     build_chain_interval_table,
     build_chain_table,
 )
+from answerable.store.day_files import remove_other_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     choose_file_mode,
     make_store_folder,
     translate_os_errors,
 )
-from answerable.store.lineage_days import SOURCED_KEY_COLUMNS
+from answerable.store.lineage_days import (
+    CHAIN_KEYS,
+    ISSUANCES,
+    SOURCED_KEY_COLUMNS,
+)
+from answerable.store.lineage_facts import remove_outdated_cache
 from answerable.store.query_tables import NamedTable, ParquetTable, register_table
 from answerable.store.store_layout import CHAIN_COUNTS_FOLDER, CHAIN_FOLDER
 
@@ -119,14 +129,36 @@ def write_chain_file(
     if before is None or replaced is None:
         before, replaced = ChainFileList(""), ()
     files = _PartWriter(store, before).write(chains, replaced)
-    files = ChainFileList(
-        generation, files.parts, files.next_number, files.counts, obsolete=obsolete
-    )
+    files = replace(files, generation=generation, obsolete=obsolete)
     if inputs is not None:
         save_chain_inputs(store, _describe_parts(files), inputs)
     save_chain_file_list(store, files)
     remove_obsolete_files(store, files)
     return files.open_parts(store)
+
+
+def remove_outdated_chains(store: "EvidenceStore") -> None:
+    """Remove all files that are not of the current chains, also those of questions.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    with lock_chain_file(store):
+        files = load_chain_file_list(store)
+        if files is None or files.generation != compute_chains_generation(store):
+            files = ChainFileList("")
+            delete_chain_file_list(store)
+        else:
+            files = replace(files, obsolete=())
+            save_chain_file_list(store, files)
+        remove_obsolete_files(store, files)
+        inputs = load_chain_inputs(store, _describe_parts(files))
+        keys, issuances = (
+            (inputs.key_files, inputs.issuance_files) if inputs else ((), ())
+        )
+        remove_other_files(store, CHAIN_KEYS, map(Path, keys))
+        remove_other_files(store, ISSUANCES, map(Path, issuances))
+        remove_outdated_cache(store)
 
 
 @dataclass(slots=True)

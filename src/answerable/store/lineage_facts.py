@@ -184,6 +184,14 @@ def save_chains_to_cache(
     _save_lineage_cache(store, of_facts, facts, chains, of_chains)
 
 
+def remove_outdated_cache(store: "EvidenceStore") -> None:
+    """Remove the cache file if it is of other events."""
+    cached = _load_lineage_cache(store)
+    if cached is None or cached.generation != compute_events_generation(store):
+        with contextlib.suppress(OSError):
+            _get_cache_path(store).unlink()
+
+
 def _get_cache_path(store: "EvidenceStore") -> Path:
     """Return the path of the lineage cache file."""
     return store.derived / "lineage.bin"

@@ -370,16 +370,16 @@ class EventQueries:
         with suppress(EnvironmentFailure):
             self._get_catalogue().add(statistics)
 
-    def refresh_catalogue(self) -> None:
+    def refresh_catalogue(self, *, most_only: bool = True) -> None:
         """Store the statistics of all segments, without those of obsolete files."""
         import _duckdb as duckdb
 
         from answerable.store.damaged_segments import select_local_segments
 
         with suppress(duckdb.Error, EnvironmentFailure):
-            segments = self._get_current_sources().segments
-            here = select_local_segments(self._layout, segments)
-            self._get_catalogue().drop_obsolete(here)
+            live = self._get_current_sources().segments
+            here = select_local_segments(self._layout, live)
+            self._get_catalogue().drop_obsolete(here, most_only=most_only)
 
     def _open_engine(self) -> "DuckDbEngine":
         """Open an engine over the segments and the foreign events."""

@@ -130,10 +130,19 @@ class SegmentCatalogue:
             finally:
                 os.close(handle)
 
-    def drop_obsolete(self, segments: Sequence[SegmentManifest]) -> None:
-        """Write the file again if most of its statistics are of obsolete files."""
+    def drop_obsolete(
+        self, segments: Sequence[SegmentManifest], *, most_only: bool = True
+    ) -> None:
+        """Write the file again if its statistics are of obsolete files.
+
+        Args:
+            segments: Live segments.
+            most_only: Only if most of them are.
+        """
         known = self.get_statistics(segments)
-        if len(known) <= max(_MAX_OBSOLETE * len(segments), _MIN_OBSOLETE):
+        if most_only and len(known) <= max(
+            _MAX_OBSOLETE * len(segments), _MIN_OBSOLETE
+        ):
             return
         from answerable.store.erasure_guard import lock_derived_files
 

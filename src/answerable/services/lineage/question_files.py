@@ -41,3 +41,23 @@ def write_question_files(store: EvidenceStore, stored: int, *, now: int) -> None
         if stored >= part or age is None or age > _MAX_AGE:
             write_current_chain_file(store)
             chain_counts.write_chain_counts(store)
+
+
+def rewrite_question_files(store: EvidenceStore) -> None:
+    """Write these files after a removal, and remove copies of the removed rows.
+
+    The chains of a small store are derived by its next question.
+    """
+    if store.queries.has_index:
+        return
+    from answerable.services.lineage.chain_cache import write_current_chain_file
+    from answerable.store import chain_counts, chain_writer, day_rollups
+
+    with suppress(AnswerableError):
+        day_rollups.write_rollups(store)
+        if is_large_store(store):
+            write_current_chain_file(store)
+            chain_counts.write_chain_counts(store)
+    with suppress(AnswerableError):
+        chain_writer.remove_outdated_chains(store)
+        store.queries.refresh_catalogue(most_only=False)

@@ -95,6 +95,11 @@ def retain_events(
             f"--days must be at least 1 (got {days})", "90 keeps the last 90 days"
         )
     planned = retention.apply_retention(store, days, source, now, dry_run=dry_run)
+    if not dry_run and any(each.rows for each in planned):
+        # A plan, and a store that has nothing old, needs no query of the chains.
+        from answerable.services.lineage.question_files import rewrite_question_files
+
+        rewrite_question_files(store)
     items = list_removals("retain", planned, dry_run=dry_run)
     return Document(
         "store-changes",
