@@ -38,6 +38,8 @@ def run_maintenance(store: EvidenceStore, task: MaintenanceTask, now: int) -> Ru
         case "retain":
             removed = retain_events(store, task.days, task.source, now=now)
             return _list_open_changes(removed)
+        case "verify-full":
+            return _report_checks(verify_evidence(store, now=now))
         case _:
             return _report_checks(verify_evidence(store, mode="incremental", now=now))
 

@@ -83,7 +83,7 @@ class LogSender:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceTask:
-    """Scheduled task: `checkpoint`, `compact`, `retain`, `verify`, or a watch.
+    """Scheduled task: `checkpoint`, `compact`, `retain`, a verification, or a watch.
 
     Attributes:
         name: Its text in the configuration, e.g. `retain:90,source=otel`.
@@ -109,7 +109,7 @@ def parse_maintenance_task(text: str) -> MaintenanceTask | None:
         return MaintenanceTask(text, kind, destination=rest)
     if kind == WATCH_DEPLOYED:
         return MaintenanceTask(text, kind, config=rest)
-    if kind in ("compact", "verify") and not colon:
+    if kind in ("compact", "verify", "verify-full") and not colon:
         return MaintenanceTask(text, kind)
     found = _RETENTION.fullmatch(text)
     if found is None:

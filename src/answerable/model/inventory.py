@@ -170,6 +170,10 @@ class NameTable:
     principals: Mapping[str, str]
 
 
+# Words of the coverage for events that a policy removed, by cause.
+REMOVALS = {"retention": "removed by retention", "erasure": "erased by policy"}
+
+
 @dataclass(frozen=True, slots=True)
 class EventGaps:
     """Events that a store lacks, as lines for people.

@@ -8,6 +8,7 @@ verifier needs nothing of the deleted files.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -18,14 +19,23 @@ from answerable.evidence.log_entries import (
     read_segment_states,
 )
 from answerable.evidence.merkle import merkle_root
-from answerable.model.errors import VerificationError
+from answerable.model.errors import (
+    AnswerableError,
+    EnvironmentFailure,
+    VerificationError,
+)
 from answerable.store.damaged_segments import compute_file_digest
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point, read_file, write_file
 from answerable.store.event_columns import NAMES
 from answerable.store.fsck_segments import read_encoded_leaves, read_row_leaves
 from answerable.store.row_number_encoding import encode_row_numbers
-from answerable.store.segment_files import copy_rows_to_segment, delete_obsolete_files
+from answerable.store.segment_files import (
+    copy_rows_to_segment,
+    delete_files,
+    delete_obsolete_files,
+    list_unfinished_files,
+)
 from answerable.store.segment_writer import make_segment_id
 from answerable.store.store import EvidenceStore
 
@@ -84,16 +94,24 @@ def compact_segments(
         VerificationError: A segment does not match its manifest; nothing was changed.
         EnvironmentFailure: The disk failed; the step may be repeated.
     """
+    import _duckdb as duckdb
+
     with store.log.lock():
         states = read_segment_states(store.log.entries())
         live = {s.manifest.segment for s in states if s.live is s.manifest}
         if not {each.segment for each in group} <= live:
             return None
+        delete_files(list_unfinished_files(store.layout, states))
         engine = DuckDbEngine(store.layout.segments)
         try:
             manifest = _write_compacted_segment(
                 store, engine, group, states[-1].manifest.segment, now
             )
+        except (AnswerableError, OSError, duckdb.Error):
+            # A full disk needs every byte back, and no removal would find the rows.
+            with suppress(EnvironmentFailure):
+                delete_files(list_unfinished_files(store.layout, states))
+            raise
         finally:
             engine.close()
         mark_crash_point("compact-written")

@@ -22,13 +22,14 @@ from answerable.store.collection_state import forget_unread_locations
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point
 from answerable.store.erasure_guard import lock_derived_files
+from answerable.store.fsck_objects import refuse_unlisted_objects
 from answerable.store.legal_holds import read_holds
 from answerable.store.mention_search import MentionSearch
 from answerable.store.object_store import read_compressed_object
 from answerable.store.retention import build_hold_conditions
 from answerable.store.row_conditions import build_person_condition
 from answerable.store.row_removal import PlannedRemoval, plan_removal, remove_rows
-from answerable.store.segment_files import delete_files
+from answerable.store.segment_files import delete_files, delete_unfinished_files
 from answerable.store.temporary_folders import sweep_temporary_folders
 
 if TYPE_CHECKING:
@@ -120,6 +121,9 @@ def erase_person(
         if not dry_run:  # chains that are derived now would be written afterwards
             locks.enter_context(lock_chain_file(store))
         locks.enter_context(store.log.lock())
+        refuse_unlisted_objects(store)
+        if not dry_run:
+            delete_unfinished_files(store.layout, store.log.entries())
         holds = read_holds(store)
         planned = plan_removal(
             store,

@@ -11,7 +11,7 @@ from answerable.evidence.log_entries import (
     list_live_segments,
     list_unsealed_journals,
 )
-from answerable.model.inventory import EventGaps
+from answerable.model.inventory import REMOVALS, EventGaps
 from answerable.store import journal_files
 from answerable.store.durable_files import read_regular_file
 
@@ -122,10 +122,9 @@ def _describe_removals(store: "EvidenceStore") -> list[str]:
         left[each.segment] = each.count
         days[each.cause].add(states[each.segment].day)
         dates[each.cause] = format_date(int(each.at))
-    words = {"retention": "removed by retention", "erasure": "erased by policy"}
     return [
         f"{counts[cause]:,} events of {min(days[cause])} to {max(days[cause])}: "
-        f"{words.get(cause, cause)}, last on {dates[cause]}"
+        f"{REMOVALS.get(cause, cause)}, last on {dates[cause]}"
         + ("; later ingests stored events of these days" if cause in again else "")
         for cause in sorted(counts)
     ]

@@ -59,6 +59,23 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
     )
 
 
+def refuse_unlisted_objects(store: EvidenceStore) -> None:
+    """Refuse to go on if the log lacks an object, which may be a legal hold.
+
+    An object has its name only after its entry was committed, so a log without the
+    entry is an older copy.
+
+    Raises:
+        VerificationError: Names the object.
+    """
+    logged = {
+        (_get_entry_folder(each), each.sha256)
+        for each in _select_object_entries(store.log.entries())
+    }
+    for path in _list_files(store.layout.objects):
+        _check_file_name(path, logged)
+
+
 def _check_file_name(path: Path, logged: Container[tuple[str, str]]) -> bool:
     """Check that a file is logged; return whether it is an unfinished write."""
     name = f"{path.parent.name}/{path.name}"

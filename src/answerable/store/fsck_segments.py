@@ -21,7 +21,7 @@ from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, decode_event_row
 from answerable.store.row_number_encoding import decode_row_numbers
-from answerable.store.segment_files import list_obsolete_files
+from answerable.store.segment_files import list_obsolete_files, list_unfinished_files
 from answerable.store.store_layout import StoreLayout
 
 _LEAF_BYTES = 32
@@ -48,6 +48,8 @@ def check_segments(
         VerificationError: Names the first invalid record.
     """
     states = read_segment_states(entries)
+    if layout.remote is None:
+        _require_all_files(layout, states)
     selected = [s for s in states if not s.compacted and selects(s)]
     checked = {state.index for state in selected}
     total = sum(state.manifest.count for state in selected)
@@ -82,10 +84,27 @@ def check_segments(
             "finish the removal: answerable store repair",
         )
     rows = format_count(sum(s.live.count for s in selected if s.live), "event")
-    return f"{rows} in {format_count(len(selected), 'segment')}"
+    said = f"{rows} in {format_count(len(selected), 'segment')}"
+    if unfinished := list_unfinished_files(layout, states):
+        files = format_count(len(unfinished), "file")
+        said += (
+            f"; {files} in no manifest, e.g. {_name_in_store(layout, unfinished[0])}: "
+            "an interrupted command left it, if none is running; answerable store "
+            "repair deletes it"
+        )
+    return said
 
 
-def _name_in_store(layout: StoreLayout, path: str) -> str:
+def _require_all_files(layout: StoreLayout, states: Sequence[SegmentState]) -> None:
+    """Require the file of each segment, also of those that are not read."""
+    for state in states:
+        live = state.live
+        if live is not None and not layout.has_segment_file(live.day, live.segment):
+            name = f"segments/day={live.day}/{live.segment}.parquet"
+            raise VerificationError(f"{name} is missing")
+
+
+def _name_in_store(layout: StoreLayout, path: str | Path) -> str:
     """Return the path of a file relative to the store."""
     return str(Path(path).relative_to(layout.root))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from answerable.store.segment_statistics import SegmentStatistics
 
 ResultT = TypeVar("ResultT")
+_MAX_ATTEMPTS = 20  # of a query, while files are damaged or compacted
 _MAX_TESTED_IDENTITIES = 1000  # named in one query
 
 
@@ -228,8 +229,10 @@ class EventQueries:
         """Run a query; if segment files are damaged, run it without these segments."""
         import _duckdb as duckdb
 
-        known: DamagedFiles | None = None
-        while known != self._damaged:
+        known: object = None  # damaged files and the log: compaction deletes files
+        for _ in range(_MAX_ATTEMPTS):
+            if known == (state := (self._damaged, self._log.checkpoint())):
+                break
             try:
                 return call()
             except (duckdb.Error, EnvironmentFailure) as error:
@@ -237,7 +240,7 @@ class EventQueries:
 
                 if not may_be_file_damage(error):
                     raise
-            known = self._damaged
+            known = state
             self._set_aside_damaged_segments()
         return call()
 

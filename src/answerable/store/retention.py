@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from answerable.model.errors import UsageError
 from answerable.model.time_units import DAY_NS
+from answerable.store.fsck_objects import refuse_unlisted_objects
 from answerable.store.legal_holds import LegalHold, read_holds
 from answerable.store.row_conditions import ALL_ROWS, RowCondition, join_conditions
 from answerable.store.row_removal import PlannedRemoval, plan_removal, remove_rows
+from answerable.store.segment_files import delete_unfinished_files
 from answerable.store.store_layout import format_day
 from answerable.store.temporary_folders import sweep_temporary_folders
 
@@ -54,7 +57,9 @@ def apply_retention(
         Removed rows of each segment; rows under a hold are counted.
 
     Raises:
-        VerificationError: A segment or a hold cannot be read; nothing was removed.
+        UsageError: The log has no entry of a day that is kept: the clock is wrong.
+        VerificationError: A segment or a hold cannot be read, or the log lacks an
+            object that may be a hold; nothing was removed.
         EnvironmentFailure: The disk failed; the command may be repeated.
     """
     store.layout.refuse_remote()
@@ -62,6 +67,10 @@ def apply_retention(
     condition = RowCondition("source = ?", (source,)) if source else ALL_ROWS
     sweep_temporary_folders(store.layout)
     with store.log.lock():
+        _refuse_wrong_clock(store, before)
+        refuse_unlisted_objects(store)
+        if not dry_run:
+            delete_unfinished_files(store.layout, store.log.entries())
         planned = plan_removal(
             store,
             lambda day: day < before,
@@ -73,6 +82,20 @@ def apply_retention(
             digest = store.put_object(RETENTION_KIND, msgspec.json.encode(policy), now)
             remove_rows(store, planned, "retention", digest, now)
     return planned
+
+
+def _refuse_wrong_clock(store: "EvidenceStore", before: str) -> None:
+    """Refuse to remove every day up to that of the newest entry of the log.
+
+    A clock that is ahead would remove all events.
+    """
+    newest = max((int(each.at) for each in store.log.entries()), default=0)
+    if newest and (day := format_day(newest // DAY_NS)) < before:
+        raise UsageError(
+            f"the newest entry of the log is of {day}, and {before} is the first day "
+            "to keep: is the clock ahead?",
+            "check the clock, then add an entry of today: answerable scan",
+        )
 
 
 def build_hold_conditions(

@@ -19,13 +19,16 @@ from answerable.evidence.log_entries import (
     build_file_stem,
     read_segment_states,
 )
-from answerable.model.errors import VerificationError
+from answerable.model.errors import EnvironmentFailure, VerificationError
 from answerable.store.compaction import (
     build_segment_error,
     check_copied_rows,
     read_segment_leaves,
 )
-from answerable.store.damaged_segments import compute_file_digest
+from answerable.store.damaged_segments import (
+    compute_file_digest,
+    may_be_file_damage,
+)
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point, read_file, write_file
 from answerable.store.event_columns import NAMES
@@ -66,6 +69,8 @@ def plan_removal(
         condition: Rows that the policy removes.
         get_hold: Rows of a day that legal holds keep; None for none.
     """
+    import _duckdb as duckdb
+
     store.layout.refuse_remote()
     unreadable = store.find_unreadable_segments()
     planned: list[PlannedRemoval] = []
@@ -82,9 +87,15 @@ def plan_removal(
             if live.segment in unreadable:
                 planned.append(PlannedRemoval(state, (), unreadable=True))
                 continue
-            rows = free = _find_rows(store, engine, live, condition)
-            if hold is not None and rows:
-                free = _find_rows(store, engine, live, condition & ~hold)
+            try:
+                rows = free = _find_rows(store, engine, live, condition)
+                if hold is not None and rows:
+                    free = _find_rows(store, engine, live, condition & ~hold)
+            except (duckdb.Error, EnvironmentFailure) as error:
+                if not may_be_file_damage(error):
+                    raise
+                planned.append(PlannedRemoval(state, (), unreadable=True))
+                continue
             if rows:
                 planned.append(PlannedRemoval(state, free, len(rows) - len(free)))
     finally:

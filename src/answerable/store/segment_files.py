@@ -1,6 +1,7 @@
 """Write a Parquet file of selected rows, and delete files that the log made obsolete."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,11 @@ from answerable.store.store_layout import StoreLayout
 PARQUET_OPTIONS = (
     "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 4096, "
     "DICTIONARY_SIZE_LIMIT 2700"
+)
+
+
+_SEGMENT_FILE = re.compile(
+    r"\.?(?P<segment>[0-9a-f]{32})(-(?P<number>[0-9]{1,9}))?\.[a-z.]+"
 )
 
 
@@ -98,6 +104,44 @@ def delete_files(paths: Iterable[Path]) -> int:
         with translate_os_errors("write", folder):
             sync_folder(folder)
     return count
+
+
+def list_unfinished_files(
+    layout: StoreLayout, states: Sequence[SegmentState]
+) -> list[Path]:
+    """List segment files that no log entry names: what an interrupted command left.
+
+    Segments are written and committed under the lock of the log, so whoever holds it
+    may delete them. A store in object storage has none: its folder is a cache.
+    """
+    if layout.remote is not None:
+        return []
+    removals = {
+        each.manifest.segment: each.removal.number if each.removal else 0
+        for each in states
+    }
+    found: list[Path] = []
+    for path in sorted(layout.segments.glob("day=*/*")):
+        parts = _SEGMENT_FILE.fullmatch(path.name)
+        if parts is None:
+            continue
+        number = removals.get(parts["segment"])
+        if (
+            path.name.startswith(".")
+            or number is None
+            or int(parts["number"] or 0) > number
+        ):
+            found.append(path)
+    return found
+
+
+def delete_unfinished_files(layout: StoreLayout, entries: Iterable[LogEntry]) -> None:
+    """Delete the files that interrupted commands left; the log's lock is held.
+
+    Raises:
+        EnvironmentFailure: A file cannot be deleted; the step may be repeated.
+    """
+    delete_files(list_unfinished_files(layout, read_segment_states(entries)))
 
 
 def list_obsolete_files(

@@ -29,7 +29,11 @@ from answerable.store.durable_files import (
 )
 from answerable.store.fsck_segments import SegmentUnreadableError, read_row_leaves
 from answerable.store.mention_search import SET_ASIDE
-from answerable.store.segment_files import delete_files, list_obsolete_files
+from answerable.store.segment_files import (
+    delete_files,
+    list_obsolete_files,
+    list_unfinished_files,
+)
 from answerable.store.spill_folders import sweep_spill_folders
 
 if TYPE_CHECKING:
@@ -101,7 +105,7 @@ def _delete_obsolete_files(
         for folder in (layout.objects, layout.quarantine)
         if (path := folder / digest).exists()
     ]
-    paths += sorted(layout.segments.glob("day=*/.*.new"))
+    paths += list_unfinished_files(layout, states)
     for path in paths:
         if not dry_run:
             delete_files([path])

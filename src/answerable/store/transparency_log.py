@@ -368,7 +368,7 @@ def build_missing_log_error() -> VerificationError:
     """Build the error for existing keys without their log."""
     return VerificationError(
         "log/checkpoint is missing, although keys/log.pub exists",
-        "restore the store from a backup; if it never contained events, remove keys/",
+        "restore the folder log from a backup of the store",
     )
 
 

@@ -8,6 +8,7 @@ from answerable.cli.render.coverage import format_coverage_line, list_coverage_l
 from answerable.cli.render.listing import render_listing
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.inventory import REMOVALS
 from answerable.presentation.column_selection import USUAL_COLUMNS, ColumnSelection
 from answerable.presentation.coverage_text import describe_missing_data
 from answerable.presentation.text import sanitize
@@ -210,6 +211,13 @@ def _find_problem(document: Document) -> str:
     return next((line for lines in problems for line in lines), "")
 
 
+def _find_removal(document: Document) -> str:
+    """Return the first line on events that a policy removed; empty if there is none."""
+    lines = document.coverage["not_collected"]
+    words = REMOVALS.values()
+    return next((line for line in lines if any(w in line for w in words)), "")
+
+
 def _render_empty_answer(document: Document) -> Iterator[str]:
     """Render an empty answer, with the command that would fill it."""
     scanned = bool(document.coverage["sources"])
@@ -226,6 +234,8 @@ def _render_empty_answer(document: Document) -> Iterator[str]:
         )
     elif document.kind in _REQUIRED_LOGS and (unread := _find_problem(document)):
         what, fill = "not known", sanitize(unread)
+    elif document.kind in _REQUIRED_LOGS and (removed := _find_removal(document)):
+        what, fill = "not known", sanitize(removed)
     elif absent := _describe_missing_log(document):
         what, fill = "not known", absent
     elif document.searched:

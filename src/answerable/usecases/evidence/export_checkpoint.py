@@ -1,5 +1,7 @@
 """Export the signed checkpoint to a destination outside the store."""
 
+from pathlib import Path
+
 from answerable.connectors.checkpoint_destinations import (
     parse_destination,
     resolve_destination,
@@ -35,6 +37,12 @@ def export_checkpoint(store: EvidenceStore, destination: str, *, now: int) -> by
         EnvironmentFailure: The destination cannot be used.
     """
     there = parse_destination(destination)
+    place = Path(resolve_destination(destination).removeprefix("git:"))
+    if place.is_relative_to(store.root.resolve()):
+        raise UsageError(
+            f"{place} is in the store, which would be lost together with it",
+            "name a file of another disk or machine",
+        )
     note = sign_export_checkpoint(store)
     if not note:
         raise UsageError("the log is empty", "run: answerable ingest cloudtrail:PATH")

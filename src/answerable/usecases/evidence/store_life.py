@@ -6,7 +6,7 @@ from pathlib import Path
 
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.store import HoldItem, StoreChangeItem, StoreDayItem
-from answerable.model.errors import UsageError
+from answerable.model.errors import UsageError, VerificationError
 from answerable.presentation.answer_coverage import (
     build_empty_coverage,
     build_source_coverage,
@@ -19,6 +19,7 @@ from answerable.store.collection_state import read_unread_logs
 from answerable.store.store import EvidenceStore
 from answerable.store.store_statistics import read_day_statistics
 
+MAX_DAYS = 36_500  # of retention
 _DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 
 
@@ -54,14 +55,22 @@ def compact_store(
 ) -> Document:
     """Compact the segments of each day into few large ones.
 
+    Failed if a segment does not match its manifest; its day is left as it is.
+
     Raises:
         UsageError: The day is malformed.
-        VerificationError: A segment does not match its manifest.
     """
     _require_day(day, "--day")
     items: list[StoreChangeItem] = []
+    failed = False
     for group in compaction.plan_compaction(store, day):
-        made = None if dry_run else compaction.compact_segments(store, group, now)
+        made, detail = None, ""
+        if not dry_run:
+            try:
+                made = compaction.compact_segments(store, group, now)
+                detail = f"segment {made.segment}" if made else ""
+            except VerificationError as error:  # the other days are compacted
+                failed, detail = True, error.message
         items.append(
             {
                 "action": "compact",
@@ -69,12 +78,12 @@ def compact_store(
                 "target": f"{group[0].day}: {len(group)} segments",
                 "events": sum(each.count for each in group),
                 "held": 0,
-                "detail": f"segment {made.segment}" if made else "",
+                "detail": detail,
             }
         )
     if items and not dry_run:  # else the first question computes statistics
         store.queries.refresh_catalogue()
-    return Document("store-changes", items, build_empty_coverage())
+    return Document("store-changes", items, build_empty_coverage(), failed=failed)
 
 
 def retain_events(
@@ -88,11 +97,12 @@ def retain_events(
     """Remove events that are older than a number of days.
 
     Raises:
-        UsageError: The number of days is not positive.
+        UsageError: The number of days is out of range, or the clock is wrong.
     """
-    if days < 1:
+    if not 1 <= days <= MAX_DAYS:
         raise UsageError(
-            f"--days must be at least 1 (got {days})", "90 keeps the last 90 days"
+            f"--days must be from 1 to {MAX_DAYS:,} (got {days:,})",
+            "90 keeps the last 90 days",
         )
     planned = retention.apply_retention(store, days, source, now, dry_run=dry_run)
     if not dry_run and any(each.rows for each in planned):

@@ -284,6 +284,11 @@ def _check_key_permissions(root: Path) -> CheckItem:
     folder = layout.keys
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix == ".key")
+        missing = [
+            each
+            for each in (layout.keys / "log.key", layout.keys / "fingerprint.key")
+            if (layout.keys / "log.pub").exists() and each not in files
+        ]
         is_shared = is_shared_folder(root.stat().st_mode)
         open_ones = [
             path for path in (folder, *files) if is_open_to_others(layout, path)
@@ -293,6 +298,9 @@ def _check_key_permissions(root: Path) -> CheckItem:
         return _build_check_item(
             "keys", False, f"{folder}: {why}", "restore the folder's owner"
         )
+    if missing:
+        detail = f"{missing[0]} is missing: nothing can be stored"
+        return _build_check_item("keys", False, detail, "restore it from a backup")
     if open_ones:
         names = " ".join(str(path) for path in open_ones)
         hint = f"chmod {'o=' if is_shared else 'go-rwx'} {names}"

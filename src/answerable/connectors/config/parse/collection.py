@@ -104,7 +104,7 @@ def _read_maintenance(
         if task and (parsed is None or parsed.kind == WATCH_DEPLOYED):
             item.report_fault(
                 "task",
-                "expected checkpoint:DESTINATION, compact, verify or "
+                "expected checkpoint:DESTINATION, compact, verify, verify-full or "
                 "retain:DAYS[,source=NAME]",
             )
         if task in found:
