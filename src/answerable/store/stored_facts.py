@@ -68,6 +68,11 @@ class StoredFacts(SightedFacts):
 
     def is_one_part(self) -> bool:
         """Return whether the facts are few enough to be read together."""
+        return self._is_one_part
+
+    @cached_property
+    def _is_one_part(self) -> bool:
+        """Whether no account begins a second part."""
         return not any(True for _ in self._list_part_bounds())
 
     def iterate_parts(self) -> Iterator[SightedFacts]:

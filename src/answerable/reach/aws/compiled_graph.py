@@ -8,10 +8,11 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import NamedTuple
 
 from answerable.model.action_catalogue import ActionCatalogue
+from answerable.model.errors import EnvironmentFailure
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import (
     DERIVATION_STAGES,
@@ -173,8 +174,8 @@ def compile_large_snapshot(host: AwsHost, inventory: Inventory) -> None:
     derived = inventory.derived
     if (
         derived is None
-        or inventory.facts.is_one_part()
         or open_snapshot_tables(inventory) is not None
+        or inventory.facts.is_one_part()
     ):
         return
     from answerable.reach.aws.compiled.account_compiler import compile_accounts
@@ -182,7 +183,8 @@ def compile_large_snapshot(host: AwsHost, inventory: Inventory) -> None:
 
     catalogue = host.load_catalogue(())
     derived.progress(1, DERIVATION_STAGES, "compiling policies")
-    with derived.open_runs() as runs:
+    # On a full or read-only disk, it is compiled in memory.
+    with suppress(EnvironmentFailure), derived.open_runs() as runs:
         parts = CompiledParts(runs)
         for facts in inventory.facts.iterate_parts():
             with host.pause_collection():
@@ -202,10 +204,11 @@ def open_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
 
     Those of several parts are compiled before the first question.
     """
-    if inventory.derived is None or inventory.facts.is_one_part():
-        return inventory.get_or_compute_value(_TABLES, load_snapshot_tables)
-    found = inventory.get_value_if_computed(_TABLES) or load_snapshot_tables(inventory)
-    if found is None:
+    if (
+        inventory.get_value_if_computed(_TABLES) is None
+        and load_snapshot_tables(inventory) is None
+        and not inventory.facts.is_one_part()
+    ):
         return None
     return inventory.get_or_compute_value(_TABLES, load_snapshot_tables)
 
