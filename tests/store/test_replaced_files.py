@@ -124,11 +124,14 @@ def test_what_a_lost_segment_may_have_is_not_said_to_be_unknown(
 
 
 def test_events_of_removed_days_that_are_stored_again_are_named(tmp_path: Path) -> None:
-    write_days(tmp_path, days=3, batches=1)
+    written = write_days(tmp_path, days=3, batches=1)
+    oldest = min(written, key=lambda each: each.event_time)
     with EvidenceStore.open(tmp_path, now=NOW) as store:
         apply_retention(store, 2, "", NOW, dry_run=False)
         (line,) = read_event_gaps(store).removed
         assert "stored" not in line
+        with pytest.raises(UsageError, match="may be that of a removed event of"):
+            build_inclusion_bundle(store, [oldest.event_id])
     write_days(tmp_path, days=3, batches=1)
     with EvidenceStore.open(tmp_path, now=NOW) as store:
         (line,) = read_event_gaps(store).removed

@@ -7,7 +7,12 @@ from answerable.evidence.canonical_event import encode_event
 from answerable.evidence.log_entries import SegmentManifest, read_segment_states
 from answerable.evidence.merkle import inclusion_path, leaf_hash
 from answerable.evidence.proof_bundle import ProofBundle, ProvenEvent, ProvenSegment
-from answerable.model.errors import PartialError, UsageError, VerificationError
+from answerable.model.errors import (
+    AnswerableError,
+    PartialError,
+    UsageError,
+    VerificationError,
+)
 from answerable.store.duckdb_engine import quote_text
 from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, decode_event_row
@@ -32,9 +37,12 @@ def build_inclusion_bundle(
     segments: list[ProvenSegment] = []
     events: list[ProvenEvent] = []
     unread: list[SegmentManifest] = []
+    removed: list[SegmentManifest] = []
     log_leaves = [leaf_hash(data) for data in store.log.raw_entries()]
     for state in read_segment_states(store.log.entries()):
         live, index = state.live, state.index
+        if state.removal is not None:
+            removed.append(state.manifest)
         if live is None or not (here := _select_ids(live, wanted)):
             continue
         try:
@@ -55,20 +63,42 @@ def build_inclusion_bundle(
             events.append(event)
             found.add(row)
     missing = [number for number in wanted if number not in found]
-    lost = [each for each in unread if _select_ids(each, missing)]
-    if lost:
-        raise PartialError(
-            f"the event {missing[0].hex()} may be in the segment {lost[0].segment} of "
-            f"{lost[0].day}, which is missing or damaged",
-            "restore it from a copy: answerable store repair --from FOLDER",
-        )
     if missing:
-        raise UsageError(
-            f"no sealed event has the id {missing[0].hex()}",
-            "list ids with `answerable trace`; seal new events with `answerable "
-            "ingest`",
-        )
+        raise _build_missing_error(missing, unread, removed)
     return ProofBundle(store.log.checkpoint().decode(), tuple(segments), tuple(events))
+
+
+def _build_missing_error(
+    missing: Sequence[bytes],
+    unread: Sequence[SegmentManifest],
+    removed: Sequence[SegmentManifest],
+) -> AnswerableError:
+    """Build the error for ids that no readable segment has.
+
+    Args:
+        missing: The ids.
+        unread: Segments that cannot be read.
+        removed: Segments of which a policy removed rows.
+    """
+    named = missing[0].hex()
+    for each in unread:
+        if _select_ids(each, missing):
+            return PartialError(
+                f"the event {named} may be in the segment {each.segment} of {each.day}, "
+                "which is missing or damaged",
+                "restore it from a copy: answerable store repair --from FOLDER",
+            )
+    for each in removed:
+        if _select_ids(each, missing):
+            return UsageError(
+                f"no sealed event has the id {named}, which may be that of a removed "
+                f"event of {each.day}",
+                "the log has its leaf, and no proof without the event",
+            )
+    return UsageError(
+        f"no sealed event has the id {named}",
+        "list ids with `answerable trace`; seal new events with `answerable ingest`",
+    )
 
 
 def _select_ids(manifest: SegmentManifest, event_ids: Sequence[bytes]) -> list[bytes]:
