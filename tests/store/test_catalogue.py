@@ -16,7 +16,7 @@ from answerable.evidence.log_entries import SegmentManifest
 from answerable.model.delegated_credential import DELEGATED_PREFIX
 from answerable.model.event import AuditEvent
 from answerable.model.provenance import WrittenBy
-from answerable.store import segment_scope
+from answerable.store import event_places, segment_scope
 from answerable.store.bloom_filter import build_bloom_filter, hash_text, may_contain
 from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.credential_use_queries import read_credential_use
@@ -247,6 +247,31 @@ def test_a_question_about_one_day_reads_the_segments_of_that_day(
             EventFilter(since=one_day.since, until=one_day.until)
         )
         assert len(find_newest_events(store, wanted, 10)) == 3
+
+
+def test_events_that_are_read_by_row_are_those_that_are_read_by_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = StoreHistory(tmp_path)
+    for day in (1, 2, 4):
+        history.ingest(day, 9, sealed=True)
+
+    def answer() -> list[tuple[list[AuditEvent], int]]:
+        with EvidenceStore.open(tmp_path, now=NOW) as store:
+            keys = read_chain_keys_matching(store, InvestigationFilter(EventFilter()))
+            return [
+                (find_newest_events(store, each, limit), check_total(store, each))
+                for each in build_questions(keys[::5])
+                for limit in (4, 1000)
+            ]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EvidenceStore, "read_events_at", None)
+        by_row = answer()
+    with monkeypatch.context() as patch:  # another process has compacted the files
+        patch.setattr(event_places, "_read_by_row", lambda *_: None)
+        assert answer() == by_row
+    assert by_row[0][0]
 
 
 def test_no_search_reads_a_time_before_the_first_event(

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.services.lineage.trace_query import TraceQuery
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import chain_file, large_stores, lineage_facts
+from answerable.store.lineage_days import TOUCHED, list_lineage_files
 from answerable.store.mention_search import MentionSearch
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.store_life import retain_events
@@ -35,6 +36,7 @@ def test_no_derived_file_has_a_value_of_removed_rows(
         lineage_facts.load_lineage_facts(store)
         for fields in ("person", "action", "identity,day"):
             count_by_fields(store, TraceQuery(), fields, now=NOW)
+        list_lineage_files(store, TOUCHED)
         before = [*MentionSearch([OLD]).list_files(store)]
         assert any(each.startswith("derived/") for each in before)
         retain_events(store, 3, now=NOW)

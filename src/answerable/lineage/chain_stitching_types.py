@@ -1,6 +1,6 @@
 """Dataclasses of the chain derivation: chain keys, sign-ins and chain timelines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from answerable.model.lineage import ChainKey, LineageChain
 
@@ -48,10 +48,15 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class ChainTimeline:
-    """Chains of one chain key over time, in order and without gaps."""
+    """Chains of one chain key over time, in order and without gaps.
+
+    Attributes:
+        number: Number of the chain key in the chain file; -1 if they were derived.
+    """
 
     chain_key: SourcedChainKey
     chains: tuple[LineageChain, ...]
+    number: int = field(default=-1, compare=False)
 
 
 # Credential ids of keys that live until they are revoked. The ids of sessions and of

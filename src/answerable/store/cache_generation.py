@@ -6,7 +6,7 @@ A generation begins with the number of erasures, for `erasure_guard`.
 import hashlib
 from typing import TYPE_CHECKING
 
-from answerable.evidence.log_entries import count_erasures, list_live_segments
+from answerable.evidence.log_entries import count_erasures
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -30,7 +30,7 @@ def compute_events_generation(store: "EvidenceStore") -> str:
             tails.append(f"{name}:{store.layout.journal_file(name).stat().st_size}")
         except FileNotFoundError:
             continue
-    segments = [each.segment for each in list_live_segments(store.log.entries())]
+    segments = [each.segment for each in store.log.list_live(store.log.entries())]
     return _build_generation(store, [str(DERIVATION_VERSION), *tails, *segments])
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
@@ -9,6 +10,7 @@ from answerable.model.event import EventOutcome
 from answerable.model.lineage import ChainKey, Hop, HopStatus, LineageChain
 from answerable.store.chain_tables import build_chain_interval_table
 from answerable.store.documented_views import HOPS, JOINED_CHAINS
+from answerable.store.event_columns import ROW_NUMBER_SQL
 from answerable.store.event_count_queries import COLUMNS, RAW_COLUMNS, EventCounts
 from answerable.store.investigation_queries import (
     InvestigationFilter,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _KEY = ("identity", "credential", "session", "person", "run", "agent", "tool")
+_MAX_NUMBERED_ROWS = 20_000  # named one by one in a query
 _COUNTED = 5  # columns of a row of counts before its values
 _HOP_PARTS = ("hop", "status", "known_by")
 _HOP_COLUMNS = tuple(f"{hop}_{part}" for hop in HOPS for part in _HOP_PARTS)
@@ -38,11 +41,13 @@ _COLUMNS = (
     "coalesce(epoch_ns(credential_from), 0)",
     "coalesce(epoch_ns(credential_to), 0)",
     "delegation_id",
+    "n",
 )
 # Places of the columns in a row.
 _TIMES = len(_KEY_COLUMNS)
 _FIRST_HOP = _TIMES + 2
 _PATHS = _FIRST_HOP + len(_HOP_COLUMNS)
+_NUMBER = -1
 _SAME_KEY = " AND ".join(f"c.{name} = k.{name}" for name in _KEY_COLUMNS)
 # Values of a chain that a name is compared with, by the field of a query. Texts are
 # compared in columns, and in lists of a chain.
@@ -78,10 +83,35 @@ class NameCondition:
 def read_chains_of_keys(
     store: "EvidenceStore", file: ParquetTable, keys: Sequence[SourcedChainKey]
 ) -> list[ChainTimeline]:
-    """Read the chains of some chain keys."""
+    """Read the chains of some chain keys.
+
+    Their rows are found by two columns, and then read whole.
+    """
     table = build_chain_interval_table([(each, 0, 0) for each in keys])
-    condition = f"EXISTS (SELECT 1 FROM wanted k WHERE {_SAME_KEY})"  # noqa: S608 - ours
-    return _read_chains(store, file, condition, [], {"wanted": table})
+    found = store.run_query(
+        f"SELECT filename, {ROW_NUMBER_SQL} FROM {file.build_rows_sql()} "  # noqa: S608 - quoted
+        "WHERE credential IN (SELECT credential FROM wanted) "
+        "AND identity IN (SELECT identity FROM wanted)",
+        (),
+        {"wanted": table},
+        NO_EVENTS,
+    )
+    rows: dict[str, list[int]] = {}
+    for name, number in cast("list[tuple[str, int]]", found):
+        rows.setdefault(name, []).append(number)
+    parts = " UNION ALL ".join(
+        f"SELECT * FROM {ParquetTable((Path(name),)).build_rows_sql()} "  # noqa: S608 - quoted
+        f"WHERE {ROW_NUMBER_SQL} IN ({', '.join(map(str, numbers))})"
+        for name, numbers in rows.items()
+    )
+    if not parts:
+        return []
+    if len(found) > _MAX_NUMBERED_ROWS:
+        condition = f"EXISTS (SELECT 1 FROM wanted k WHERE {_SAME_KEY})"  # noqa: S608 - ours
+        return _read_chains(store, file, condition, [], {"wanted": table})
+    wanted = frozenset(keys)
+    chains = _read_chains(store, file, "true", [], {}, f"({parts})")
+    return [each for each in chains if each.chain_key in wanted]
 
 
 def read_chains_with_names(
@@ -228,7 +258,8 @@ def _build_name_test(condition: NameCondition) -> tuple[str, list[object]]:
         tests = [f"{column} IN ({marks})" for column in columns]
         parameters = [*condition.values] * len(columns)
         if listed:
-            tests.append(f"list_has_any(c.{listed}, [{marks}])")
+            # Quicker than `list_has_any`.
+            tests += [f"list_contains(c.{listed}, ?)"] * len(condition.values)
             parameters += condition.values
     else:
         tests = [f"contains(lower({column}), ?)" for column in columns]
@@ -246,19 +277,24 @@ def _read_chains(
     condition: str,
     parameters: Sequence[object],
     tables: dict[str, NamedTable],
+    rows_sql: str = "chains",
 ) -> list[ChainTimeline]:
     """Read the chains that meet a condition, with all intervals of a key together."""
     query = (
-        f"SELECT {', '.join(_COLUMNS)} FROM chains c WHERE {condition} "  # noqa: S608 - our own names
+        f"SELECT {', '.join(_COLUMNS)} FROM {rows_sql} c WHERE {condition} "  # noqa: S608 - our own names
         f"ORDER BY {', '.join(f'c.{name}' for name in _KEY_COLUMNS)}, c.valid_from"
     )
     rows = store.run_query(query, parameters, {"chains": file, **tables}, NO_EVENTS)
     found: dict[SourcedChainKey, list[LineageChain]] = {}
+    numbers: dict[SourcedChainKey, int] = {}
     hops: dict[tuple[object, ...], Hop] = {}
     for row in rows:
         key, chain = _decode_chain(row, hops)
         found.setdefault(key, []).append(chain)
-    return [ChainTimeline(key, tuple(chains)) for key, chains in found.items()]
+        numbers[key] = cast("int", row[_NUMBER])
+    return [
+        ChainTimeline(key, tuple(chains), numbers[key]) for key, chains in found.items()
+    ]
 
 
 def _decode_chain(
@@ -281,7 +317,7 @@ def _decode_chain(
             hop = hops[parts] = Hop(value, HopStatus(status), known_by)
         found.append(hop)
     by_name = dict(zip(HOPS, found, strict=True))
-    agents, identities, credentials, start, end, delegation = row[_PATHS:]
+    agents, identities, credentials, start, end, delegation = row[_PATHS:_NUMBER]
     chain = LineageChain(
         key=key,
         valid_from=row[_TIMES],

@@ -62,6 +62,7 @@ _ORDER = (
 )
 _BATCH = 25_000  # chain keys that are held as rows at once
 _KEYS_OF_FILE = 50_000
+_ROWS_PER_GROUP = 8192  # a question about one identity reads few groups
 _SMALL_FILES = 8  # more than needed, before small neighbours are merged
 _MEMORY = "192MB"
 
@@ -371,7 +372,8 @@ def write_rows(engine: DuckDbEngine, rows: str, file: Path) -> None:
         file.unlink(missing_ok=True)  # of a killed process of another user
     engine.run(
         f"COPY {rows} TO {quote_text(str(file.absolute()))} "
-        "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+        "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
+        f"ROW_GROUP_SIZE {_ROWS_PER_GROUP})"
     )
 
 

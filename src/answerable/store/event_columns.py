@@ -50,6 +50,10 @@ TYPES: dict[str, str] = {
 }
 COLUMNS = tuple(TYPES)
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+ROW_NUMBER_SQL = "file_row_number"  # as the engine calls it
+# Columns of the trusted views in DuckDB: segment file and number of a row, if a file of
+# this release has it; else an empty text.
+FILE_COLUMNS = "file, file_row"
 TIME_COLUMNS = ("event_time", "ingest_time", "issued_until")
 
 

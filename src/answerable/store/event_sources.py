@@ -6,14 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
-from answerable.evidence.log_entries import (
-    JournalSealed,
-    SegmentManifest,
-    list_live_segments,
-)
+from answerable.evidence.log_entries import JournalSealed, SegmentManifest
 from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
-from answerable.store.event_columns import NAMES, build_decode_records_sql
+from answerable.store.event_columns import (
+    NAMES,
+    ROW_NUMBER_SQL,
+    build_decode_records_sql,
+)
 from answerable.store.event_engine import SegmentReadFailure
 from answerable.store.segment_writer import list_segments_sealed_since
 from answerable.store.store_layout import StoreLayout
@@ -65,7 +65,7 @@ class EventSources:
         entries = log.entries()
         sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
         journals = {n: data for n, data in journals.items() if n not in sealed}
-        live = list_live_segments(entries)
+        live = log.list_live(entries)
         if layout.remote is not None:
             from answerable.store.segment_cache import trim_segments
 
@@ -172,15 +172,18 @@ class EventSources:
             and cast("int", first) <= int(each.max_time)
         ]
 
-    def build_events_sql(self, tail_table: str) -> str:
+    def build_events_sql(self, tail_table: str, *, with_files: bool = False) -> str:
         """Build the SQL query of all events, sealed and unsealed.
 
         Args:
             tail_table: Table created by `load_unsealed_records_into`.
+            with_files: Add the columns of `FILE_COLUMNS`.
 
         Raises:
             SegmentReadFailure: A file is not the one that was sealed.
         """
+        file = f", filename AS file, {ROW_NUMBER_SQL} AS file_row" if with_files else ""
+        no_file = ", '' AS file, 0 AS file_row" if with_files else ""
         # A view of the files alone lets the engine read only the rows that it gives.
         self.layout.require_segments(self.segments)  # in parallel
         parts = []
@@ -189,20 +192,33 @@ class EventSources:
         for each in self.segments:
             known = self.statistics.get(each.segment)
             listed = complete if known is not None and known.complete else incomplete
-            path = self.segment_path(each)
-            if known is not None and not _has_size(path, known.size):
-                raise SegmentReadFailure(f"a segment file has another size: {path}")
-            listed.append(path)
+            listed.append(self._get_sized_path(each))
         if complete:
             # Of files with the same columns, the engine opens only the first to plan.
             rows = build_segment_rows_sql(complete, same_columns=True)
-            parts.append(f"SELECT {NAMES} FROM {rows}")  # noqa: S608 - our own names
+            parts.append(f"SELECT {NAMES}{file} FROM {rows}")  # noqa: S608 - our own names
         if incomplete:
             rows = build_segment_rows_sql(incomplete)
-            parts.append(f"SELECT {NAMES} FROM {rows}")  # noqa: S608 - our own names
+            parts.append(f"SELECT {NAMES}{no_file} FROM {rows}")  # noqa: S608 - our own names
         if self.journals or not parts:
-            parts.append(f"SELECT {NAMES} FROM {tail_table}")  # noqa: S608 - our own names
+            parts.append(f"SELECT {NAMES}{no_file} FROM {tail_table}")  # noqa: S608 - our own names
         return " UNION ALL ".join(parts)
+
+    def require_sizes(self) -> None:
+        """Check that each segment file has the size that it was sealed with.
+
+        Raises:
+            SegmentReadFailure: A file is not the one that was sealed.
+        """
+        for each in self.segments:
+            self._get_sized_path(each)
+
+    def _get_sized_path(self, segment: SegmentManifest) -> str:
+        """Return the path of a segment's file; see `require_sizes`."""
+        path, known = self.segment_path(segment), self.statistics.get(segment.segment)
+        if known is not None and not _has_size(path, known.size):
+            raise SegmentReadFailure(f"a segment file has another size: {path}")
+        return path
 
 
 def read_store_state(layout: StoreLayout, log: TransparencyLog) -> object:
@@ -223,7 +239,12 @@ def _has_size(path: str, size: int) -> bool:
 
 
 def create_event_view(
-    engine: DuckDbEngine, sources: EventSources, view: str, *, has_tail: bool = False
+    engine: DuckDbEngine,
+    sources: EventSources,
+    view: str,
+    *,
+    has_tail: bool = False,
+    with_files: bool = True,
 ) -> bool:
     """Create a view over the segments, and a table of unsealed records if any.
 
@@ -232,6 +253,7 @@ def create_event_view(
         sources: Segments and unsealed records.
         view: Name of the view.
         has_tail: The engine has the table of these unsealed records.
+        with_files: Add the columns of `FILE_COLUMNS`.
 
     Returns:
         Whether the engine has that table now.
@@ -244,7 +266,8 @@ def create_event_view(
     if not has_tail and (sources.journals or not sources.segments):
         sources.load_unsealed_records_into(engine, "tail")
         has_tail = True
-    query = f"CREATE OR REPLACE VIEW {view} AS {sources.build_events_sql('tail')}"
+    rows = sources.build_events_sql("tail", with_files=with_files)
+    query = f"CREATE OR REPLACE VIEW {view} AS {rows}"
     try:
         engine.run(query)
     except duckdb.BinderException as error:

@@ -1,12 +1,18 @@
 """Query events for an investigation: pages, newest first, and counts over time."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from answerable.model.event import AuditEvent
 from answerable.store.event_alternative import EventAlternative
+from answerable.store.event_places import (
+    FOUND_PLACE,
+    FoundPlace,
+    list_found_columns,
+    read_newest_events,
+)
 from answerable.store.event_queries import (
     EventFilter,
     build_filter_scope,
@@ -26,12 +32,10 @@ from answerable.store.segment_scope import (
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
-_NAMED_COLUMNS = ("created", "deleted", "issued_to")
+_NAMED_COLUMNS = ("created", "deleted", "issued_to", "resource")
+_OTHER_RESOURCE = "list_contains(resources, ?)"
 _SEARCHED_COLUMNS = ("action", "resource")
 _NS_PER_MS = 1_000_000
-# Place of an event, and its identity: segments are sorted by it.
-_IDENTIFIED_PLACE = f"{PLACE_COLUMNS}, identity"
-_IdentifiedPlace = tuple[int, bytes, int, int, str]
 _NEWEST_FIRST = "event_time DESC, event_id DESC"
 # A search that counts, too, holds the places of all matching events of a window.
 _MAX_COUNTED_WINDOW = 1_500_000
@@ -88,24 +92,33 @@ def find_newest_events(
     """Find the newest matching events, newest first."""
     # Two steps: which events, in the few columns that tell; then those events whole.
     # Segments are sorted by identity: it tells in which part of a segment each one is.
-    found: set[_IdentifiedPlace] = set()
+    found: set[FoundPlace] = set()
     scope = build_investigation_scope(investigation)
     for window in store.queries.list_newest_windows(scope):
         part = _restrict_to_window(investigation, window)
         found.update(_find_newest_places(store, part, limit))
         if len(found) >= limit:
             break
-    return _read_newest_events(store, found, limit)
+    return read_newest_events(store, found, limit)
 
 
 def find_and_count_newest_events(
-    store: "EvidenceStore", investigation: InvestigationFilter, limit: int
+    store: "EvidenceStore",
+    investigation: InvestigationFilter,
+    limit: int,
+    count_all: "Callable[[], int | None]" = lambda: None,
 ) -> NewestEvents:
     """Find the newest matching events, and count all if that takes no second search.
 
     A window that is small enough is searched once for both.
+
+    Args:
+        store: The store.
+        investigation: The filter.
+        limit: Most events.
+        count_all: Counts all matching events without a search; None if it cannot.
     """
-    found: set[_IdentifiedPlace] = set()
+    found: set[FoundPlace] = set()
     total: int | None = 0
     scope = build_investigation_scope(investigation)
     for window in store.queries.list_newest_windows(scope):
@@ -118,12 +131,17 @@ def find_and_count_newest_events(
             places, total = _find_newest_places(store, part, limit), None
         found.update(places)
         if len(found) >= limit:
-            rest = SearchWindow(scope.since, window.since)
-            if total is not None and window.since > scope.since:
-                older = _restrict_to_window(investigation, rest)
-                total += count_events_matching(store, older)
+            is_last = window.since <= scope.since
+            if total is None or not is_last:
+                known = count_all()
+                if known is not None:
+                    total = known
+                elif total is not None:
+                    rest = SearchWindow(scope.since, window.since)
+                    older = _restrict_to_window(investigation, rest)
+                    total += count_events_matching(store, older)
             break
-    return NewestEvents(_read_newest_events(store, found, limit), total)
+    return NewestEvents(read_newest_events(store, found, limit), total)
 
 
 def _restrict_to_window(
@@ -136,46 +154,33 @@ def _restrict_to_window(
 
 def _find_newest_places(
     store: "EvidenceStore", investigation: InvestigationFilter, limit: int
-) -> "list[_IdentifiedPlace]":
+) -> "list[FoundPlace]":
     """Find the newest places of each alternative."""
-    found: list[_IdentifiedPlace] = []
+    found: list[FoundPlace] = []
     scope = build_investigation_scope(investigation)
     for query, parameters, tables in _build_alternative_queries(
-        investigation, _IDENTIFIED_PLACE
+        investigation, list_found_columns(store, FOUND_PLACE)
     ):
         newest = f"{query} ORDER BY {_NEWEST_FIRST} LIMIT ?"
         rows = store.run_query(newest, [*parameters, limit], tables, scope)
-        found += cast("list[_IdentifiedPlace]", rows)
+        found += cast("list[FoundPlace]", rows)
     return found
 
 
 def _find_and_count_places(
     store: "EvidenceStore", investigation: InvestigationFilter, limit: int
-) -> "tuple[list[_IdentifiedPlace], int]":
+) -> "tuple[list[FoundPlace], int]":
     """Find the newest places, and count all, with one query."""
-    query, parameters, tables = build_matching_query(investigation, _IDENTIFIED_PLACE)
+    columns = list_found_columns(store, FOUND_PLACE)
+    query, parameters, tables = build_matching_query(investigation, columns)
     rows = store.run_query(
         f"SELECT *, count(*) OVER () FROM ({query}) ORDER BY {_NEWEST_FIRST} LIMIT ?",  # noqa: S608 - ours
         [*parameters, limit],
         tables,
         build_investigation_scope(investigation),
     )
-    places = cast("list[_IdentifiedPlace]", [row[:-1] for row in rows])
+    places = cast("list[FoundPlace]", [row[:-1] for row in rows])
     return places, cast("int", rows[0][-1]) if rows else 0
-
-
-def _read_newest_events(
-    store: "EvidenceStore", found: "Iterable[_IdentifiedPlace]", limit: int
-) -> list[AuditEvent]:
-    """Read the newest of the found events whole, newest first."""
-    places = sorted(found, reverse=True)[:limit]
-    events = store.read_events_at(
-        [place[:4] for place in places], {place[4] for place in places}
-    )
-    # Records of one id stand side by side, in the same order wherever they lie.
-    events.sort(key=lambda each: each.raw_sha256)
-    events.sort(key=lambda each: (each.event_time, each.event_id), reverse=True)
-    return events
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +232,8 @@ def count_events_matching(
         sources = store.queries.get_current_sources().select_segments(scope)
         if not (sources.segments or sources.journals or sources.foreign):
             return 0  # no query is planned
-    query, values, tables = build_matching_query(investigation, "event_id, event_time")
+    columns = list_found_columns(store, "event_id, event_time")
+    query, values, tables = build_matching_query(investigation, columns)
     counting = f"SELECT count(*) FROM ({query})"  # noqa: S608 - ours
     ((events,),) = store.run_query(counting, values, tables, scope)
     return cast("int", events)
@@ -328,19 +334,16 @@ def _build_alternative_queries(
 def _build_identity_options(identity: str) -> list[_Condition]:
     """Build SQL conditions on what an event touches, of which at most one holds.
 
-    Alone, an equal resource is sought in the row groups that may have it, and lists of
-    resources are decoded for their own condition.
+    Alone, an equal value is sought in the row groups that may have it; with an OR, each
+    column is decoded.
     """
-    named = " OR ".join(f"{column} = ?" for column in _NAMED_COLUMNS)
-    values: list[object] = [identity] * len(_NAMED_COLUMNS)
-    resource = f"(resource = ? AND ({named}) IS NOT TRUE)"
-    touched = f"resource = ? OR {named}"
-    other = f"(list_contains(resources, ?) AND ({touched}) IS NOT TRUE)"
-    return [
-        (f"({named})", values),
-        (resource, [identity, *values]),
-        (other, [identity, identity, *values]),
-    ]
+    found: list[_Condition] = []
+    earlier: list[str] = []
+    for test in (*(f"{column} = ?" for column in _NAMED_COLUMNS), _OTHER_RESOURCE):
+        first = f" AND ({' OR '.join(earlier)}) IS NOT TRUE" if earlier else ""
+        found.append((f"({test}{first})", [identity] * (len(earlier) + 1)))
+        earlier.append(test)
+    return found
 
 
 def build_matching_query(

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from answerable.evidence.log_entries import list_live_segments
-
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
@@ -13,7 +11,7 @@ LARGE_STORE_EVENTS = 250_000
 
 def count_sealed_events(store: "EvidenceStore") -> int:
     """Count the sealed events by the log, without reading a segment."""
-    return sum(each.count for each in list_live_segments(store.log.entries()))
+    return sum(each.count for each in store.log.list_live(store.log.entries()))
 
 
 def is_large_store(store: "EvidenceStore") -> bool:

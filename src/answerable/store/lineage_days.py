@@ -63,6 +63,42 @@ CHAIN_KEYS = DayFileKind(
 )
 
 
+# Services whose names in an ARN are of identities.
+_IDENTITY_SERVICES = ("iam", "sts")
+
+
+def _build_touched_rows_sql(rows: str) -> str:
+    """Build the SQL of the identities that events touched, counted by chain key.
+
+    An event touches what it created, deleted, issued a credential for or accessed. Only
+    identities that `is_touch_counted` accepts have rows.
+    """
+    named = "[resource, created, deleted, issued_to] || coalesce(resources, [])"
+    test = f"starts_with(v, 'arn:') AND split_part(v, ':', 3) IN {_IDENTITY_SERVICES}"
+    return (
+        f"SELECT touched, source, believed, {KEY_COLUMNS}, outcome, day, "  # noqa: S608 - ours
+        "count(*) AS events, min(event_time) AS first, max(event_time) AS last FROM "
+        f"(SELECT unnest(list_distinct(list_filter({named}, lambda v: {test}))) AS "
+        f"touched, source, {BELIEVED} AS believed, {KEY_COLUMNS}, outcome, event_time, "
+        f"event_time // {DAY_NS} AS day FROM {rows}) GROUP BY ALL"
+    )
+
+
+def is_touch_counted(identity: str) -> bool:
+    """Return whether the files of touched identities have all events of an identity."""
+    start, _, rest = identity.partition(":")
+    return start == "arn" and rest.split(":")[1:2] in (["iam"], ["sts"])
+
+
+TOUCHED = DayFileKind(
+    "touched",
+    f"{DAYS_FOLDER}/touched",
+    1,
+    _build_touched_rows_sql,
+    f"touched, {SOURCED_KEY_COLUMNS}, outcome, day",
+)
+
+
 def open_lineage_days(store: "EvidenceStore", kind: DayFileKind) -> DayFiles | None:
     """Open the files of all days, and write missing ones; None if that is impossible.
 

@@ -7,7 +7,7 @@ next writer renames it.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from answerable.evidence.log_entries import ObjectEntry, list_removed_objects
+from answerable.evidence.log_entries import (
+    LogEntry,
+    ObjectEntry,
+    list_removed_objects,
+)
 from answerable.model.errors import AnswerableError, UsageError, VerificationError
 from answerable.store.durable_files import (
     mark_crash_point,
@@ -65,6 +69,10 @@ class ObjectStore:
         self._layout, self._log = layout, log
         self._quarantined: set[str] | None = None
         self._finished: set[Path] = set()
+        # Entries of the log, and the objects among them by kind.
+        self._listed: tuple[
+            Sequence[LogEntry], Mapping[str, tuple[LoggedObject, ...]]
+        ] = ([], {})
 
     def put(
         self,
@@ -166,14 +174,15 @@ class ObjectStore:
     def list_objects(self, kind: str) -> tuple[LoggedObject, ...]:
         """List the objects of a kind that no policy removed, in log order."""
         entries = self._log.entries()
-        removed = list_removed_objects(entries)
-        return tuple(
-            LoggedObject(entry.sha256, int(entry.at), index)
-            for index, entry in enumerate(entries)
-            if isinstance(entry, ObjectEntry)
-            and entry.of == kind
-            and entry.sha256 not in removed
-        )
+        if self._listed[0] is not entries:  # each change makes another list
+            removed = list_removed_objects(entries)
+            found: dict[str, list[LoggedObject]] = {}
+            for index, entry in enumerate(entries):
+                if isinstance(entry, ObjectEntry) and entry.sha256 not in removed:
+                    made = LoggedObject(entry.sha256, int(entry.at), index)
+                    found.setdefault(entry.of, []).append(made)
+            self._listed = entries, {kind: tuple(each) for kind, each in found.items()}
+        return self._listed[1].get(kind, ())
 
     def quarantine(self, records: "Sequence[QuarantinedRecord]", now: int) -> int:
         """Store unparseable records; equal bytes are stored once.

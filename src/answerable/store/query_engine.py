@@ -213,9 +213,7 @@ class EventQueries:
 
     def find_unreadable_segments(self) -> "dict[str, tuple[SegmentManifest, str]]":
         """Find the live segments that queries leave out, with the reason, by name."""
-        from answerable.evidence.log_entries import list_live_segments
-
-        live = list_live_segments(self._log.entries())
+        live = self._log.list_live(self._log.entries())
         if not self._damaged and all(
             self._layout.has_segment_file(each.day, each.segment) for each in live
         ):
@@ -246,15 +244,14 @@ class EventQueries:
 
     def _set_aside_damaged_segments(self) -> None:
         """Look for damaged segment files, and build the views again without them."""
-        from answerable.evidence.log_entries import list_live_segments
         from answerable.store.damaged_segments import (
             discard_files,
             find_damaged_files,
         )
 
         known = self.find_unreadable_segments()
-        live = list_live_segments(self._log.entries())
-        live = [each for each in live if each.segment not in known]
+        entries = self._log.entries()
+        live = [e for e in self._log.list_live(entries) if e.segment not in known]
         damaged = find_damaged_files(self._layout, live)
         if self._layout.remote is not None:  # they are read from there again
             damaged = discard_files(self._layout, live, damaged)
@@ -301,6 +298,7 @@ class EventQueries:
         self, scope: "SegmentScope | None" = None
     ) -> "DuckDbEngine":
         """Return the engine, with views of the current segments in a scope."""
+        from answerable.store.event_columns import FILE_COLUMNS
         from answerable.store.event_sources import create_event_view
         from answerable.store.search_index import INDEXED_COLUMNS_SQL, NOT_INDEXED
         from answerable.store.segment_scope import NO_EVENTS
@@ -322,7 +320,7 @@ class EventQueries:
             self._tail_state = state if has_tail else None
             self._engine.run(
                 f"CREATE OR REPLACE VIEW skimmed AS SELECT {INDEXED_COLUMNS_SQL}, "  # noqa: S608 - our own names
-                f"{NOT_INDEXED} AS segment, 0 AS row FROM events e"
+                f"{NOT_INDEXED} AS segment, 0 AS row, {FILE_COLUMNS} FROM events e"
             )
             self._state = shown
         return self._engine

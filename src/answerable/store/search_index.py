@@ -15,6 +15,7 @@ from answerable.model.event import AuditEvent
 from answerable.store.duckdb_engine import KEPT_DATABASE, DuckDbEngine
 from answerable.store.event_columns import (
     NAMES,
+    ROW_NUMBER_SQL,
     TYPES,
     build_fact_sql,
     decode_event_row,
@@ -71,7 +72,6 @@ _INDEX_SCHEMA = ", ".join(
 )
 NOT_INDEXED, TAIL = -1, -2
 PLACE_COLUMNS = "event_time, event_id, segment, row"
-ROW_NUMBER_SQL = "file_row_number"  # as the engine calls it
 
 # Time, id, segment and row of an event; a negative segment is none that is held.
 EventPlace = tuple[int, bytes, int, int]

@@ -7,7 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
-from answerable.evidence.log_entries import LogEntry, decode_entry, encode_entry
+from answerable.evidence.log_entries import (
+    LogEntry,
+    SegmentManifest,
+    decode_entry,
+    encode_entry,
+    list_live_segments,
+)
 from answerable.evidence.log_tiles import (
     TILE_WIDTH,
     compute_changed_tiles,
@@ -57,8 +63,8 @@ class TransparencyLog:
         self._seen = b""
         self._bytes: list[bytes] = []
         self._entries: list[LogEntry] = []
-        self._depth = 0
-        self._handle = -1
+        self._live: tuple[Sequence[LogEntry], Sequence[SegmentManifest]] = ([], ())
+        self._depth, self._handle = 0, -1
         self._version = ""  # of the checkpoint in object storage
         self.lock_timeout: float | None = None
 
@@ -113,6 +119,12 @@ class TransparencyLog:
         """
         self._reload_entries()
         return self._entries
+
+    def list_live(self, entries: Sequence[LogEntry]) -> Sequence[SegmentManifest]:
+        """List the readable segment files of all entries, once for each list of them."""
+        if self._live[0] is not entries:  # each change makes another list
+            self._live = entries, tuple(list_live_segments(entries))
+        return self._live[1]
 
     def raw_entries(self) -> Sequence[bytes]:
         """Return the bytes of every log entry, in order."""

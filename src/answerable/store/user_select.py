@@ -115,7 +115,7 @@ class UserSelect:
         try:
             statement = parse_single_select(engine, self.text)
             if sources is not None:
-                create_event_view(engine, sources, _RAW_EVENTS)
+                create_event_view(engine, sources, _RAW_EVENTS, with_files=False)
                 _create_view(engine, "events", _EVENTS_SQL)
             for name, table in tables.items():
                 _create_table(engine, name, table)

@@ -26,11 +26,13 @@ from answerable.services.lineage.trace_rows import (
     drop_names,
 )
 from answerable.store import chain_file
+from answerable.store.cache_generation import compute_chains_generation
 from answerable.store.chain_lookup import (
     NameCondition,
     read_chains_of_keys,
     read_chains_with_names,
 )
+from answerable.store.chain_totals import count_events_of_chains
 from answerable.store.event_queries import read_event_sources
 from answerable.store.investigation_queries import (
     InvestigationFilter,
@@ -65,6 +67,7 @@ def load_chains_of_question(
     """
     unnamed = drop_names(query)
     selected = build_event_filter(inventory, (), unnamed)
+    generation = compute_chains_generation(store)
     file = find_current_chain_file(store)
     if file is None and not is_large_store(store):
         file = _write_chain_file(store, progress)
@@ -90,7 +93,14 @@ def load_chains_of_question(
         )
     except UsageError:
         return load_or_compute_chains(store), None
-    newest = find_and_count_newest_events(store, wanted, query.limit + 1)
+    newest = find_and_count_newest_events(
+        store,
+        wanted,
+        query.limit + 1,
+        lambda: count_events_of_chains(
+            store, wanted, chains, generation, lambda: _open_counts(store, inventory)
+        ),
+    )
     return _add_chains(store, inventory, file, chains, _list_chain_keys(newest)), newest
 
 
@@ -153,6 +163,12 @@ def open_chain_files(
         return chain_counts.write_chain_counts(store)
     except EnvironmentFailure:
         return None
+
+
+def _open_counts(store: EvidenceStore, inventory: Inventory) -> ParquetTable | None:
+    """Open the counts of the chain file, or write them; None if that is impossible."""
+    files = open_chain_files(store, inventory)
+    return None if files is None else files[1]
 
 
 def _write_chain_file(

@@ -29,13 +29,14 @@ def write_question_files(store: EvidenceStore, stored: int, *, now: int) -> None
     # Imported for a large store alone: each run of a small one would take longer.
     from answerable.services.lineage.chain_cache import write_current_chain_file
     from answerable.store import chain_counts, chain_file, day_rollups
-    from answerable.store.lineage_days import ISSUANCES, open_lineage_days
+    from answerable.store.lineage_days import ISSUANCES, TOUCHED, open_lineage_days
 
     with suppress(AnswerableError):
         if not stored and chain_file.find_counted_chains(store) is not None:
             return  # after the same events, scans and statements
         day_rollups.write_rollups(store)
         open_lineage_days(store, ISSUANCES)
+        open_lineage_days(store, TOUCHED)
         age = chain_file.find_chain_file_age(store, now)
         part = count_sealed_events(store) // _NEW_PART
         if stored >= part or age is None or age > _MAX_AGE:
@@ -52,7 +53,12 @@ def rewrite_question_files(store: EvidenceStore) -> None:
         return
     from answerable.services.lineage.chain_cache import write_current_chain_file
     from answerable.store import chain_counts, chain_writer, day_rollups
+    from answerable.store.day_files import remove_other_files
+    from answerable.store.lineage_days import TOUCHED, open_lineage_days
 
+    with suppress(AnswerableError):
+        touched = open_lineage_days(store, TOUCHED) if is_large_store(store) else None
+        remove_other_files(store, TOUCHED, touched.paths if touched else ())
     with suppress(AnswerableError):
         day_rollups.write_rollups(store)
         if is_large_store(store):
