@@ -58,6 +58,8 @@ FORMS = (
     "?name=PLUS&x",
     'body {\\"of\\":\\"JSON\\"}',
     "ACCENTS",
+    "ALLPERCENT",
+    "ALLJSON",
 )
 
 
@@ -68,6 +70,8 @@ def write_form(form: str, name: str) -> str:
         form = form.replace(f"HASH{number}", hashes[number - 3])
     percent = quote(name, safe="")
     spellings = {
+        "ALLPERCENT": "".join(f"%{byte:02x}" for byte in name.encode()),
+        "ALLJSON": "".join(map(escape, name)),
         "PERCENT": percent,
         "TWICE": quote(percent, safe=""),
         "PLUS": quote_plus(name),
@@ -173,6 +177,7 @@ def hold_law(
             "erased by policy" in str(item["detail"]) for item in says[0].items
         )
     words = ("{}", "PERCENT", "TWICE", "PLUS", "JSON", "ACCENTS")
+    words += ("ALLPERCENT", "ALLJSON")
     values = [write_form(each, name).lower().encode() for each in words]
     hashes = [each.encode() for each in list_hashes(name)]
     digests = [

@@ -1,7 +1,8 @@
-"""Regular expression of a mention of a person, for RE2 and for Python.
+r"""Regular expression of a mention of a person, for RE2 and for Python.
 
 A name is found in the spellings that logs give it: percent-encoded (also twice), with the
-escapes of JSON (also nested), with composed or combining accents, and as an unsalted hash.
+escapes of JSON (also nested), with composed or combining accents, with `+` for a space in
+a form, and as an unsalted hash. Letters and digits must be decoded first.
 """
 
 import base64
@@ -19,8 +20,15 @@ _PLAIN = frozenset(ascii_letters + digits)
 # Signs of longer names; each other sign may stand, encoded, before a name.
 _SIGNS = frozenset("._%+@-")
 _DELIMITERS = "".join(sorted(set(punctuation + " \t\r\n") - _SIGNS))
+# Signs that a form leaves as they are.
+_OF_FORMS = _PLAIN | frozenset("*-._")
 # Short escapes of JSON; only before an email address, because `DOMAIN\name` is a name.
 _SHORT_ESCAPES = r"\\[nrtbf]"
+_BACKSLASH = r"(?:\\|%(?:25)*5C)+"
+# What precedes the two hex digits of an encoded byte.
+_ENCODED = rf"(?:%|{_BACKSLASH}u00)(?:25)*"
+# A query of a URL up to a `+`, which is a space there.
+_QUERY = r"\?[^\s?]*\+"
 
 
 def build_mention_pattern(persons: Sequence[str]) -> str:
@@ -30,47 +38,60 @@ def build_mention_pattern(persons: Sequence[str]) -> str:
         persons: Names, with or without `person:`.
     """
     plain = [each.removeprefix("person:").strip() for each in persons]
-    names = [text for each in plain for text in _list_spellings(each)]
-    hashes = [_escape(text) for each in plain for text in _list_unsalted_hashes(each)]
-    before = f"{_BEFORE}|{_encode_delimiters()}"
-    if all("@" in each for each in plain):
-        before += f"|{_SHORT_ESCAPES}"
-    every = "|".join(dict.fromkeys([*names, *hashes]))
-    return f"(?i)({before})({every}){_AFTER}"
+    every = "|".join(dict.fromkeys(text for each in plain for text in _list(each)))
+    return f"(?i)(?:{every})"
 
 
-def _list_spellings(name: str) -> Iterator[str]:
-    """Yield the expression of a name with composed accents, and with combining ones."""
-    for form in ("NFC", "NFD"):
-        yield "".join(map(_spell, unicodedata.normalize(form, name)))
+def _list(name: str) -> Iterator[str]:
+    """Yield the expressions of the mentions of a name; each text mentions no name."""
+    if not name:
+        yield ""
+        return
+    is_address = "@" in name
+    before = f"{_BEFORE}|{_ENCODED}(?:{_list_codes(_DELIMITERS)})"
+    before += rf"|{_QUERY}|{_SHORT_ESCAPES}" if is_address else r"|\+"
+    forms = dict.fromkeys(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+    plain = "|".join("".join(map(_spell, form)) for form in forms)
+    hashes = "|".join(dict.fromkeys(map(_escape, _list_unsalted_hashes(name))))
+    yield f"(?:{before})(?:{plain}|{hashes}){_AFTER}"
+    if is_address:
+        # `+` belongs to an address, unless the text is a form.
+        encoded = "|".join("".join(map(_spell_in_form, form)) for form in forms)
+        yield rf"\+(?:(?:{plain})[+&]|(?:{encoded}){_AFTER})"
 
 
 def _spell(sign: str) -> str:
     """Build the expression of one sign of a name, plain or encoded."""
     if sign in _PLAIN:
         return sign
-    spellings = [_escape(sign), _percent_encode(sign), _escape_in_json(sign)]
-    if sign == " ":
-        spellings.append(r"\+")
-    return f"(?:{'|'.join(spellings)})"
+    plain = _BACKSLASH if sign == "\\" else _escape(sign)
+    space = r"|\+" if sign == " " else ""
+    return f"(?:{plain}|{_encode(sign)}{space})"
 
 
-def _percent_encode(sign: str) -> str:
-    """Build the expression of a percent-encoded sign; `%` may be encoded again."""
-    text = "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "replace"))
-    return text.replace("%", "%(?:25)*")
+def _spell_in_form(sign: str) -> str:
+    """Build the expression of one sign of a name as a form has it."""
+    if sign in _OF_FORMS:
+        return _spell(sign)
+    return rf"(?:\+|{_encode(sign)})" if sign == " " else f"(?:{_encode(sign)})"
 
 
-def _escape_in_json(sign: str) -> str:
-    r"""Build the expression of a sign that JSON escapes; `\\` may be escaped again."""
-    code = f"\\u{ord(sign):04x}" if ord(sign) < 128 else json.dumps(sign)[1:-1]
-    return code.replace("\\", r"\\+")
+def _encode(sign: str) -> str:
+    """Build the expression of one encoded sign, in upper or lower case."""
+    if sign.isascii():
+        return f"{_ENCODED}{_list_codes(sign)}"
+    cases = sorted({sign, sign.lower(), sign.upper()})
+    texts = [
+        "".join(f"{_ENCODED}{byte:02X}" for byte in each.encode("utf-8", "replace"))
+        for each in cases
+    ]
+    texts += [json.dumps(each)[1:-1].replace("\\", _BACKSLASH) for each in cases]
+    return "|".join(texts)
 
 
-def _encode_delimiters() -> str:
-    """Build the expression of an encoded sign that is part of no name."""
-    codes = "|".join(f"{ord(sign):02X}" for sign in _DELIMITERS)
-    return rf"(?:%(?:25)*|\\u00)(?:{codes})"
+def _list_codes(signs: Sequence[str]) -> str:
+    """List the hex codes of ASCII signs as alternatives."""
+    return "|".join(f"{ord(sign):02X}" for sign in signs)
 
 
 def _list_unsalted_hashes(name: str) -> Iterator[str]:

@@ -11,8 +11,12 @@ import zstandard
 
 from answerable.model.errors import AnswerableError
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
+from answerable.store.letter_escapes import decode_letters, has_escaped_letter
 from answerable.store.mention_pattern import build_mention_pattern
-from answerable.store.row_conditions import RowCondition, build_person_condition
+from answerable.store.row_conditions import (
+    build_mention_condition,
+    build_person_condition,
+)
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -31,13 +35,19 @@ class MentionSearch:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._text = build_mention_pattern(names)
-        self._pattern = re.compile(self._text)
+        import re2  # slow to import; the engine of the SQL condition, too
+
+        self._pattern = re2.compile(build_mention_pattern(names))
+        self._any_text = build_mention_condition("t::VARCHAR", names)
         self._condition = build_person_condition(names)
 
     def in_text(self, text: str) -> bool:
         """Return whether a text mentions the person."""
-        return self._pattern.search(text) is not None
+        valid = text.encode("utf-8", "replace").decode("utf-8")
+        return self._pattern.search(valid) is not None or (
+            has_escaped_letter(valid)
+            and self._pattern.search(decode_letters(valid)) is not None
+        )
 
     def in_bytes(self, data: bytes) -> bool:
         """Return whether bytes, or what is base64 in them, mention the person.
@@ -86,7 +96,7 @@ class MentionSearch:
         if path.suffix != ".parquet":
             # A difference has the pieces that are not in the earlier object.
             return self.in_bytes(_read_frames(path))
-        condition = RowCondition("regexp_matches(t::VARCHAR, ?)", (self._text,))
+        condition = self._any_text
         if path.is_relative_to(store.layout.segments):
             condition = self._condition
         try:

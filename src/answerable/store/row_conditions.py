@@ -4,6 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from answerable.store.event_columns import TYPES
+from answerable.store.letter_escapes import (
+    build_decoded_sql,
+    build_escape_test_sql,
+)
 from answerable.store.mention_pattern import build_mention_pattern
 
 _TEXTS = [name for name, kind in TYPES.items() if kind == "VARCHAR"]
@@ -51,6 +55,20 @@ def join_conditions(conditions: Iterable[RowCondition]) -> RowCondition | None:
 
 def build_person_condition(persons: Sequence[str]) -> RowCondition:
     """Build the condition of rows that mention a person in any text column."""
+    return build_mention_condition(_ALL_TEXT_SQL, persons)
+
+
+def build_mention_condition(text: str, persons: Sequence[str]) -> RowCondition:
+    """Build the condition that the text of a row mentions a person.
+
+    Args:
+        text: SQL of the text.
+        persons: Names of the person, with or without `person:`.
+    """
+    pattern = build_mention_pattern(persons)
     return RowCondition(
-        f"regexp_matches({_ALL_TEXT_SQL}, ?)", (build_mention_pattern(persons),)
+        f"CASE WHEN regexp_matches({text}, ?) THEN true "
+        f"WHEN {build_escape_test_sql(text)} "
+        f"THEN regexp_matches({build_decoded_sql(text)}, ?) ELSE false END",
+        (pattern, pattern),
     )
