@@ -17,6 +17,10 @@ from answerable.store import (
     lineage_facts_of_keys,
 )
 from answerable.store.compaction import compact_segments, plan_compaction
+from answerable.store.credential_issuances import (
+    build_issuance_file_sql,
+    build_issuance_rows_sql,
+)
 from answerable.store.day_rollups import RollupQuery, count_by_rollups
 from answerable.store.segment_scope import SegmentScope
 from answerable.store.store import EvidenceStore
@@ -257,3 +261,22 @@ def test_a_scope_without_values_needs_no_segment_without_statistics(
     assert not SegmentScope(without=frozenset({segment.segment})).may_match(
         segment, None
     )
+
+
+def test_issuances_of_files_have_the_facts_of_our_own_issuers(
+    place: Path, make: Make, now: int
+) -> None:
+    facts = (("chain", "agent:a agent:b"), ("owner", "person:p@x"))
+    own = make(1, source="sts", issued="cred:jti/1", issued_to=ROLE, facts=facts)
+    other = make(2, issued="cred:aws/ASIA2", issued_to=ROLE, facts=facts)
+    keep(place, [own, other, make(3)], now)
+    with EvidenceStore.open(place, now=now) as store:
+        usual, of_files = (
+            store.run_query(build("events") + " ORDER BY event")
+            for build in (build_issuance_rows_sql, build_issuance_file_sql)
+        )
+    assert usual == of_files
+    assert {row[6:8] for row in usual if row[5] == "sts"} == {
+        ("agent:a agent:b", "person:p@x")
+    }
+    assert {row[6:8] for row in usual if row[5] == "cloudtrail"} == {("", "")}

@@ -40,9 +40,29 @@ def build_issuance_rows_sql(rows: str) -> str:
     Args:
         rows: SQL of a table of events.
     """
+    return _build_rows_sql(rows, _CHAIN, _OWNER)
+
+
+def build_issuance_file_sql(rows: str) -> str:
+    """Build the same SQL, with one query that reads the facts of our own issuers alone.
+
+    To read the facts of all events takes more time than all else.
+
+    Args:
+        rows: SQL of a table of Parquet files.
+    """
+    own = _build_rows_sql(rows, _CHAIN, _OWNER)
+    others = _build_rows_sql(rows, "''", "''")
+    return (
+        f"{own} AND source IN {ISSUERS} UNION ALL {others} AND source NOT IN {ISSUERS}"
+    )
+
+
+def _build_rows_sql(rows: str, chain: str, owner: str) -> str:
+    """Build the SQL of the records, with the SQL of two of their columns."""
     return (
         "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)) AS "  # noqa: S608 - ours
-        f"event, source, {_CHAIN} AS chain, {_OWNER} AS owner, {KEY_COLUMNS} FROM {rows} "
+        f"event, source, {chain} AS chain, {owner} AS owner, {KEY_COLUMNS} FROM {rows} "
         f"WHERE issued <> '' AND outcome = 'success' AND {BELIEVED}"
     )
 

@@ -16,7 +16,7 @@ from answerable.model.time_units import DAY_NS
 from answerable.store.credential_issuances import (
     BELIEVED,
     KEY_COLUMNS,
-    build_issuance_rows_sql,
+    build_issuance_file_sql,
     drain_rows,
 )
 from answerable.store.day_files import (
@@ -51,7 +51,7 @@ ISSUANCES = DayFileKind(
     "issuances",
     f"{DAYS_FOLDER}/issuances",
     1,
-    build_issuance_rows_sql,
+    build_issuance_file_sql,
     "issued, event_time, event",
 )
 CHAIN_KEYS = DayFileKind(

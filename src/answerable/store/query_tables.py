@@ -205,6 +205,8 @@ def _encode_cell(value: object, kind: ColumnType) -> object:
     if value is None:
         return None
     if kind is ColumnType.TEXTS:
+        with suppress(UnicodeEncodeError):  # a lone surrogate
+            return msgspec.json.encode(value).decode()
         return json.dumps(value)
     return str(value) if kind is ColumnType.TEXT else value
 
