@@ -4,7 +4,15 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import overload
+from typing import cast, overload
+
+from answerable.model.identity import Identity
+from answerable.model.inventory import Inventory
+from answerable.presentation.inventory_items import (
+    build_agent_item,
+    build_credential_item,
+    build_identity_item,
+)
 
 Item = Mapping[str, object]
 
@@ -65,3 +73,37 @@ class ListedItems(Sequence[Item]):
         if not 0 <= found < len(self):
             raise IndexError(at)
         return next(islice(self, found, None))
+
+
+def list_agent_items(inventory: Inventory) -> ListedItems:
+    """List the agents of an inventory."""
+    return ListedItems(
+        len(inventory.agents),
+        lambda: (
+            build_agent_item(inventory, each) for each in inventory.agents.values()
+        ),
+    )
+
+
+def list_identity_items(inventory: Inventory) -> ListedItems:
+    """List the identities of an inventory."""
+    return ListedItems(
+        len(inventory.facts.identities_by_id()),
+        lambda: (
+            build_identity_item(inventory, each)
+            for each in cast(
+                "Iterator[Identity]", inventory.facts.iterate("identities")
+            )
+        ),
+    )
+
+
+def list_credential_items(inventory: Inventory) -> ListedItems:
+    """List the credentials of an inventory."""
+    return ListedItems(
+        len(inventory.credentials),
+        lambda: (
+            build_credential_item(inventory, each)
+            for each in inventory.credentials.values()
+        ),
+    )

@@ -1,29 +1,29 @@
 """List agents, identities, credentials, persons or tools of a snapshot."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from answerable.inventory import person_directory as people_of
 from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.model.documents.inventory import ToolItem
 from answerable.model.documents.shared_shapes import Document
-from answerable.model.identity import Identity
 from answerable.model.inventory import Inventory
 from answerable.presentation.answer_coverage import (
     build_list_coverage,
     refuse_misspelled_value,
     require_known_owner_state,
 )
+from answerable.presentation.inventory_items import build_owner_item as build_owner_item
 from answerable.presentation.inventory_items import (
-    build_agent_item,
-    build_credential_item,
-    build_identity_item,
     build_person_item,
     build_tool_item,
 )
-from answerable.presentation.inventory_items import build_owner_item as build_owner_item
 from answerable.presentation.inventory_items import format_time as format_time
-from answerable.presentation.listed_items import ListedItems
+from answerable.presentation.listed_items import (
+    ListedItems,
+    list_agent_items,
+    list_credential_items,
+    list_identity_items,
+)
 
 _SCAN_COMMAND = "answerable scan"
 
@@ -33,12 +33,7 @@ def list_agents(
 ) -> Document:
     """List agents with their tools, credentials and identities."""
     inventory = assess_owners_at_time(inventory, now)
-    items = ListedItems(
-        len(inventory.agents),
-        lambda: (
-            build_agent_item(inventory, each) for each in inventory.agents.values()
-        ),
-    )
+    items = list_agent_items(inventory)
     return _build_filtered_document("agents", inventory, now, items, owner_state, kind)
 
 
@@ -47,15 +42,7 @@ def list_identities(
 ) -> Document:
     """List identities with the agents and credentials that reach them."""
     inventory = assess_owners_at_time(inventory, now)
-    items = ListedItems(
-        len(inventory.facts.identities_by_id()),
-        lambda: (
-            build_identity_item(inventory, each)
-            for each in cast(
-                "Iterator[Identity]", inventory.facts.iterate("identities")
-            )
-        ),
-    )
+    items = list_identity_items(inventory)
     return _build_filtered_document(
         "identities", inventory, now, items, owner_state, kind
     )
@@ -66,13 +53,7 @@ def list_credentials(
 ) -> Document:
     """List credentials with every place they are in; never a value."""
     inventory = assess_owners_at_time(inventory, now)
-    items = ListedItems(
-        len(inventory.credentials),
-        lambda: (
-            build_credential_item(inventory, each)
-            for each in inventory.credentials.values()
-        ),
-    )
+    items = list_credential_items(inventory)
     return _build_filtered_document(
         "credentials", inventory, now, items, owner_state, kind
     )

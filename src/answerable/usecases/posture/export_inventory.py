@@ -18,11 +18,11 @@ from answerable.model.inventory import Inventory
 from answerable.posture.facts import ArgumentLimit
 from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.presentation.answer_coverage import build_list_coverage
-from answerable.presentation.inventory_items import (
-    build_agent_item,
-    build_credential_item,
-    build_identity_item,
-    format_time,
+from answerable.presentation.inventory_items import format_time
+from answerable.presentation.listed_items import (
+    list_agent_items,
+    list_credential_items,
+    list_identity_items,
 )
 from answerable.presentation.serialization import to_csv
 from answerable.services.inventory.foreign_edges import iterate_foreign_graphs
@@ -136,16 +136,13 @@ def export_inventory(
     """
     reviews = read_reviews(Path(suppressions), now) if suppressions else NO_REVIEWS
     inventory = assess_owners_at_time(inventory, now)
-    credentials = inventory.credentials.values()
     lists = _ExportedLists(
         store=store,
         inventory=inventory,
         now=now,
-        agents=[build_agent_item(inventory, e) for e in inventory.agents.values()],
-        credentials=[build_credential_item(inventory, each) for each in credentials],
-        identities=[
-            build_identity_item(inventory, each) for each in inventory.facts.identities
-        ],
+        agents=list_agent_items(inventory),
+        credentials=list_credential_items(inventory),
+        identities=list_identity_items(inventory),
         reviews=reviews,
         argument_limits=argument_limits,
     )
