@@ -67,6 +67,27 @@ def _build_rows_sql(rows: str, chain: str, owner: str) -> str:
     )
 
 
+def build_issuance_source(
+    tables: Mapping[str, NamedTable],
+    scope: "SegmentScope | None",
+    days: "DayFiles | None",
+) -> tuple[str, dict[str, NamedTable | ParquetTable], "SegmentScope | None"]:
+    """Build the SQL of issuances, with its tables and its scope of the events.
+
+    Args:
+        tables: Other tables.
+        scope: Segments that may match; None for all.
+        days: Issuances of all sealed events; None to read them from the events.
+    """
+    rows = build_issuance_rows_sql("events")
+    named = dict[str, NamedTable | ParquetTable](tables)
+    if days is None:
+        return rows, named, scope
+    named["issuance_days"] = ParquetTable(tuple(days.paths))
+    scope = days.sources.build_newer_scope(scope)
+    return f"SELECT * FROM issuance_days UNION ALL {rows}", named, scope  # noqa: S608 - ours
+
+
 def read_credential_issuances(
     store: "EvidenceStore",
     condition: str = "true",
@@ -83,14 +104,7 @@ def read_credential_issuances(
         scope: Segments that may match the condition; None for all.
         days: Issuances of all sealed events; None to read them from the events.
     """
-    rows, named = (
-        build_issuance_rows_sql("events"),
-        dict[str, NamedTable | ParquetTable](tables or {}),
-    )
-    if days is not None:
-        named["issuance_days"] = ParquetTable(tuple(days.paths))
-        scope = days.sources.build_newer_scope(scope)
-        rows = f"SELECT * FROM issuance_days UNION ALL {rows}"  # noqa: S608 - ours
+    rows, named, scope = build_issuance_source(tables or {}, scope, days)
     query = (
         "SELECT event_time, issued, issued_to, issued_until, event, source, chain, "  # noqa: S608 - ours
         f"owner, {KEY_COLUMNS} FROM ({rows}) WHERE {condition} ORDER BY event_time, event"

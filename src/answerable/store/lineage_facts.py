@@ -8,7 +8,7 @@ damaged or a foreign file is derived again; deleting it is harmless.
 import contextlib
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -50,8 +50,6 @@ from answerable.store.durable_files import make_store_folder, read_file, write_f
 if TYPE_CHECKING:
     from answerable.store.segment_scope import SegmentScope
     from answerable.store.store import EvidenceStore
-
-MAX_CACHED_EVENTS = 250_000  # whose facts are in memory as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +148,6 @@ def load_lineage_facts(store: "EvidenceStore") -> LineageFacts:
     return facts
 
 
-def load_ownership_facts(store: "EvidenceStore") -> LineageFacts:
-    """Load the facts that tell the owners of identities.
-
-    Of a large store, the other facts are not in memory, and none are cached.
-    """
-    from answerable.store.large_stores import count_sealed_events
-
-    if count_sealed_events(store) <= MAX_CACHED_EVENTS:
-        return load_lineage_facts(store)
-    return read_ownership_facts(store)
-
-
 def load_cached_chains(store: "EvidenceStore") -> _Chains | None:
     """Load the chains from the cache; None if it is out of date."""
     cached = _load_lineage_cache(store)
@@ -251,25 +237,25 @@ def read_lineage_facts(store: "EvidenceStore") -> LineageFacts:
     sources = store.queries.get_current_sources()
     if not (sources.segments or sources.journals or sources.foreign):
         return LineageFacts()  # without starting the query engine
-    return replace(
-        read_ownership_facts(store),
-        joints=tuple(_read_chain_keys(store)),
-        presentations=(*read_presentations(store), *read_invocation_calls(store)),
-        sign_ins=tuple(read_sign_ins(store)),
-    )
-
-
-def read_ownership_facts(store: "EvidenceStore") -> LineageFacts:
-    """Read the facts that tell the owners of identities: not the chain keys."""
     return LineageFacts(
         issuances=(
             *read_credential_issuances(store),
             *read_delegated_issuances(store),
             *read_token_id_issuances(store),
         ),
-        changes=tuple(_read_identity_changes(store)),
-        uses=tuple(_read_access_key_uses(store)),
+        changes=tuple(read_identity_changes(store)),
+        uses=tuple(read_access_key_uses(store)),
+        joints=tuple(_read_chain_keys(store)),
+        presentations=(*read_presentations(store), *read_invocation_calls(store)),
+        sign_ins=tuple(read_sign_ins(store)),
     )
+
+
+def _build_change_scope() -> "SegmentScope":
+    """Build the scope of the segments with a created or deleted identity."""
+    from answerable.store.segment_scope import ANY_TEXT, SegmentScope
+
+    return SegmentScope(alternatives=({"created": ANY_TEXT}, {"deleted": ANY_TEXT}))
 
 
 def _build_kind_scope(kind: str) -> "SegmentScope":
@@ -315,7 +301,7 @@ def read_sign_ins(store: "EvidenceStore") -> Iterable[SignIn]:
         )
 
 
-def _read_identity_changes(store: "EvidenceStore") -> Iterable[IdentityChange]:
+def read_identity_changes(store: "EvidenceStore") -> Iterable[IdentityChange]:
     """Read the events that created or deleted an identity."""
     query = (
         "SELECT event_time, created, deleted, action, lower(hex(event_id)), source, "  # noqa: S608 - ours
@@ -323,7 +309,8 @@ def _read_identity_changes(store: "EvidenceStore") -> Iterable[IdentityChange]:
         f"WHERE (created <> '' OR deleted <> '') AND outcome = 'success' "
         f"AND {BELIEVED} ORDER BY event_time, event_id"
     )
-    for at, created, deleted, action, event, source, *key in store.run_query(query):
+    rows = store.run_query(query, scope=_build_change_scope())
+    for at, created, deleted, action, event, source, *key in rows:
         yield IdentityChange(
             at=_as_int(at),
             created=str(created),
@@ -335,7 +322,7 @@ def _read_identity_changes(store: "EvidenceStore") -> Iterable[IdentityChange]:
         )
 
 
-def _read_access_key_uses(store: "EvidenceStore") -> Iterable[CredentialUse]:
+def read_access_key_uses(store: "EvidenceStore") -> Iterable[CredentialUse]:
     """Read the uses of long-lived access keys; issuances cover sessions."""
     query = (
         "SELECT credential, identity, min(event_time), max(event_time), count(*), "  # noqa: S608 - ours

@@ -82,13 +82,13 @@ def read_lineage_facts_of_keys(
     credentials |= {each.parent.credential for each in presentations}
     return LineageFacts(
         joints=tuple(keys),
-        issuances=tuple(_read_issuances_behind(store, credentials, keys)),
+        issuances=tuple(read_issuances_behind(store, credentials, keys)),
         presentations=presentations,
         sign_ins=tuple(read_sign_ins(store)),
     )
 
 
-def _read_issuances_behind(
+def read_issuances_behind(
     store: "EvidenceStore", credentials: set[str], keys: Sequence[SourcedChainKey]
 ) -> list[CredentialIssuance]:
     """Read the issuances of credentials, of the issuers' credentials, and so on."""

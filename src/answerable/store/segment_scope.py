@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_VALUES = 64
 _FIRST_WINDOW_EVENTS, _WINDOW_GROWTH = 200_000, 4
 SOURCE, KIND = "source", "kind"
+ANY_TEXT = frozenset(("\0any",))  # as values of a column: a row has a text in it
 TESTED_COLUMNS = frozenset({SOURCE, *VALUE_COLUMNS})
 # Kinds of events; `segment_statistics` has their conditions.
 TOKEN, IMPERSONATION, SIGN_IN, ACCESS_KEY = (
@@ -37,7 +38,7 @@ class SegmentScope:
         until: UTC nanoseconds, exclusive, 0 for the end.
         alternatives: Values by column; a row has one of the values of each column of
             one alternative. A column is one of `VALUE_COLUMNS`, `source`, or `kind`
-            for a kind of events. Empty for all rows.
+            for a kind of events. `ANY_TEXT` for any text. Empty for all rows.
         times: Event times, sorted; a row has one of them. Empty for all rows.
         without: Names of segments whose rows the caller has already.
     """
@@ -108,6 +109,8 @@ def _has_value(
     if column == KIND:
         return any(kind in wanted for kind in statistics.kinds)
     values: TextSet = statistics.values[VALUE_COLUMNS.index(column)]
+    if wanted.keys() == ANY_TEXT:
+        return isinstance(values, bytes) or any(values)
     if isinstance(values, bytes):
         return any(may_contain(values, hashed) for hashed in wanted.values())
     return any(value in wanted for value in values)

@@ -1,7 +1,7 @@
 """Derive owners of identities from audit logs: who created and who assumed them."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.lineage.issuance_path import (
@@ -10,14 +10,18 @@ from answerable.lineage.issuance_path import (
     trace_credential_to_origin,
 )
 from answerable.model.credential import CredentialLink
-from answerable.model.errors import IdError
+from answerable.model.errors import EnvironmentFailure, IdError
 from answerable.model.ids import CredentialId, IdentityId, PersonId, build_person_id
-from answerable.model.lineage import ChainKey, CredentialIssuance
+from answerable.model.lineage import ChainKey
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import SightedFacts
-from answerable.store import lineage_facts
-from answerable.store.lineage_facts import LineageFacts
+from answerable.store.ownership_facts import (
+    AssumptionPart,
+    OwnershipFacts,
+    iterate_assumptions,
+    load_ownership_facts,
+)
 from answerable.store.store import EvidenceStore
 
 # An identity that assumes a role at least this often, and most often, may own it.
@@ -26,14 +30,18 @@ MIN_ASSUMPTIONS = 3
 
 def collect_audit_log_facts(store: EvidenceStore) -> SightedFacts:
     """Collect ownership evidence and credential links of ingested logs."""
-    known = lineage_facts.load_ownership_facts(store)
+    known = load_ownership_facts(store)
     return SightedFacts(
         links=tuple(_list_access_key_identities(known)),
-        evidence=tuple(_list_owner_evidence(known)),
+        evidence=(
+            *_list_creators(known),
+            *_list_access_key_creators(known),
+            *_list_frequent_assumers(_count_assumers(store)),
+        ),
     )
 
 
-def _list_access_key_identities(facts: LineageFacts) -> Iterator[CredentialLink]:
+def _list_access_key_identities(facts: OwnershipFacts) -> Iterator[CredentialLink]:
     """Link each access key in the audit log to the identity that used or got it."""
     used: dict[str, set[str]] = {}
     for use in facts.uses:
@@ -44,9 +52,8 @@ def _list_access_key_identities(facts: LineageFacts) -> Iterator[CredentialLink]
             "trail",
             _build_provenance(use.source, f"{use.count} events", use.last),
         )
-    for made in facts.issuances:
-        created = made.credential.startswith("cred:aws/AKIA") and made.identity
-        if created and made.credential not in used:
+    for made in facts.keys:
+        if made.identity and made.credential not in used:
             yield CredentialLink(
                 CredentialId(made.credential),
                 IdentityId(made.identity),
@@ -55,8 +62,8 @@ def _list_access_key_identities(facts: LineageFacts) -> Iterator[CredentialLink]
             )
 
 
-def _list_owner_evidence(facts: LineageFacts) -> Iterator[OwnerEvidence]:
-    """Yield creators and frequent assumers of identities as owner evidence."""
+def _list_creators(facts: OwnershipFacts) -> Iterator[OwnerEvidence]:
+    """Yield the person who created each identity."""
     issued = index_credential_issuances(facts.issuances)
     for change in facts.changes:
         if change.created:
@@ -73,18 +80,13 @@ def _list_owner_evidence(facts: LineageFacts) -> Iterator[OwnerEvidence]:
                         change.source, f"event {change.event}", change.at
                     ),
                 )
-    yield from _list_access_key_creators(facts, issued)
-    yield from _list_frequent_assumers(facts, issued)
 
 
-def _list_access_key_creators(
-    facts: LineageFacts, issuances: IssuanceIndex
-) -> Iterator[OwnerEvidence]:
+def _list_access_key_creators(facts: OwnershipFacts) -> Iterator[OwnerEvidence]:
     """Yield the person who created each long-lived access key."""
-    for made in facts.issuances:
-        if not made.credential.startswith("cred:aws/AKIA"):
-            continue
-        person, by = _find_origin_person(made.parent, made.source, issuances)
+    issued = index_credential_issuances(facts.issuances)
+    for made in facts.keys:
+        person, by = _find_origin_person(made.parent, made.source, issued)
         if person:
             yield OwnerEvidence(
                 subject=made.credential,
@@ -97,37 +99,74 @@ def _list_access_key_creators(
             )
 
 
+@dataclass(slots=True)
+class _Assumer:
+    """Sessions of an identity that a person opened: number and the last one.
+
+    Attributes:
+        count: Number of the sessions.
+        last: Time and event id of the last one.
+        source: Log source of the last one.
+        by: Identity at the origin of the last one.
+    """
+
+    count: int = 0
+    last: tuple[int, str] = (0, "")
+    source: str = ""
+    by: str = ""
+
+
+def _count_assumers(store: EvidenceStore) -> dict[str, dict[PersonId, _Assumer]]:
+    """Count the sessions of each identity by the person who opened them."""
+    try:
+        return _count_assumers_of(iterate_assumptions(store))
+    except EnvironmentFailure:  # another process has removed a file of a day
+        return _count_assumers_of(iterate_assumptions(store, from_files=False))
+
+
+def _count_assumers_of(
+    parts: Iterable[AssumptionPart],
+) -> dict[str, dict[PersonId, _Assumer]]:
+    """Count the sessions of parts of the role assumptions."""
+    found: dict[str, dict[PersonId, _Assumer]] = {}
+    for part in parts:
+        issued = index_credential_issuances(part.issuances)
+        origins: dict[ChainKey, tuple[PersonId | None, str]] = {}
+        for each in part.assumptions:
+            if each.caller not in origins:  # few callers open most sessions
+                origins[each.caller] = _find_origin_person(
+                    each.caller, each.source, issued
+                )
+            person, by = origins[each.caller]
+            if person is None:
+                continue
+            known = found.setdefault(each.identity, {}).setdefault(person, _Assumer())
+            is_last = not known.count or (each.at, each.event) > known.last
+            known.count += each.count
+            if is_last:
+                known.last = each.at, each.event
+                known.source, known.by = each.source, by
+    return found
+
+
 def _list_frequent_assumers(
-    facts: LineageFacts, issuances: IssuanceIndex
+    counts: Mapping[str, Mapping[PersonId, _Assumer]],
 ) -> Iterator[OwnerEvidence]:
     """Yield the person who assumes a role most often, if clearly ahead."""
-    counts: dict[str, Counter[PersonId]] = {}
-    last: dict[tuple[str, PersonId], tuple[CredentialIssuance, str]] = {}
-    origins: dict[tuple[ChainKey, str], tuple[PersonId | None, str]] = {}
-    for made in facts.issuances:
-        if not made.credential.startswith("cred:aws/ASIA") or not made.identity:
-            continue
-        caller = (made.parent, made.source)
-        if caller not in origins:  # few callers open most sessions
-            origins[caller] = _find_origin_person(made.parent, made.source, issuances)
-        person, by = origins[caller]
-        if person:
-            counts.setdefault(made.identity, Counter())[person] += 1
-            last[made.identity, person] = (made, by)
     for identity, persons in sorted(counts.items()):
-        ranked = persons.most_common(2)
+        ranked = sorted(persons.items(), key=lambda item: -item[1].count)[:2]
         person, most = ranked[0]
-        alone = len(ranked) == 1 or ranked[1][1] < most
-        made, by = last[identity, person]
-        if most >= MIN_ASSUMPTIONS and alone and by != identity:
+        alone = len(ranked) == 1 or ranked[1][1].count < most.count
+        if most.count >= MIN_ASSUMPTIONS and alone and most.by != identity:
+            at, event = most.last
             yield OwnerEvidence(
                 subject=identity,
                 person=person,
                 kind=OwnerEvidenceKind.ASSUMER,
-                reference=f"assumed {most} times by {by}",
+                reference=f"assumed {most.count} times by {most.by}",
                 act=f"assume {identity}",
                 standing=False,
-                seen=_build_provenance(made.source, f"event {made.event}", made.at),
+                seen=_build_provenance(most.source, f"event {event}", at),
             )
 
 
