@@ -14,7 +14,7 @@ from answerable.model.event import AuditEvent
 from answerable.model.provenance import WrittenBy
 from answerable.services.lineage import chain_cache, large_store_chains
 from answerable.services.lineage.trace_rows import TraceQuery
-from answerable.store import large_stores, segment_scope
+from answerable.store import investigation_queries, large_stores, segment_scope
 from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.lineage_days import (
     TOUCHED,
@@ -174,6 +174,7 @@ def take_stores_for_large(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(chain_cache, "_LOOKUP_EVENTS", -1)
     patch.setattr(segment_scope, "_FIRST_WINDOW_EVENTS", 2)
     patch.setattr(segment_scope, "_WINDOW_GROWTH", 1)
+    patch.setattr(investigation_queries, "_MAX_COUNTED_WINDOW", 0)
 
 
 @settings(max_examples=5, deadline=None)

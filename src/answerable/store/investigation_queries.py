@@ -121,27 +121,35 @@ def find_and_count_newest_events(
     found: set[FoundPlace] = set()
     total: int | None = 0
     scope = build_investigation_scope(investigation)
-    for window in store.queries.list_newest_windows(scope):
+    windows = store.queries.list_newest_windows(scope)
+    for number, window in enumerate(windows, 1):
         part = _restrict_to_window(investigation, window)
-        small = window.events is not None and window.events <= _MAX_COUNTED_WINDOW
-        if total is not None and small:
+        if total is not None and _is_small([window]):
             places, events = _find_and_count_places(store, part, limit)
             total += events
         else:
             places, total = _find_newest_places(store, part, limit), None
         found.update(places)
         if len(found) >= limit:
-            is_last = window.since <= scope.since
-            if total is None or not is_last:
+            older = windows[number:]
+            known = None
+            if total is None or not _is_small(older):
                 known = count_all()
-                if known is not None:
-                    total = known
-                elif total is not None:
-                    rest = SearchWindow(scope.since, window.since)
-                    older = _restrict_to_window(investigation, rest)
-                    total += count_events_matching(store, older)
+            if known is not None:
+                total = known
+            elif total is not None and older:
+                rest = SearchWindow(scope.since, window.since)
+                total += count_events_matching(
+                    store, _restrict_to_window(investigation, rest)
+                )
             break
     return NewestEvents(read_newest_events(store, found, limit), total)
+
+
+def _is_small(windows: Sequence[SearchWindow]) -> bool:
+    """Return whether windows have so few events that counting them takes little."""
+    events = [each.events for each in windows]
+    return None not in events and sum(filter(None, events)) <= _MAX_COUNTED_WINDOW
 
 
 def _restrict_to_window(

@@ -38,7 +38,7 @@ _HEAD_BYTES = _LENGTH_BYTES + _MAC_BYTES
 # The columns of the rows of one query are in memory at once.
 _FILES_PER_QUERY, _ROWS_PER_QUERY = 400, 100_000
 # The file is written again when it names more than this many times the live segments.
-_MAX_OBSOLETE, _MIN_OBSOLETE = 4, 64
+_MAX_OBSOLETE, _MIN_OBSOLETE = 2, 64
 _Frame = dict[str, SegmentStatistics]
 _decode_frame = msgspec.msgpack.Decoder(_Frame).decode
 _encode = msgspec.msgpack.Encoder().encode
