@@ -134,3 +134,29 @@ def test_an_account_with_too_many_identities_is_not_known_but_its_administrators
     assert rows[user("ana")].admin is Verdict.ALWAYS
     assert rows[user("ben")].admin is Verdict.NOT_KNOWN
     assert rows[role("open")].entered_by == ("*",)
+
+
+def test_who_may_enter_an_account_with_too_many_identities_is_not_known() -> None:
+    build = AccountBuilder()
+    for name in ("ana", "ben", "eve", "joe"):
+        build.identity(user(name))
+    for name in ("boss", "door", "wall"):
+        trusting(build, role(name), *([A] if name == "wall" else [A, B]))
+    build.policy(role("boss"), "identity", ADMIN)
+    trusting(build, role("third", C), B)
+    trusting(build, role("last", C), C)
+    for name, to in (("boss", "boss"), ("door", "door"), ("wall", "wall")):
+        build.identity(user(name, B))
+        assuming(build, user(name, B), role(to))
+    trusting(build, role("next", B), C)
+    assuming(build, role("next", B), role("door"))
+    for name, to in (("near", role("next", B)), ("far", role("third", C))):
+        build.identity(user(name, C))
+        assuming(build, user(name, C), to)
+    rows = grade(build.facts(), most=6)
+    assert rows[user("boss", B)].admin is Verdict.ALWAYS
+    assert [hop["to"] for hop in rows[user("boss", B)].path] == [role("boss")]
+    assert rows[user("door", B)].admin is Verdict.NOT_KNOWN
+    assert rows[user("wall", B)].admin is Verdict.NEVER
+    assert rows[user("near", C)].admin is Verdict.NOT_KNOWN
+    assert rows[user("far", C)].admin is Verdict.NEVER

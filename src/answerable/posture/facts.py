@@ -122,7 +122,7 @@ class ReachView(Protocol):
         """List the identities that are or can become administrators."""
 
     def list_accounts_without_paths(self) -> Sequence[str]:
-        """List the AWS accounts with too many identities to follow their paths."""
+        """List the AWS accounts with paths that end where identities are too many."""
 
     def list_outside_entries(self) -> Iterable[OutsideEntry]:
         """List the roles whose trust policy admits outsiders."""

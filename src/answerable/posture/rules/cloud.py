@@ -146,7 +146,7 @@ def _build_entry_finding(
 def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
     """Find identities that are or can become administrators, and that no agent uses."""
     for account in facts.reach.list_accounts_without_paths():
-        missing = "steps between its identities, which are too many to follow"
+        missing = "steps of its identities to others, which are too many to follow"
         yield NotEvaluated("administrator", account, "aws", missing, "")
     known = facts.inventory.get_or_compute_value(
         "posture: identities", lambda each: each.facts.identities_by_id()

@@ -3,8 +3,8 @@
 The memory of a closure grows with the square of its identities. A step from one account
 leads to another only by a role whose trust policy admits outsiders, or by code that
 outsiders may change. A batch therefore gets the identities of other batches that it may
-become, if they are or reach an administrator, as its ends. A batch whose ends have
-changed is graded again, until none has.
+become, if they are or reach an administrator, or if that is not known, as its ends. A
+batch whose ends have changed is graded again, until none has.
 """
 
 import zlib
@@ -61,9 +61,10 @@ class ExposureRow(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class SharedIdentity:
-    """Identity that is or reaches an administrator, and that other accounts may become.
+    """Identity that is or may reach an administrator, and that other accounts may become.
 
     Attributes:
+        verdict: `not-known` if its account has too many identities to follow its paths.
         path: Steps from it to an administrator.
     """
 
@@ -164,15 +165,19 @@ class BatchedExposure:
         )
         if len(part.accounts.principals) > self.most_followed:
             self.is_complete = False
-            yield from _grade_without_paths(part, batch.names)
+            for key, row in _grade_without_paths(part, batch.names):
+                self._share_identity(part, IdentityId(key), row.admin, ())
+                yield key, row
             return
         paths = _BatchPaths(part, ends)
         for each in paths.exposure.list_identity_exposures():
             if each.identity not in batch.members:
                 continue
             path: tuple[PathItem, ...] = ()
+            if each.admin in (Verdict.ALWAYS, Verdict.ONLY_IF):
+                path = paths.find_path(each)
             if each.admin is not Verdict.NEVER:
-                path = self._share_identity(part, each, paths.find_path(each))
+                path = self._share_identity(part, each.identity, each.admin, path)
             yield (
                 str(each.identity),
                 ExposureRow(
@@ -186,14 +191,14 @@ class BatchedExposure:
     def _share_identity(
         self,
         part: IdentityGraph,
-        exposure: IdentityExposure,
+        name: IdentityId,
+        verdict: Verdict,
         path: tuple[PathItem, ...],
     ) -> tuple[PathItem, ...]:
         """Share an identity with the accounts that may become it; return its path.
 
         A path stays the same as long as the verdict does, so that none has a loop.
         """
-        name = exposure.identity
         trust = part.accounts.trusts.get(name)
         admitted = _list_admitted_accounts(trust) if trust else set()
         if name in self._shared_code:
@@ -202,10 +207,10 @@ class BatchedExposure:
         for account in admitted:
             known = self._shared.setdefault(account, {})
             before = known.get(name)
-            if before is not None and before.verdict is exposure.admin:
+            if before is not None and before.verdict is verdict:
                 path = before.path
             else:
-                known[name] = SharedIdentity(exposure.admin, path)
+                known[name] = SharedIdentity(verdict, path)
         return path
 
 

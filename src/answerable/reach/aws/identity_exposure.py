@@ -81,13 +81,15 @@ class AccountExposure:
     Attributes:
         admins: Actors that are or reach an administrator.
         ends: Identities of a part of the accounts that reach an administrator in
-            another part, with the verdict on it.
+            another part, with the verdict on it; `not-known` if that part has too many
+            identities to follow every path.
     """
 
     graph: IdentityGraph
     whole: GraphClosure = field(init=False)
     admins: VerdictBits = field(init=False)
     _are_admins: VerdictBits = field(init=False)
+    _not_known: int = field(init=False)
     _entries: dict[IdentityId, tuple[TrustEntry, ...]] = field(default_factory=dict)
     _counts: dict[int, int] = field(default_factory=dict)
     _towards: BackwardSearch | None = None
@@ -102,7 +104,7 @@ class AccountExposure:
             (n for n in numbers if graph.is_administrator(whole.get_node_by_number(n))),
             whole.size,
         )
-        sure, some = (
+        sure, some, not_known = (
             build_bitset(
                 (
                     whole.get_or_assign_node_number(graph.get_start_node(name))
@@ -111,8 +113,13 @@ class AccountExposure:
                 ),
                 whole.size,
             )
-            for verdicts in ((Verdict.ALWAYS,), (Verdict.ALWAYS, Verdict.ONLY_IF))
+            for verdicts in (
+                (Verdict.ALWAYS,),
+                (Verdict.ALWAYS, Verdict.ONLY_IF),
+                (Verdict.NOT_KNOWN,),
+            )
         )
+        self._not_known = whole.some.find_nodes_reaching(not_known)
         self._are_admins = VerdictBits(own | sure, own | some)
         self.admins = VerdictBits(
             whole.sure.find_nodes_reaching(self._are_admins.sure),
@@ -135,7 +142,7 @@ class AccountExposure:
             entries = self._entries.get(name, ())
             yield IdentityExposure(
                 identity=name,
-                admin=_get_verdict_of_graph_nodes(self.admins, 1 << number),
+                admin=self._get_verdict_on_admin(number),
                 public=_get_verdict_of_outside_entries(
                     e for e in entries if e.principal == _ANYONE
                 ),
@@ -145,6 +152,12 @@ class AccountExposure:
                 becomes=self._count_reachable_identities(number),
                 entered_by=tuple(dict.fromkeys(each.principal for each in entries)),
             )
+
+    def _get_verdict_on_admin(self, number: int) -> Verdict:
+        """Return the verdict on being or becoming an administrator."""
+        found = _get_verdict_of_graph_nodes(self.admins, 1 << number)
+        is_cut = found is Verdict.NEVER and self._not_known >> number & 1
+        return Verdict.NOT_KNOWN if is_cut else found
 
     def _count_reachable_identities(self, number: int) -> int:
         """Count the other identities that a node can become."""

@@ -43,7 +43,7 @@ _CATALOGUED = ("k8s:", "github:", "postgres:")
 _ADMIN_NAME = "admin"
 _ADMIN_TEXT = "it is an administrator, or can become one"
 _ADMIN_LATER_TEXT = "it can become an administrator under conditions"
-_CUT_TEXT = "steps to other identities: its account has too many to follow every path"
+_CUT_TEXT = "steps to other identities: an account has too many to follow every path"
 _SOURCES = {"arn": "aws", "aws-sso": "aws", "postgres": "pg"}
 
 
@@ -93,7 +93,7 @@ class SnapshotReach:
         return self._platform_entries
 
     def list_accounts_without_paths(self) -> Sequence[str]:
-        """List the accounts with too many identities to follow their paths."""
+        """List the accounts with paths that end where identities are too many."""
         return sorted(
             {
                 get_arn_account(key)
