@@ -112,6 +112,18 @@ def test_counts_are_of_one_chain_file_alone(tmp_path: Path) -> None:
         assert chain_file.find_counted_chains(store) is None
 
 
+@pytest.mark.parametrize("content", [b"", b"PAR1 cut"])
+def test_a_damaged_file_of_counts_is_written_again(
+    tmp_path: Path, content: bytes
+) -> None:
+    with open_half(tmp_path / "world") as (world, later):
+        check_chains(world.store)
+        for file in (world.store.derived / CHAIN_COUNTS_FOLDER).iterdir():
+            file.write_bytes(content)
+        world.tell(later[0])
+        check_chains(world.store)
+
+
 def test_a_second_writer_waits_and_takes_what_the_first_wrote(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from answerable.store.chain_file import (
     ChainFileList,
     ChainPart,
     MonthCounts,
+    are_valid_files,
     compute_file_mac,
     delete_chain_file_list,
     load_chain_file_list,
@@ -279,17 +280,22 @@ class _PartWriter:
         return _Part(part.path, part.keys - cast("int", lost), is_kept)
 
     def _select_counts(self) -> dict[str, MonthCounts]:
-        """Select the counts that name no replaced chain."""
-        counts = self.before.counts
-        paths = self.before.open_counts(self.store).files
-        if not paths or not all(each.is_file() for each in paths):
+        """Select the valid counts that name no replaced chain."""
+        table = self.before.open_counts(self.store)
+        pairs = zip(self.before.counts.items(), table.files, strict=True)
+        valid = {
+            path: pair
+            for pair, path in pairs
+            if are_valid_files(self.store, CHAIN_COUNTS_FOLDER, ParquetTable((path,)))
+        }
+        if not valid:
             return {}
         rows = self.engine.run(
-            f"SELECT DISTINCT filename FROM read_parquet({_list_files(paths)}, "  # noqa: S608 - ours
+            f"SELECT DISTINCT filename FROM read_parquet({_list_files(valid)}, "  # noqa: S608 - ours
             "filename=true) SEMI JOIN gone USING (n)"
         )
         changed = {Path(str(file)).name for (file,) in rows}
-        return {m: each for m, each in counts.items() if each.name not in changed}
+        return dict(pair for path, pair in valid.items() if path.name not in changed)
 
     def _write_group(self, group: Sequence[_Part]) -> ChainPart:
         """Write the rows of neighbours to one file; one that is kept stays."""
