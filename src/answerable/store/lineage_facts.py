@@ -7,7 +7,7 @@ damaged or a foreign file is derived again; deleting it is harmless.
 
 import contextlib
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -330,12 +330,17 @@ def read_access_key_uses(store: "EvidenceStore") -> Iterable[CredentialUse]:
         f"AND identity <> '' AND {BELIEVED} GROUP BY ALL ORDER BY ALL"
     )
     rows = store.run_query(query, scope=_build_kind_scope("access-key"))
-    for credential, identity, first, last, count, source in rows:
-        yield CredentialUse(
-            str(credential),
-            str(identity),
-            _as_int(first),
-            _as_int(last),
-            _as_int(count),
-            str(source),
-        )
+    return map(decode_credential_use, rows)
+
+
+def decode_credential_use(row: Sequence[object]) -> CredentialUse:
+    """Decode a row of the use of a credential."""
+    credential, identity, first, last, count, source = row
+    return CredentialUse(
+        str(credential),
+        str(identity),
+        _as_int(first),
+        _as_int(last),
+        _as_int(count),
+        str(source),
+    )

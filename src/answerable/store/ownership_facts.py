@@ -1,31 +1,41 @@
 """Read the facts of a store that tell the owners of identities, in bounded memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from answerable.model.errors import EnvironmentFailure
 from answerable.model.lineage import ChainKey, CredentialIssuance
 from answerable.store.credential_issuances import (
     build_issuance_source,
     read_credential_issuances,
 )
 from answerable.store.large_stores import is_large_store
-from answerable.store.lineage_days import ISSUANCES, open_lineage_days
+from answerable.store.lineage_days import (
+    CHAIN_KEYS,
+    ISSUANCES,
+    list_lineage_files,
+    open_lineage_days,
+)
 from answerable.store.lineage_facts import (
     CredentialUse,
     IdentityChange,
+    decode_credential_use,
     load_lineage_facts,
     read_access_key_uses,
     read_identity_changes,
 )
 from answerable.store.lineage_facts_of_keys import read_issuances_behind
+from answerable.store.query_tables import ParquetTable
+from answerable.store.segment_scope import NO_EVENTS
 
 if TYPE_CHECKING:
     from answerable.store.day_files import DayFiles
     from answerable.store.store import EvidenceStore
 
 _LONG_LIVED, _SESSION = "cred:aws/AKIA", "cred:aws/ASIA"
-_ISSUANCES_OF_PART = 150_000
+_ISSUANCES_OF_PART = 400_000
 _CALLER = "identity, credential, person, agent"
 
 
@@ -90,9 +100,24 @@ def load_ownership_facts(store: "EvidenceStore") -> OwnershipFacts:
     changes = list(read_identity_changes(store))
     callers = [each.parent for each in keys] + [each.key for each in changes]
     behind = read_issuances_behind(store, {each.credential for each in callers}, ())
-    return OwnershipFacts(
-        tuple(read_access_key_uses(store)), changes, keys, [*keys, *behind]
-    )
+    return OwnershipFacts(_read_uses(store), changes, keys, [*keys, *behind])
+
+
+def _read_uses(store: "EvidenceStore") -> Sequence[CredentialUse]:
+    """Read the uses of access keys from the files of chain keys, or from the events."""
+    with suppress(EnvironmentFailure):
+        if files := list_lineage_files(store, CHAIN_KEYS):
+            rows = store.run_query(
+                "SELECT credential, identity, min(first), max(last), "  # noqa: S608 - ours
+                "sum(events)::BIGINT, source FROM key_days "
+                f"WHERE starts_with(credential, '{_LONG_LIVED}') AND identity <> '' "
+                "AND believed GROUP BY ALL ORDER BY ALL",
+                (),
+                {"key_days": ParquetTable(tuple(files))},
+                NO_EVENTS,
+            )
+            return [decode_credential_use(row) for row in rows]
+    return tuple(read_access_key_uses(store))
 
 
 def iterate_assumptions(
