@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from answerable.model.errors import RemovedFileError
 from answerable.services.lineage import chain_cache
 from answerable.store import (
     chain_changes,
@@ -16,6 +17,7 @@ from answerable.store import (
 from answerable.store.cache_generation import compute_chains_generation
 from answerable.store.day_files import DayFileKind
 from answerable.store.query_tables import ParquetTable
+from answerable.store.segment_scope import NO_EVENTS
 from answerable.store.store import EvidenceStore
 from answerable.store.store_layout import CHAIN_COUNTS_FOLDER, CHAIN_FOLDER
 from answerable.usecases.evidence import ingest_logs
@@ -122,6 +124,22 @@ def test_a_damaged_file_of_counts_is_written_again(
             file.write_bytes(content)
         world.tell(later[0])
         check_chains(world.store)
+
+
+def test_a_query_of_a_removed_file_is_repeated_and_no_segment_is_searched(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(store, [made(1), made(2)])
+    store.seal(NOW)
+    table = check_chains(store)
+    for file in table.files:
+        file.unlink()
+    monkeypatch.setattr(store.queries, "_set_aside_damaged_segments", None)
+    query = "SELECT count(*) FROM chains"
+    with pytest.raises(RemovedFileError, match="another process removed derived/"):
+        store.run_query(query, (), {"chains": table}, NO_EVENTS)
+    table = check_chains(store)
+    assert store.run_query(query, (), {"chains": table}, NO_EVENTS) == [(1,)]
 
 
 def test_a_second_writer_waits_and_takes_what_the_first_wrote(

@@ -26,6 +26,7 @@ from answerable.model.errors import (
     AnswerableError,
     DerivedFileError,
     EnvironmentFailure,
+    RemovedFileError,
     UnknownNameError,
     UsageError,
 )
@@ -82,15 +83,15 @@ def _open_bucket(location: str) -> "Bucket":
 
 
 def _run_and_repeat(arguments: list[str], settings: Settings) -> int:
-    """Run a command, again after each damaged derived file that it only reads.
+    """Run a command, again after each damaged or removed file that it only reads.
 
-    The damaged file was deleted, so that the repeated command derives it again.
+    The file was deleted, so that the repeated command derives it again.
     """
     given = replace(settings)
     for _ in range(_MAX_REPEATS):
         try:
             return _run_command(list(arguments), settings)  # click empties it
-        except DerivedFileError:
+        except (DerivedFileError, RemovedFileError):
             if not settings.is_repeatable:
                 raise
             for each in fields(Settings):

@@ -11,6 +11,7 @@
     ├── VerificationError      evidence is not valid                        exit 1
     │   └── DerivedFileError   a derived file is damaged: run the query again
     └── EnvironmentFailure     disk, permission, newer store, network       exit 5
+        ├── RemovedFileError   a derived file was removed: run the query again
         └── SessionExpired     the caller's own platform session expired
 
 A message says what happened, got and expected; `hint` says the next step. Neither ever
@@ -88,6 +89,10 @@ class DerivedFileError(VerificationError):
 
 class EnvironmentFailure(AnswerableError):  # noqa: N818 - reads as the refusal it is
     """Failure of the environment: disk full, no permission, newer store, no network."""
+
+
+class RemovedFileError(EnvironmentFailure):
+    """Derived file that another process removed while it was read: it is outdated."""
 
 
 class SessionExpired(EnvironmentFailure):

@@ -150,20 +150,14 @@ class EventQueries:
         scope: "SegmentScope | None",
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL once."""
-        from answerable.store.query_tables import (
-            drop_large_tables,
-            show_temporary_tables,
-        )
+        from answerable.store.query_tables import open_temporary_tables
 
         if self.engine is not None:
             shown = self._get_current_sources(scope)
             return self.engine.run(shown, query, parameters, tables)
         engine = self._get_current_engine(scope)
-        show_temporary_tables(engine, tables)
-        try:
+        with open_temporary_tables(engine, tables):
             return engine.run(query, parameters)
-        finally:
-            drop_large_tables(engine)
 
     def run_user_select(
         self,

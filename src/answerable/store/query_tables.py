@@ -1,14 +1,16 @@
 """Create temporary SQL tables from Python rows with declared column types."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from answerable.model.errors import EnvironmentFailure, RemovedFileError
 
 if TYPE_CHECKING:
     from arro3.core import DataType, Table
@@ -76,6 +78,41 @@ TableBuilder = Callable[[], NamedTable | ParquetTable]
 def quote_name(name: str) -> str:
     """Quote an identifier for SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def open_temporary_tables(
+    engine: "DuckDbEngine", tables: Mapping[str, NamedTable | ParquetTable]
+) -> Iterator[None]:
+    """Open the temporary tables of a query; large ones are dropped after it.
+
+    Raises:
+        RemovedFileError: Another process has removed a file of a table.
+    """
+    try:
+        show_temporary_tables(engine, tables)
+        yield
+    except EnvironmentFailure:
+        _require_files(tables)
+        raise
+    finally:
+        drop_large_tables(engine)
+
+
+def _require_files(tables: Mapping[str, NamedTable | ParquetTable]) -> None:
+    """Check that the files of tables are there.
+
+    Raises:
+        RemovedFileError: Another process has removed one: its content is outdated.
+    """
+    for table in tables.values():
+        for file in table.files if isinstance(table, ParquetTable) else ():
+            if not file.exists():
+                name = f"derived/{file.parent.name}/{file.name}"
+                raise RemovedFileError(
+                    f"another process removed {name} while it was read",
+                    "run the command again",
+                )
 
 
 def show_temporary_tables(

@@ -14,7 +14,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from answerable.model.errors import AnswerableError, DerivedFileError
+from answerable.model.errors import (
+    AnswerableError,
+    DerivedFileError,
+    RemovedFileError,
+)
 from answerable.server.connection_info import ConnectionInfo
 from answerable.web.auth.visitor_factory import ANONYMOUS
 from answerable.web.http import request_checks
@@ -250,7 +254,7 @@ class WebDispatcher:
         if route.method != "POST":
             try:
                 return route.handler(self.desk, visitor, request)
-            except DerivedFileError:
+            except (DerivedFileError, RemovedFileError):
                 self.desk.discard_view()
                 return route.handler(self.desk, visitor, request)
         before = self.desk.read_stamp()
