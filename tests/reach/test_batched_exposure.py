@@ -1,9 +1,16 @@
 """The exposure of accounts graded one after the other is that of all at once."""
 
-from hypothesis import given, settings
+from typing import Any
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.model.ids import IdentityId
 from answerable.model.sighting import SightedFacts
+from answerable.reach.aws import batched_exposure
 from answerable.reach.aws.batched_exposure import BatchedExposure, ExposureRow
+from answerable.reach.aws.equivalent_roles import SharedIdentity
 from answerable.reach.aws.identity_exposure import AccountExposure
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.condition_formula import Verdict
@@ -160,3 +167,118 @@ def test_who_may_enter_an_account_with_too_many_identities_is_not_known() -> Non
     assert rows[user("wall", B)].admin is Verdict.NEVER
     assert rows[user("near", C)].admin is Verdict.NOT_KNOWN
     assert rows[user("far", C)].admin is Verdict.NEVER
+
+
+def test_equivalent_roles_of_other_accounts_are_one_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    build = AccountBuilder()
+    for account in (B, C, "444444444444"):
+        trusting(build, role("open", account), "*")
+        build.policy(role("open", account), "identity", ADMIN)
+        trusting(build, role("step", account), "*")
+        assuming(build, role("step", account), role("open", account))
+    for name in ("ana", "ben", "eve"):
+        build.identity(user(name))
+    assuming(build, user("ana"), "*")
+    assuming(build, user("ben"), role("open", C))
+    tagged = {"StringEquals": {"aws:ResourceAccount": C}}
+    limited = statement(
+        "s",
+        action="sts:AssumeRole",
+        resource="arn:aws:iam::*:role/step",
+        condition=tagged,
+    )
+    build.policy(user("eve"), "identity", limited)
+    sizes: list[set[str]] = []
+    select = batched_exposure.select_distinct_roles
+
+    def count(*words: Any) -> dict[IdentityId, SharedIdentity]:
+        found = select(*words)
+        if user("ana") in words[1]:
+            sizes.append(set(map(str, found)))
+        return found
+
+    monkeypatch.setattr(batched_exposure, "select_distinct_roles", count)
+    rows = check(build.facts())
+    assert {rows[user(name)].admin for name in ("ana", "ben")} == {Verdict.ALWAYS}
+    assert len(rows[user("ana")].path) == 1
+    # The role that is named, one like it, and each of those that a condition reads.
+    assert {role("open", C)} < sizes[-1]
+    assert len(sizes[-1] & {role("open", each) for each in (B, C, "444444444444")}) == 2
+    assert len(sizes[-1]) == 5
+
+
+ACCOUNTS = (A, B, C, "444444444444")
+NAMES = [role(name, account) for account in ACCOUNTS for name in ("open", "step")]
+TARGETS = st.sampled_from(
+    [
+        "*",
+        "arn:aws:iam::*:role/open",
+        "arn:aws:iam::*:role/*",
+        f"arn:aws:iam::{C}:*",
+        "arn:aws:iam::*:role/${aws:username}",
+        "arn:aws:iam::*:role/ope?",
+        *NAMES[:4],
+    ]
+)
+READS = st.sampled_from(
+    [
+        None,
+        None,
+        None,
+        {"StringEquals": {"aws:ResourceAccount": C}},
+        {"StringEquals": {"iam:ResourceTag/team": "red"}},
+        {
+            "StringLike": {
+                "aws:PrincipalArn": "arn:aws:iam::*:role/${aws:PrincipalTag/x}"
+            }
+        },
+    ]
+)
+TRUSTED = st.sampled_from(["*", {"AWS": A}, {"AWS": [B, C]}, {"AWS": NAMES[2]}])
+
+
+@st.composite
+def many_accounts(draw: st.DrawFn) -> SightedFacts:
+    """Roles of four accounts that assume each other, with a few administrators."""
+    build = AccountBuilder()
+    for account in ACCOUNTS:
+        for arn in (user("ana", account), *(each for each in NAMES if account in each)):
+            build.identity(arn, draw(st.sampled_from([(), (("team", "red"),)])))
+            steps = [
+                statement(
+                    str(number),
+                    effect=draw(st.sampled_from(["Allow", "Allow", "Allow", "Deny"])),
+                    action="sts:AssumeRole",
+                    condition=draw(READS),
+                    **{
+                        draw(
+                            st.sampled_from(["resource"] * 5 + ["not_resource"])
+                        ): draw(TARGETS)
+                    },
+                )
+                for number in range(draw(st.integers(0, 2)))
+            ]
+            if draw(st.integers(0, 9)) == 9:
+                steps.append(ADMIN)
+            build.policy(arn, "identity", *steps)
+            if arn in NAMES:
+                build.policy(
+                    arn,
+                    "trust",
+                    statement(
+                        "t",
+                        action="sts:AssumeRole",
+                        principal=draw(TRUSTED),
+                        condition=draw(READS),
+                    ),
+                    unread=["lost"] if draw(st.integers(0, 19)) == 19 else [],
+                )
+    return build.facts()
+
+
+@settings(max_examples=60, suppress_health_check=slow, phases=generating)
+@given(many_accounts())
+def test_roles_of_many_accounts_are_graded_alike(facts: SightedFacts) -> None:
+    check(facts)

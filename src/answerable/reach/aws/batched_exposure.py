@@ -30,6 +30,7 @@ from answerable.reach.aws.compiled.trust_index import (
     list_trusted_identity_providers,
     list_trusted_principals,
 )
+from answerable.reach.aws.equivalent_roles import SharedIdentity, select_distinct_roles
 from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.aws.identity_exposure import AccountExposure, IdentityExposure
@@ -59,19 +60,6 @@ class ExposureRow(msgspec.Struct, array_like=True, frozen=True):
     path: tuple[PathItem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SharedIdentity:
-    """Identity that is or may reach an administrator, and that other accounts may become.
-
-    Attributes:
-        verdict: `not-known` if its account has too many identities to follow its paths.
-        path: Steps from it to an administrator.
-    """
-
-    verdict: Verdict
-    path: tuple[PathItem, ...]
-
-
 _ROWS = msgspec.msgpack.Decoder(list[tuple[str, ExposureRow]])
 
 
@@ -94,7 +82,7 @@ class BatchedExposure:
     is_complete: bool = True
     _shared: dict[str, dict[IdentityId, SharedIdentity]] = field(default_factory=dict)
     _rows: list[list[bytes]] = field(default_factory=list)
-    _ends: list[int] = field(default_factory=list)
+    _ends: list[tuple[int, int]] = field(default_factory=list)
     _groups: Mapping[str, list[str]] = field(default_factory=dict)
     _shared_code: frozenset[str] = frozenset()
 
@@ -114,25 +102,43 @@ class BatchedExposure:
     def _grade_changed_batches(self) -> bool:
         """Grade the batches that are new or whose ends have changed."""
         changed = False
-        for number, batch in enumerate(
-            cut_into_batches(self.load().accounts.principals, self.size)
-        ):
-            ends = self._select_ends(batch.accounts)
-            digest = hash(frozenset((key, each.verdict) for key, each in ends.items()))
+        principals = self.load().accounts.principals
+        for number, batch in enumerate(cut_into_batches(principals, self.size)):
             if number == len(self._rows):
                 self._rows.append([])
-                self._ends.append(0)
-            elif self._ends[number] == digest:
-                continue
-            changed = True
-            self._ends[number] = digest
-            rows = sorted(self._grade_batch(batch, ends), key=itemgetter(0))
-            self._rows[number] = [
-                zlib.compress(msgspec.msgpack.encode(rows[at : at + _ROWS_AT_ONCE]), 1)
-                for at in range(0, len(rows), _ROWS_AT_ONCE)
-            ]
-            self.between_batches()
+                self._ends.append((0, 0))
+            ends = self._select_ends(batch.accounts)
+            if self._ends[number][0] != (every := _digest_ends(ends)):
+                whole = self.load()
+                groups = self._list_groups(batch)
+                ends = select_distinct_roles(
+                    whole.accounts, batch.names, groups, ends, self._shared_code
+                )
+                before = self._ends[number][1]
+                self._ends[number] = (every, _digest_ends(ends))
+                if before != self._ends[number][1]:
+                    changed = True
+                    self._rows[number] = self._pack_batch(whole, batch, ends)
+                del whole
+                self.between_batches()
         return changed
+
+    def _list_groups(self, batch: AccountBatch) -> list[str]:
+        """List the groups of the accounts of a batch."""
+        return [name for each in batch.accounts for name in self._groups.get(each, ())]
+
+    def _pack_batch(
+        self,
+        whole: IdentityGraph,
+        batch: AccountBatch,
+        ends: Mapping[IdentityId, SharedIdentity],
+    ) -> list[bytes]:
+        """Grade a batch, and compress its rows, some hundred together."""
+        rows = sorted(self._grade_batch(whole, batch, ends), key=itemgetter(0))
+        return [
+            zlib.compress(msgspec.msgpack.encode(rows[at : at + _ROWS_AT_ONCE]), 1)
+            for at in range(0, len(rows), _ROWS_AT_ONCE)
+        ]
 
     def _select_ends(self, accounts: set[str]) -> dict[IdentityId, SharedIdentity]:
         """Select the identities of other batches that some accounts may become."""
@@ -144,21 +150,19 @@ class BatchedExposure:
         }
 
     def _grade_batch(
-        self, batch: AccountBatch, ends: Mapping[IdentityId, SharedIdentity]
+        self,
+        whole: IdentityGraph,
+        batch: AccountBatch,
+        ends: Mapping[IdentityId, SharedIdentity],
     ) -> Iterator[tuple[str, ExposureRow]]:
         """Grade the identities of a batch, and share those that others may become."""
-        whole = self.load()
         accounts = whole.accounts
         named = list(list_named_identities(accounts, batch.names))
         part = IdentityGraph(
             restrict_to_identities(
                 accounts,
                 sorted({*batch.names, *ends, *named}),
-                [
-                    name
-                    for each in batch.accounts
-                    for name in self._groups.get(each, ())
-                ],
+                self._list_groups(batch),
             ),
             tagged=whole.tagged,
             tagged_policies=whole.tagged_policies,
@@ -263,6 +267,11 @@ def _grade_without_paths(
                 tuple(dict.fromkeys(each.principal for each in entries)),
             ),
         )
+
+
+def _digest_ends(ends: Mapping[IdentityId, SharedIdentity]) -> int:
+    """Return a digest of the ends of a batch; never 0."""
+    return hash(frozenset((key, each.verdict) for key, each in ends.items())) or 1
 
 
 def _decode_rows(chunks: Iterable[bytes]) -> Iterator[tuple[str, ExposureRow]]:

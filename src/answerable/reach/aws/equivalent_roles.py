@@ -1,0 +1,137 @@
+"""Select one of several roles that the same identities of some accounts may assume.
+
+Roles that anyone may assume are often copies in many accounts. Which identities may
+assume a role depends on its trust policy, and on the resource patterns of their
+statements: roles of which both are equal are equivalent.
+"""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from answerable.model.documents.shared_shapes import PathItem
+from answerable.model.ids import IdentityId
+from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.resources import RESOURCE_KEY_PREFIXES
+from answerable.reach.aws.compiled.statements import CompiledStatement
+from answerable.reach.aws.evaluation.context_keys import has_policy_variable
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
+from answerable.reach.aws.patterns.arn_matching import ArnParts, matches_arn, split_arn
+from answerable.reach.condition_formula import Verdict
+
+_ORDER = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedIdentity:
+    """Identity that is or may reach an administrator, and that other accounts may become.
+
+    Attributes:
+        verdict: `not-known` if its account has too many identities to follow its paths.
+        path: Steps from it to an administrator.
+    """
+
+    verdict: Verdict
+    path: tuple[PathItem, ...]
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Return the sort key: unconditional first, not known last; the shorter path."""
+        return _ORDER.index(self.verdict), len(self.path)
+
+
+def select_distinct_roles(
+    accounts: CompiledAccounts,
+    names: Sequence[IdentityId],
+    groups: Sequence[str],
+    shared: Mapping[IdentityId, SharedIdentity],
+    kept: Container[str],
+) -> dict[IdentityId, SharedIdentity]:
+    """Select the best of equivalent roles, as the identities of a batch see them.
+
+    Args:
+        names: Identities of the batch.
+        groups: Groups of its accounts.
+        shared: Roles of other accounts.
+        kept: Roles that may be entered otherwise than by their trust policies.
+    """
+    patterns = _collect_patterns(accounts, names, groups) if len(shared) > 1 else None
+    if patterns is None:
+        return dict(shared)
+    best: dict[object, IdentityId] = {}
+    for name in sorted(shared):
+        key: object = name
+        if name not in kept:
+            key = _describe_role(accounts, name, patterns) or name
+        before = best.get(key)
+        if before is None or shared[name].rank < shared[before].rank:
+            best[key] = name
+    return {name: shared[name] for name in sorted(best.values())}
+
+
+@dataclass(frozen=True, slots=True)
+class _RolePatterns:
+    """Resource patterns of the statements on assuming a role.
+
+    Attributes:
+        every: All of them.
+        telling: Those of statements whose conditions read keys of the role.
+    """
+
+    every: Sequence[ArnParts]
+    telling: Sequence[ArnParts]
+
+
+def _collect_patterns(
+    accounts: CompiledAccounts, names: Sequence[IdentityId], groups: Sequence[str]
+) -> _RolePatterns | None:
+    """Collect the patterns of a batch; None if a statement may tell any two roles apart."""
+    every: dict[ArnParts, None] = {}
+    telling: dict[ArnParts, None] = {}
+    for clause in _list_statements(accounts, names, groups):
+        reads_role = any(
+            line.key.lower().startswith(RESOURCE_KEY_PREFIXES)
+            or any(map(has_policy_variable, line.values))
+            for line in clause.conditions
+        )
+        if not clause.parts or (reads_role and clause.not_resources):
+            return None
+        every |= dict.fromkeys(clause.parts)
+        if reads_role:
+            telling |= dict.fromkeys(clause.parts)
+    return _RolePatterns(tuple(every), tuple(telling))
+
+
+def _list_statements(
+    accounts: CompiledAccounts, names: Sequence[IdentityId], groups: Sequence[str]
+) -> Iterator[CompiledStatement]:
+    """Yield each statement on assuming a role once."""
+    seen: set[int] = set()
+    for name in names:
+        principal = accounts.principals[name]
+        for grant in accounts.list_statements_on_action(principal, ASSUME_ROLE):
+            if grant.clause.number not in seen:
+                seen.add(grant.clause.number)
+                yield grant.clause
+    for group in groups:
+        for grant in accounts.groups[group]:
+            if grant.clause.matches_action(ASSUME_ROLE):
+                yield grant.clause
+
+
+def _describe_role(
+    accounts: CompiledAccounts, name: IdentityId, patterns: _RolePatterns
+) -> tuple[object, ...] | None:
+    """Describe a role by what decides on assuming it; None if it may be unlike others."""
+    trust = accounts.trusts.get(name)
+    if trust is None or not trust.collected or trust.gaps:
+        return None
+    kinds = {kind for grant in trust.grants for kind, _ in grant.clause.principals}
+    if trust.may_depend_on_role_keys or "Federated" in kinds:
+        return None
+    text = split_arn(name)
+    if any(matches_arn(each, text) for each in patterns.telling):
+        return None
+    matching = frozenset(
+        number for number, each in enumerate(patterns.every) if matches_arn(each, text)
+    )
+    return tuple(grant.clause.number for grant in trust.grants), matching
