@@ -22,12 +22,12 @@ def check_both(store: EvidenceStore) -> int:
     """Compare the facts with those of a store that is read as a whole."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(large_stores, "LARGE_STORE_EVENTS", 10**9)
-        expected = collect_audit_log_facts(store)
+        expected = owners_from_audit_logs._collect_facts(store)
         patch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
         patch.setattr(lineage_facts, "load_lineage_facts", None)
         patch.setattr(ownership_facts, "load_lineage_facts", None)
         patch.setattr(ownership_facts, "_ISSUANCES_OF_PART", 2)
-        assert collect_audit_log_facts(store) == expected
+        assert owners_from_audit_logs._collect_facts(store) == expected
     return len(expected.links) + len(expected.evidence)
 
 
@@ -84,3 +84,23 @@ def test_sessions_are_counted_by_the_person_behind_the_callers(
         (f"{USER}new", "person:bob"),
         ("cred:aws/AKIAEXAMPLE000000009", "person:bob"),
     }
+
+
+def test_facts_are_collected_once_for_the_same_events(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[EvidenceStore] = []
+    collect = owners_from_audit_logs._collect_facts
+
+    def count(opened: EvidenceStore) -> object:
+        calls.append(opened)
+        return collect(opened)
+
+    monkeypatch.setattr(owners_from_audit_logs, "_collect_facts", count)
+    for number in (1, 2):
+        user = f"{USER}{number}"
+        keep(store, [made(number, identity=f"{USER}bob", created=user)])
+        for _ in range(2):
+            evidence = collect_audit_log_facts(store).evidence
+            assert len(evidence) == number
+    assert len(calls) == 2

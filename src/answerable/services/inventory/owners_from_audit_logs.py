@@ -16,6 +16,7 @@ from answerable.model.lineage import ChainKey
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import SightedFacts
+from answerable.store.cache_generation import compute_events_generation
 from answerable.store.ownership_facts import (
     AssumptionPart,
     OwnershipFacts,
@@ -28,8 +29,28 @@ from answerable.store.store import EvidenceStore
 MIN_ASSUMPTIONS = 3
 
 
+class _NewestFacts:
+    """Facts of the events of one generation: those that were collected last."""
+
+    def __init__(self, _: EvidenceStore) -> None:
+        self._known: tuple[str, SightedFacts] | None = None
+
+    def get(self, store: EvidenceStore) -> SightedFacts:
+        """Return the facts of all events, collected again after new events."""
+        generation = compute_events_generation(store)
+        if self._known is None or self._known[0] != generation:
+            self._known = generation, _collect_facts(store)
+        return self._known[1]
+
+
 def collect_audit_log_facts(store: EvidenceStore) -> SightedFacts:
     """Collect ownership evidence and credential links of ingested logs."""
+    kept = store.get_or_create_cached("audit-log facts", _NewestFacts)
+    return kept.get(store)
+
+
+def _collect_facts(store: EvidenceStore) -> SightedFacts:
+    """Collect the facts from the events."""
     known = load_ownership_facts(store)
     return SightedFacts(
         links=tuple(_list_access_key_identities(known)),
