@@ -223,7 +223,7 @@ def test_a_case_without_events_verifies_too(day: EvidenceStore) -> None:
 def test_a_page_has_six_columns_no_script_and_escapes_names(
     day: EvidenceStore, case: str
 ) -> None:
-    page = "".join(export_case.iterate_case_page_lines(day, case, now=NOW))
+    page = "".join(export_case.build_case_page(day, case, now=NOW).lines)
     assert "<script" not in page
     assert "Ana did &lt;not&gt; run it" in page
     heads = ("person", "agent", "tool", "identity", "action", "resource")

@@ -130,6 +130,33 @@ def test_a_note_without_text_or_with_a_secret_is_refused(
         post(work, admin, "/case/note", case=case, text=text)
 
 
+def test_an_unreadable_event_hides_no_note_of_a_case(
+    work, admin, case, tmp_path
+) -> None:
+    post(work, admin, "/case/note", case=case, text="asked the bank")
+    root = tmp_path / "store"
+    shutil.copytree(work.root, root)
+    for file in root.glob("segments/*/*.parquet"):
+        file.unlink()
+    damaged = StoreCache(root)
+    try:
+        page = shown(damaged, admin, "/case", id=case)
+        printed = answer(damaged, admin, "/case/page", id=case)
+        bundle = answer(damaged, admin, "/case/bundle", id=case)
+    finally:
+        damaged.close()
+    assert isinstance(printed, FileDownload)
+    assert isinstance(bundle, FileDownload)
+    absent = {each.value for each in decode_case_bundle(bundle.body).absent}
+    assert len(absent) == ROWS
+    for text in (page, printed.body.decode()):
+        assert "asked the bank" in text
+        assert all(each in text for each in absent)
+        assert "is missing or damaged" in text
+    assert "No event of the case can be shown." in page
+    assert f'href="/event?id={absent.pop()}"' not in page
+
+
 def test_a_finding_joins_a_case(work, admin, case) -> None:
     finding = told(work, admin, "/findings", state="open").document.items[0]
     page = shown(work, admin, "/finding", id=str(finding["id"]))

@@ -35,6 +35,7 @@ from answerable.model.json_members import reject_duplicate_names
 from answerable.model.owner_signing_key import LogPosition
 
 SCHEMA = "answerable/case-bundle/v1"
+ABSENT_CHECK = "absent"  # name of the check that lists what was not verified
 
 
 class ProvenObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +54,19 @@ class ProvenObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content: str = ""
 
 
+class AbsentCaseItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An event or a decision that the bundle names without content and proof.
+
+    Attributes:
+        value: Id of the event or decision.
+        cause: `removed` (by retention), `erased`, `unreadable` or `not-known`, as
+            stated by the store that wrote the bundle.
+    """
+
+    value: str
+    cause: str
+
+
 class CaseBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A case bundle as encoded in its file.
 
@@ -65,6 +79,8 @@ class CaseBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         owners: Owner of each agent and identity in the rows; a stated one as the
             statement names it.
         drawing: The drawn chains, a Mermaid flowchart.
+        absent: Events and decisions of the case, and joining events, that the store
+            could not prove.
         schema: `answerable/case-bundle/v1`.
     """
 
@@ -75,6 +91,7 @@ class CaseBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: tuple[dict[str, Any], ...]
     owners: dict[str, dict[str, Any]]
     drawing: str
+    absent: tuple[AbsentCaseItem, ...] = ()
     schema: str = SCHEMA
 
 
@@ -130,6 +147,9 @@ def verify_case_bundle(
     ]
     yield "objects", f"{len(bundle.objects):,} objects in the log"
     _verify_case_records(bundle, records, verified.events)
+    if bundle.absent:
+        named = ", ".join(f"{each.value} ({each.cause})" for each in bundle.absent)
+        yield ABSENT_CHECK, f"not in the bundle, and not verified: {named}"
     yield "case", f"{len(records):,} records of case {bundle.case} in the log"
     _verify_rows(bundle.rows, verified.events)
     count = len(bundle.rows)
@@ -191,6 +211,8 @@ def _verify_case_records(
     """Check that the records belong to the case, and that their events are there."""
     ids = {event.event_id.hex() for event in events}
     decisions = {event.decision_id for event in events}
+    absent = {each.value for each in bundle.absent}
+    ids, decisions = ids | absent, decisions | absent
     if not any(each.kind is CaseRecordKind.OPENED for each in records):
         raise VerificationError("the bundle has no record that opened the case")
     for record in records:

@@ -15,6 +15,12 @@ from answerable.model.errors import (
 )
 from answerable.store.duckdb_engine import quote_text
 from answerable.store.durable_files import read_file
+from answerable.store.event_absence import (
+    AbsenceCause,
+    EventAbsence,
+    explain_absence,
+    select_ids,
+)
 from answerable.store.event_columns import NAMES, decode_event_row
 from answerable.store.event_engine import SegmentReadFailure
 from answerable.store.query_tables import ColumnType, NamedTable
@@ -32,23 +38,35 @@ def build_inclusion_bundle(
         PartialError: A segment that may have the event cannot be read.
         VerificationError: The store does not match its log.
     """
+    bundle, absent = collect_inclusion_proofs(store, event_ids)
+    if absent:
+        raise build_absence_error(absent[0])
+    return bundle
+
+
+def collect_inclusion_proofs(
+    store: EvidenceStore, event_ids: Sequence[bytes]
+) -> tuple[ProofBundle, list[EventAbsence]]:
+    """Build a proof bundle for the events that are there, and explain the others.
+
+    Raises:
+        VerificationError: The store does not match its log.
+    """
     wanted = list(dict.fromkeys(event_ids))
     found: set[bytes] = set()
     segments: list[ProvenSegment] = []
     events: list[ProvenEvent] = []
-    unread: list[SegmentManifest] = []
-    removed: list[SegmentManifest] = []
+    unread: set[str] = set()
     log_leaves = [leaf_hash(data) for data in store.log.raw_entries()]
-    for state in read_segment_states(store.log.entries()):
+    states = list(read_segment_states(store.log.entries()))
+    for state in states:
         live, index = state.live, state.index
-        if state.removal is not None:
-            removed.append(state.manifest)
-        if live is None or not (here := _select_ids(live, wanted)):
+        if live is None or not (here := select_ids(live, wanted)):
             continue
         try:
             rows = _find_event_rows(store, live, here)
         except SegmentReadFailure:
-            unread.append(live)
+            unread.add(live.segment)
             continue
         if not rows:
             continue
@@ -62,52 +80,37 @@ def build_inclusion_bundle(
         for row, event in proofs:
             events.append(event)
             found.add(row)
-    missing = [number for number in wanted if number not in found]
-    if missing:
-        raise _build_missing_error(missing, unread, removed)
-    return ProofBundle(store.log.checkpoint().decode(), tuple(segments), tuple(events))
+    absent = [
+        explain_absence(number, states, unread)
+        for number in wanted
+        if number not in found
+    ]
+    note = store.log.checkpoint().decode()
+    return ProofBundle(note, tuple(segments), tuple(events)), absent
 
 
-def _build_missing_error(
-    missing: Sequence[bytes],
-    unread: Sequence[SegmentManifest],
-    removed: Sequence[SegmentManifest],
-) -> AnswerableError:
-    """Build the error for ids that no readable segment has.
-
-    Args:
-        missing: The ids.
-        unread: Segments that cannot be read.
-        removed: Segments of which a policy removed rows.
-    """
-    named = missing[0].hex()
-    for each in unread:
-        if _select_ids(each, missing):
+def build_absence_error(absence: EventAbsence) -> AnswerableError:
+    """Build the error for an id that no readable segment has."""
+    named = absence.event_id.hex()
+    match absence.cause:
+        case AbsenceCause.UNREADABLE:
             return PartialError(
-                f"the event {named} may be in the segment {each.segment} of {each.day}, "
-                "which is missing or damaged",
+                f"the event {named} may be in the segment {absence.segment} of "
+                f"{absence.day}, which is missing or damaged",
                 "restore it from a copy: answerable store repair --from FOLDER",
             )
-    for each in removed:
-        if _select_ids(each, missing):
+        case AbsenceCause.REMOVED | AbsenceCause.ERASED:
             return UsageError(
                 f"no sealed event has the id {named}, which may be that of a removed "
-                f"event of {each.day}",
+                f"event of {absence.day}",
                 "the log has its leaf, and no proof without the event",
             )
-    return UsageError(
-        f"no sealed event has the id {named}",
-        "list ids with `answerable trace`; seal new events with `answerable ingest`",
-    )
-
-
-def _select_ids(manifest: SegmentManifest, event_ids: Sequence[bytes]) -> list[bytes]:
-    """Select the event ids whose times are in a segment.
-
-    An id starts with its time in milliseconds, so most segments are ruled out.
-    """
-    low, high = int(manifest.min_time) // 10**6, int(manifest.max_time) // 10**6
-    return [w for w in event_ids if low <= int.from_bytes(w[:6], "big") <= high]
+        case AbsenceCause.NOT_KNOWN:
+            return UsageError(
+                f"no sealed event has the id {named}",
+                "list ids with `answerable trace`; seal new events with "
+                "`answerable ingest`",
+            )
 
 
 def _find_event_rows(

@@ -2,14 +2,16 @@
 
 import sys
 from dataclasses import replace
+from typing import cast
 
 import click
 
 from answerable.cli.commands.evidence import write_file
 from answerable.cli.login_name import get_login_name
-from answerable.cli.output import print_and_exit
+from answerable.cli.output import get_document_exit_code, print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
+from answerable.model.errors import PartialError
 
 
 @click.group(cls=AppGroup, short_help="Keep an investigation and export it.")
@@ -165,6 +167,8 @@ def bundle(settings: Settings, name: str, out: str, with_snapshots: bool) -> Non
             session.store, name, with_snapshots=with_snapshots, now=session.now
         )
     item = document.items[0]
+    absent = "; ".join(map(str, cast("list[str]", item["absent"])))
+    note = f"not in the bundle: {absent}" if absent else ""
     if out:
         write_file(out, str(item["bundle"]))
         check = format_command("evidence", "verify", out, "--key", str(item["key"]))
@@ -172,8 +176,10 @@ def bundle(settings: Settings, name: str, out: str, with_snapshots: bool) -> Non
     elif settings.output == "table":
         # For a pipe or a redirection: only the file, byte for byte.
         click.echo(str(item["bundle"]), nl=False)
-        return
-    print_and_exit(document, settings)
+        if note and not settings.quiet:
+            click.echo(f"warning: {note}", err=True)
+        click.get_current_context().exit(get_document_exit_code(document, settings))
+    print_and_exit(document, settings, note=note)
 
 
 @case.command("print", cls=AppCommand, short_help="Write a printable page.")
@@ -186,15 +192,18 @@ def print_page(settings: Settings, name: str, file: str, markdown: bool) -> None
 
     The HTML has no script and no link to another file. The chains have six columns.
     """
-    from answerable.usecases.lineage.export_case import iterate_case_page_lines
+    from answerable.usecases.lineage.export_case import build_case_page
 
     with open_session(settings) as session:
-        lines = iterate_case_page_lines(
-            session.store, name, markdown=markdown, now=session.now
-        )
-        text = "\n".join(lines) + "\n"
+        page = build_case_page(session.store, name, markdown=markdown, now=session.now)
+        text = "\n".join(page.lines) + "\n"
     if file == "-":
         sys.stdout.write(text)
-        return
-    write_file(file, text)
-    click.echo(f"wrote {file}", err=True)
+    else:
+        write_file(file, text)
+        click.echo(f"wrote {file}", err=True)
+    if page.unread and not settings.allow_partial:
+        raise PartialError(
+            f"not on the page: {'; '.join(page.unread)}",
+            "find the damage with: answerable store repair --dry-run",
+        )

@@ -56,6 +56,13 @@ class CaseRecordItem(TypedDict):
     text: Annotated[
         str, Column("title, note, reason or summary of the item", "", 0, floor=16)
     ]
+    absent: Annotated[
+        str,
+        Column(
+            "why the event or decision cannot be shown: `removed` (by retention), "
+            "`erased`, `unreadable` or `not-known`; otherwise empty"
+        ),
+    ]
     log_index: Annotated[int, Column("index of the record in the log")]
     rows: Annotated[
         list[TraceItem], Column("rows of an event or a decision, as in `trace`")
@@ -82,6 +89,10 @@ class CaseBundleItem(TypedDict):
             "count",
             right=True,
         ),
+    ]
+    absent: Annotated[
+        list[str],
+        Column("ids of events and decisions without content and proof, and why"),
     ]
     log_size: Annotated[int, Column("entries of the log", "", 2, "count", right=True)]
     key: Annotated[str, Column("public key that verifies the file", "", 1)]

@@ -5,6 +5,7 @@ from typing import cast
 
 from answerable.evidence.canonical_event import decode_event
 from answerable.evidence.case_bundle import (
+    ABSENT_CHECK,
     CaseBundle,
     decode_case_bundle,
     is_case_bundle,
@@ -91,10 +92,17 @@ def verify_evidence(
         }
         for check in checks
     ]
+    coverage = build_empty_coverage()
+    problems = [check.detail for check in checks if check.check == ABSENT_CHECK]
+    if problems:
+        coverage["partial"] = True
+        coverage["sources"] = [
+            {"source": "case bundle", "at": "", "age_s": 0, "problems": problems}
+        ]
     return Document(
         "verify",
         items,
-        build_empty_coverage(),
+        coverage,
         failed=not all(check.ok for check in checks),
     )
 

@@ -2,9 +2,11 @@
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 from answerable.evidence.case_bundle import (
+    AbsentCaseItem,
     CaseBundle,
     ProvenObject,
     encode_case_bundle,
@@ -43,9 +45,19 @@ from answerable.presentation.scanned_owners import build_scanned_owner_item
 from answerable.presentation.text import sanitize
 from answerable.services.evidence.cases import InvestigationCase, find_case
 from answerable.services.inventory import snapshots
-from answerable.services.lineage.case_rows import CaseRows, collect_case_rows
+from answerable.services.lineage.case_rows import (
+    AbsentItem,
+    CaseRows,
+    add_unread_items,
+    collect_case_rows,
+    describe_absence,
+)
 from answerable.services.lineage.lineage_search import SearchScope
-from answerable.store.inclusion_proofs import build_inclusion_bundle
+from answerable.store.event_absence import AbsenceCause, EventAbsence
+from answerable.store.inclusion_proofs import (
+    build_absence_error,
+    collect_inclusion_proofs,
+)
 from answerable.store.store import EvidenceStore
 
 _STATEMENT_OF_STATE = {
@@ -80,7 +92,8 @@ def build_case_bundle(
     found = collect_case_rows(store, case, now=now, loaded=loaded)
     ids = [row["event_id"] for row in found.rows] + list(found.joining)
     with store.log.lock():  # events and objects refer to one head
-        proofs = build_inclusion_bundle(store, [bytes.fromhex(each) for each in ids])
+        proofs, lost = collect_inclusion_proofs(store, [*map(bytes.fromhex, ids)])
+        found = _drop_unproven_rows(found, lost)
         objects = tuple(_prove_objects(store, case, found.rows, with_snapshots))
     bundle = CaseBundle(
         case=case.id,
@@ -90,6 +103,7 @@ def build_case_bundle(
         rows=tuple(cast("dict[str, object]", dict(row)) for row in found.rows),
         owners=_list_owners(store, found.inventory, found.rows),
         drawing="\n".join(iterate_mermaid_lines(found.rows)),
+        absent=tuple(AbsentCaseItem(e.value, e.cause.value) for e in found.absent),
     )
     public = store.keys.public_key
     item: CaseBundleItem = {
@@ -97,27 +111,43 @@ def build_case_bundle(
         "events": len(proofs.events),
         "joining": len(found.joining),
         "objects": len(objects),
+        "absent": list(map(str, found.absent)),
         "log_size": parse_checkpoint(proofs.checkpoint.encode(), public).size,
         "key": str(public),
         "bundle": encode_case_bundle(bundle).decode(),
     }
+    coverage = build_empty_coverage()
+    add_unread_items(coverage, found.absent)
     return Document(
         "case-bundle",
         [item],
-        build_empty_coverage(),
+        coverage,
         next="answerable evidence verify BUNDLE --key PUB",
     )
 
 
-def iterate_case_page_lines(
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """Printable page of a case.
+
+    Attributes:
+        lines: Its lines.
+        unread: Items of the case that may exist and cannot be shown.
+    """
+
+    lines: Iterator[str]
+    unread: Sequence[str]
+
+
+def build_case_page(
     store: EvidenceStore,
     name: str,
     *,
     markdown: bool = False,
     now: int,
     loaded: SearchScope | None = None,
-) -> Iterator[str]:
-    """Yield the lines of a printable page of a case, without script.
+) -> CasePage:
+    """Build a printable page of a case, without script.
 
     Raises:
         UsageError: The case is unknown.
@@ -125,7 +155,27 @@ def iterate_case_page_lines(
     case = find_case(store, name)
     found = collect_case_rows(store, case, now=now, loaded=loaded)
     page = _build_page(case, found, now)
-    return iterate_markdown_lines(page) if markdown else iterate_html_lines(page)
+    lines = iterate_markdown_lines(page) if markdown else iterate_html_lines(page)
+    unread = [str(each) for each in found.absent if each.is_unread]
+    return CasePage(lines, unread)
+
+
+def _drop_unproven_rows(found: CaseRows, lost: Sequence[EventAbsence]) -> CaseRows:
+    """Drop the events that cannot be proven, and list them as absent.
+
+    Raises:
+        UsageError: An event is not sealed yet.
+    """
+    for each in lost:
+        if each.cause is AbsenceCause.NOT_KNOWN:
+            raise build_absence_error(each)
+    ids = {each.event_id.hex() for each in lost}
+    return replace(
+        found,
+        rows=[row for row in found.rows if row["event_id"] not in ids],
+        joining=[each for each in found.joining if each not in ids],
+        absent=[*found.absent, *map(describe_absence, lost)],
+    )
 
 
 def _prove_objects(
@@ -276,6 +326,7 @@ def _build_page(case: InvestigationCase, found: CaseRows, now: int) -> Report:
                 [_build_page_row(row) for row in found.rows],
                 "A hop without a remark was observed by a platform or a mediator.",
             ),
+            *_build_absent_tables(found.absent),
             _build_record_table(case, CaseRecordKind.FINDING, "Findings"),
             _build_record_table(case, CaseRecordKind.NOTE, "Notes"),
             ReportTable(
@@ -287,6 +338,13 @@ def _build_page(case: InvestigationCase, found: CaseRows, now: int) -> Report:
         ),
         answers_title="Summary",
     )
+
+
+def _build_absent_tables(absent: Sequence[AbsentItem]) -> Iterator[ReportTable]:
+    """Yield the table of the items that cannot be shown; nothing if all can."""
+    if absent:
+        rows = [(each.value, each.description) for each in absent]
+        yield ReportTable("Events and decisions not shown", ("id", "why"), rows)
 
 
 def _build_page_row(row: TraceItem) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from answerable.services.evidence.cases import (
     require_case_text,
 )
 from answerable.services.inventory import snapshots
-from answerable.services.lineage.case_rows import collect_case_rows
+from answerable.services.lineage.case_rows import add_unread_items, collect_case_rows
 from answerable.services.lineage.lineage_search import SearchScope
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.lineage.trace_rows import build_trace_coverage
@@ -164,8 +164,10 @@ def show_case(
     """
     case = find_case(store, name)
     found = collect_case_rows(store, case, now=now, loaded=loaded)
+    absent = {each.value: each for each in found.absent}
     items: list[CaseRecordItem] = []
     for each in case.records:
+        lost = absent.get(each.record.value)
         rows = _select_rows(each.record, found.rows)
         items.append(
             {
@@ -174,15 +176,19 @@ def show_case(
                 "by": each.record.by,
                 "kind": each.record.kind.value,
                 "value": each.record.value,
-                "text": each.record.text or "; ".join(map(_summarise_row, rows)),
+                "text": each.record.text
+                or (lost.description if lost else "; ".join(map(_summarise_row, rows))),
+                "absent": lost.cause.value if lost else "",
                 "log_index": each.index,
                 "rows": rows,
             }
         )
+    coverage = build_trace_coverage(found.inventory, found.chains, now)
+    add_unread_items(coverage, found.absent)
     return Document(
         "case",
         items,
-        build_trace_coverage(found.inventory, found.chains, now),
+        coverage,
         next=format_command("case", "bundle", case.id, "--out", "case.bundle"),
     )
 

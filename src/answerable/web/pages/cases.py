@@ -203,10 +203,8 @@ def download_page(
     """Return the printable page of a case as one HTML file without script."""
     scope, key = build_search_scope(cache, visitor), request.query.get("id", "")
     with cache.open_store() as store:
-        lines = export_case.iterate_case_page_lines(
-            store, key, now=cache.now, loaded=scope
-        )
-        body = "".join(f"{line}\n" for line in lines).encode()
+        page = export_case.build_case_page(store, key, now=cache.now, loaded=scope)
+        body = "".join(f"{line}\n" for line in page.lines).encode()
     return FileDownload(f"case-{key}.html", "text/html; charset=utf-8", body)
 
 
