@@ -111,8 +111,8 @@ def _list_subjects_on_path(steps: Sequence[PathStep]) -> Iterable[str]:
 def _find_signed_in(subjects: Iterable[str], sign_ins: SignInsBySubject) -> Hop | None:
     """Find the person of the nearest subject with exactly one signed-in person."""
     for subject in subjects:
-        found = sign_ins.get(subject, ()) if subject else ()
-        signed_in = _select_sign_in_of_only_person(found)
+        found = sign_ins.get(subject) if subject else None
+        signed_in = _select_sign_in_of_only_person(found) if found else None
         if signed_in:
             return _build_hop_from_sign_in(signed_in, f"signed in as {subject}")
     return None

@@ -157,7 +157,8 @@ def _derive_chains_of_chain_key(
             chain = (
                 combine_chains(chain, called) if chain_key.key.credential else called
             )
-        chain = replace(chain, valid_from=start, valid_to=end)
+        if (start, end) != ALL_TIME:  # what most chains have
+            chain = replace(chain, valid_from=start, valid_to=end)
         if chains and replace(chains[-1], valid_to=end) == replace(
             chain, valid_from=chains[-1].valid_from
         ):

@@ -65,13 +65,16 @@ def read_chain_keys_matching(
 
 
 def read_lineage_facts_of_keys(
-    store: "EvidenceStore", keys: Sequence[SourcedChainKey]
+    store: "EvidenceStore",
+    keys: Sequence[SourcedChainKey],
+    days: DayFiles | None = None,
 ) -> LineageFacts:
     """Read the facts that the chains of some chain keys need.
 
     Args:
         store: The store.
         keys: Distinct chain keys.
+        days: Files of the issuances of sealed events; None to open them.
     """
     credentials = {each.key.credential for each in keys}
     subjects = {get_presented_subject(each.key, each.source) for each in keys}
@@ -82,20 +85,30 @@ def read_lineage_facts_of_keys(
     credentials |= {each.parent.credential for each in presentations}
     return LineageFacts(
         joints=tuple(keys),
-        issuances=tuple(read_issuances_behind(store, credentials, keys)),
+        issuances=tuple(read_issuances_behind(store, credentials, keys, days)),
         presentations=presentations,
         sign_ins=tuple(read_sign_ins(store)),
     )
 
 
 def read_issuances_behind(
-    store: "EvidenceStore", credentials: set[str], keys: Sequence[SourcedChainKey]
+    store: "EvidenceStore",
+    credentials: set[str],
+    keys: Sequence[SourcedChainKey],
+    days: DayFiles | None = None,
 ) -> list[CredentialIssuance]:
-    """Read the issuances of credentials, of the issuers' credentials, and so on."""
+    """Read the issuances of credentials, of the issuers' credentials, and so on.
+
+    Args:
+        store: The store.
+        credentials: Credentials of the chain keys, or of others.
+        keys: The chain keys.
+        days: Files of the issuances of sealed events; None to open them.
+    """
     others: dict[str, list[CredentialIssuance]] = defaultdict(list)
     for each in (*read_delegated_issuances(store), *read_token_id_issuances(store)):
         others[each.credential].append(each)
-    days = open_lineage_days(store, ISSUANCES)
+    days = days or open_lineage_days(store, ISSUANCES)
     try:
         return _follow_issuances(store, credentials, keys, others, days)
     except EnvironmentFailure:

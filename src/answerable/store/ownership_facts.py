@@ -99,7 +99,8 @@ def load_ownership_facts(store: "EvidenceStore") -> OwnershipFacts:
     keys = list(read_credential_issuances(store, created, days=days))
     changes = list(read_identity_changes(store))
     callers = [each.parent for each in keys] + [each.key for each in changes]
-    behind = read_issuances_behind(store, {each.credential for each in callers}, ())
+    credentials = {each.credential for each in callers}
+    behind = read_issuances_behind(store, credentials, (), days)
     return OwnershipFacts(_read_uses(store), changes, keys, [*keys, *behind])
 
 
@@ -141,7 +142,7 @@ def iterate_assumptions(
     for part in range(parts):
         found = _read_assumptions(store, days, parts, part)
         callers = {each.caller.credential for each in found}
-        yield AssumptionPart(found, read_issuances_behind(store, callers, ()))
+        yield AssumptionPart(found, read_issuances_behind(store, callers, (), days))
 
 
 def _list_assumptions(

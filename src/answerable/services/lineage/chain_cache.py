@@ -155,10 +155,13 @@ def _iterate_chains_in_parts(
     store: EvidenceStore, keys: Iterator[SourcedChainKey], statements: _Statements
 ) -> Iterator[ChainTimeline]:
     """Derive the chains of chain keys, with the facts of some keys in memory."""
+    from answerable.store.lineage_days import ISSUANCES, open_lineage_days
     from answerable.store.lineage_facts_of_keys import read_lineage_facts_of_keys
 
+    days = open_lineage_days(store, ISSUANCES)
     while part := tuple(islice(keys, _KEYS_OF_PART)):
-        yield from _iterate_chains(read_lineage_facts_of_keys(store, part), statements)
+        facts = read_lineage_facts_of_keys(store, part, days)
+        yield from _iterate_chains(facts, statements)
 
 
 def _load_statements(store: EvidenceStore, inventory: Inventory | None) -> _Statements:
