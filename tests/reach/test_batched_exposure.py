@@ -209,6 +209,28 @@ def test_equivalent_roles_of_other_accounts_are_one_end(
     assert len(sizes[-1]) == 5
 
 
+def test_a_condition_on_the_account_of_a_role_tells_two_roles_apart() -> None:
+    build = AccountBuilder()
+    for account in (B, C):
+        trusting(build, role("open", account), "*")
+        build.policy(role("open", account), "identity", ADMIN)
+    for name, account in (("ana", B), ("ben", C), ("eve", A)):
+        build.identity(user(name))
+        build.policy(
+            user(name),
+            "identity",
+            statement(
+                "s",
+                action="sts:AssumeRole",
+                resource="*",
+                condition={"StringEquals": {"aws:ResourceAccount": account}},
+            ),
+        )
+    rows = check(build.facts())
+    verdicts = [rows[user(name)].admin for name in ("ana", "ben", "eve")]
+    assert verdicts == [Verdict.ALWAYS, Verdict.ALWAYS, Verdict.NEVER]
+
+
 ACCOUNTS = (A, B, C, "444444444444")
 NAMES = [role(name, account) for account in ACCOUNTS for name in ("open", "step")]
 TARGETS = st.sampled_from(
@@ -227,7 +249,7 @@ READS = st.sampled_from(
         None,
         None,
         None,
-        {"StringEquals": {"aws:ResourceAccount": C}},
+        {"StringEquals": {"aws:ResourceAccount": B}},
         {"StringEquals": {"iam:ResourceTag/team": "red"}},
         {
             "StringLike": {
@@ -236,7 +258,9 @@ READS = st.sampled_from(
         },
     ]
 )
-TRUSTED = st.sampled_from(["*", {"AWS": A}, {"AWS": [B, C]}, {"AWS": NAMES[2]}])
+TRUSTED = st.sampled_from(
+    ["*", "*", "*", {"AWS": A}, {"AWS": [B, C]}, {"AWS": NAMES[2]}]
+)
 
 
 @st.composite
@@ -260,7 +284,7 @@ def many_accounts(draw: st.DrawFn) -> SightedFacts:
                 )
                 for number in range(draw(st.integers(0, 2)))
             ]
-            if draw(st.integers(0, 9)) == 9:
+            if arn in NAMES and draw(st.integers(0, 2)) == 2:
                 steps.append(ADMIN)
             build.policy(arn, "identity", *steps)
             if arn in NAMES:
