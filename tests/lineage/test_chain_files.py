@@ -10,6 +10,7 @@ from answerable.model.errors import RemovedFileError
 from answerable.services.lineage import chain_cache
 from answerable.store import (
     chain_changes,
+    chain_counts,
     chain_file,
     chain_writer,
     lineage_days,
@@ -112,6 +113,18 @@ def test_counts_are_of_one_chain_file_alone(tmp_path: Path) -> None:
         generation = compute_chains_generation(store)
         chain_writer.write_chain_file(store, generation, ())
         assert chain_file.find_counted_chains(store) is None
+
+
+def test_events_whose_chains_are_not_derived_yet_are_counted_later(
+    store: EvidenceStore,
+) -> None:
+    keep(store, [made(1, identity="role1"), made(2, identity="role1")])
+    store.seal(NOW)
+    check_chains(store)
+    keep(store, [made(3, identity="role2"), made(4, identity="role1")])
+    store.seal(NOW)  # another process counts meanwhile
+    assert chain_counts.write_chain_counts(store) is not None
+    check_chains(store)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 cut"])

@@ -87,6 +87,7 @@ def write_chain_counts(
     """Count the events of each chain by day and outcome, where that is not known.
 
     Counts name chains by their numbers, so they are those of one list of chain files.
+    Events that were stored later may have no chain yet: their month is counted again.
 
     Returns:
         The chains, and the counts; None if there are no chains any more.
@@ -104,8 +105,8 @@ def write_chain_counts(
             derived_from = tuple(each.path.name for each in files)
             known = before.counts.get(month)
             if known is None or not _is_current(store, known, derived_from):
-                name = _write_month(store, chains, month, files)
-                known = MonthCounts(name, derived_from)
+                name, is_complete = _write_month(store, chains, month, files)
+                known = MonthCounts(name, derived_from if is_complete else ())
             counts[month] = known
         after = msgspec.structs.replace(
             before,
@@ -153,10 +154,13 @@ def _write_month(
     chains: ParquetTable,
     month: str,
     files: Sequence[_KeyFile],
-) -> str:
-    """Write the counts of a month, with this month in memory; return the file's name.
+) -> tuple[str, bool]:
+    """Write the counts of a month, with this month in memory.
 
     The events of a key and a day are read where its chain changes among them.
+
+    Returns:
+        Name of the file, and whether each event has a chain.
     """
     folders = [store.derived / name for name in (CHAIN_FOLDER, CHAIN_KEYS.folder)]
     engine = DuckDbEngine(store.derived / CHAIN_COUNTS_FOLDER, _MEMORY, folders=folders)
@@ -164,14 +168,16 @@ def _write_month(
         rows = _count_key_days(store, chains, engine, files)
         counted = [dict(zip(CHAIN_COUNTS, row, strict=True)) for row in rows]
         register_table(engine, "from_events", NamedTable(CHAIN_COUNTS, counted))
-        return write_named_file(
-            store,
-            CHAIN_COUNTS_FOLDER,
-            month,
-            engine,
+        rows_sql = (
             f"(SELECT {', '.join(CHAIN_COUNTS)} FROM counted WHERE n IS NOT NULL "  # noqa: S608 - ours
-            "UNION ALL FROM from_events ORDER BY ALL)",
+            "UNION ALL FROM from_events ORDER BY ALL)"
         )
+        name = write_named_file(store, CHAIN_COUNTS_FOLDER, month, engine, rows_sql)
+        with_chain, every = engine.run(
+            f"SELECT sum(events) FROM {rows_sql} UNION ALL "  # noqa: S608 - ours
+            "SELECT sum(events) FROM key_days"
+        )
+        return name, with_chain == every
     finally:
         engine.close()
 

@@ -51,7 +51,8 @@ class MonthCounts(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Name of the file.
-        derived_from: Names of the files of chain keys that were counted.
+        derived_from: Names of the files of chain keys that were counted; none if some of
+            their events had no chain yet.
     """
 
     name: str
