@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.store import HoldItem, StoreChangeItem, StoreDayItem
-from answerable.model.errors import UsageError, VerificationError
+from answerable.model.errors import AnswerableError, UsageError, VerificationError
 from answerable.presentation.answer_coverage import (
     build_empty_coverage,
     build_source_coverage,
@@ -16,6 +19,9 @@ from answerable.presentation.collection_coverage import add_unread_logs
 from answerable.services.store_changes import list_removals, require_reason
 from answerable.store import compaction, legal_holds, retention, store_repair
 from answerable.store.collection_state import read_unread_logs
+from answerable.store.event_queries import read_event_sources
+from answerable.store.fsck_segments import format_count
+from answerable.store.held_events import count_held_events
 from answerable.store.store import EvidenceStore
 from answerable.store.store_statistics import read_day_statistics
 
@@ -111,11 +117,13 @@ def retain_events(
 
         rewrite_question_files(store)
     items = list_removals("retain", planned, dry_run=dry_run)
+    unknown = _describe_unknown_source(store, source) if source and not items else ""
     return Document(
         "store-changes",
         items,
         build_empty_coverage(),
         failed=any(each.unreadable for each in planned),
+        note=unknown and f"warning: {unknown}",
     )
 
 
@@ -125,9 +133,14 @@ def place_hold(
     """Place a legal hold, and list the holds in force.
 
     Raises:
-        UsageError: The reason is missing, or a day is malformed.
+        UsageError: The reason is missing, or a day or the person is malformed.
     """
     require_reason(hold.reason)
+    if hold.person and not hold.person.removeprefix("person:").strip():
+        raise UsageError(
+            f"invalid person (got {hold.person[:80]!r}, expected a name)",
+            "without --person, the hold covers events of all persons",
+        )
     _require_day(hold.since, "--since")
     _require_day(hold.until, "--until")
     if hold.since and hold.until and hold.since > hold.until:
@@ -136,7 +149,7 @@ def place_hold(
             "both days are held",
         )
     legal_holds.place_hold(store, hold, now)
-    return list_holds(store)
+    return replace(list_holds(store), note=_describe_held_events(store, hold))
 
 
 def list_holds(store: EvidenceStore) -> Document:
@@ -195,9 +208,47 @@ def repair_files(
     )
 
 
+def _describe_held_events(store: EvidenceStore, hold: legal_holds.LegalHold) -> str:
+    """Describe how many events are under a new hold; a warning if there are none."""
+    try:
+        count = count_held_events(store, hold)
+        unreadable = len(store.find_unreadable_segments())
+        unknown = _describe_unknown_source(store, hold.source) if hold.source else ""
+    except AnswerableError:
+        return "the hold is in force; its events could not be counted"
+    rest = f"; {format_count(unreadable, 'unreadable segment')} not counted"
+    rest = rest if unreadable else ""
+    if count is None:
+        return "the hold is in force; too many events to search for the person"
+    if count:
+        return f"the hold now covers {format_count(count, 'event')}{rest}"
+    why = unknown or "check the spelling and the days"
+    return (
+        "warning: the hold is in force, but no stored event is under it now"
+        f"{rest}: {why}"
+    )
+
+
+def _describe_unknown_source(store: EvidenceStore, source: str) -> str:
+    """Return a warning about a log source without events; empty for a known one."""
+    known = read_event_sources(store)
+    if source in known:
+        return ""
+    close = get_close_matches(source[:80], known, 1, 0.6)
+    suggestion = f"; did you mean {close[0]}?" if close else ""
+    listed = ", ".join(sorted(known)) or "none"
+    return f"no readable event is from the source {source!r} (stored: {listed}){suggestion}"
+
+
 def _require_day(day: str, option: str) -> None:
     """Refuse a malformed day."""
-    if day and not _DAY.fullmatch(day):
+    try:
+        is_day = not day or (
+            _DAY.fullmatch(day) is not None and bool(date.fromisoformat(day))
+        )
+    except ValueError:
+        is_day = False
+    if not is_day:
         raise UsageError(
             f"{option} is not a day (got {day[:40]!r}, expected YYYY-MM-DD)",
             "list the days of the store: answerable store stats",
