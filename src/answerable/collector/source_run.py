@@ -60,7 +60,8 @@ def run_source(store_root: Path, source: str) -> RunResult:
                 result = _scan_result(
                     scan_sources(store, [source], now=now, home=root, cwd=root)
                 )
-            write_question_files(store, 0, now=time.time_ns())
+            if not result.stored:  # an ingest has done so
+                write_question_files(store, 0, now=time.time_ns())
             return result
     except AnswerableError as error:
         return RunResult(error.message)
