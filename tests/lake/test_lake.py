@@ -10,6 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from answerable.connectors.cloudtrail import lake as reader
+from answerable.store import large_stores
 from tests.lake.conftest import USER, Run, make_record
 from tests.lake.security_lake import build_table, write_folders
 
@@ -48,6 +49,27 @@ def test_a_lake_gives_the_rows_that_ingested_records_give(
     run("ingest", f"cloudtrail:{tmp_path / 'all.json'}")
     assert from_lake == _trace(run)
     assert len(from_lake) == 700
+
+
+def test_chains_of_a_large_store_and_a_lake_are_found_and_counted(
+    run: Run, scanned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
+    write_folders(RECORDS, tmp_path / "lake")
+    lake = ("--lake", f"lake:{tmp_path / 'lake'}")
+    questions = ("--by", "person,identity"), ("--identity", USER, "--limit", "5")
+
+    def ask(*where: str) -> list[list[dict[str, Any]]]:
+        return [
+            [_without_raw_facts(each) for each in run("trace", *words, *where)["items"]]
+            for words in questions
+        ]
+
+    found = ask(*lake)
+    assert found[0][0]["events"] == 700
+    (tmp_path / "all.json").write_text(json.dumps({"Records": RECORDS}))
+    run("ingest", f"cloudtrail:{tmp_path / 'all.json'}")
+    assert found == ask()
 
 
 def test_a_question_of_a_day_reads_its_days_and_columns_only(

@@ -380,9 +380,11 @@ class EventQueries:
         """Open an engine over the segments and the foreign events."""
         from answerable.store.duckdb_engine import DuckDbEngine
 
-        derived = self._layout.root / "derived"
-        files = () if self._foreign is None else tuple(map(Path, self._foreign.files))
-        folders = [derived / name for name in DERIVED_TABLES]
+        roots, files = [self._layout.root], list[Path]()
+        if self._foreign is not None:
+            roots.append(self._foreign.folder)
+            files += map(Path, self._foreign.files)
+        folders = [root / "derived" / name for root in roots for name in DERIVED_TABLES]
         return DuckDbEngine(self._layout.segments, files=files, folders=folders)
 
     def _read_store_state(self) -> object:
