@@ -9,7 +9,9 @@ import pytest
 from answerable.store import store as store_module
 from answerable.store.deduplication import KnownEventIds
 from answerable.store.store import EvidenceStore
+from answerable.store.store_layout import StoreLayout
 from answerable.usecases.evidence.ingest_logs import ingest_logs
+from answerable.usecases.evidence.store_life import compact_store
 
 NOW = 1_764_547_200_000_000_000  # 2025-12-01
 
@@ -97,3 +99,32 @@ def test_events_of_a_full_journal_are_new_to_one_run(
     assert total == (9,)
     assert others
     assert item["stored"] + sum(int(str(n)) for n, _ in others) == 8
+
+
+@pytest.mark.parametrize("step", ["has_segment_file", "segment_file"])
+def test_events_are_known_whose_segments_are_compacted_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    sources = [write_trail(tmp_path / f"{n}.json", range(n, n + 3)) for n in (1, 4)]
+    every = write_trail(tmp_path / "every.json", range(1, 9))
+    root = tmp_path / "store"
+    with (
+        EvidenceStore.open(root, now=NOW) as one,
+        EvidenceStore.open(root, now=NOW) as two,
+    ):
+        for source in sources:
+            ingest_logs(two, [source], now=NOW)
+        original = getattr(StoreLayout, step)
+        waiting = [two]
+
+        def compact_first(layout: StoreLayout, *names: str) -> object:
+            """Compact before the file of a segment is looked for."""
+            if layout is one.layout and waiting:
+                done = compact_store(waiting.pop(), now=NOW).items
+                assert [each["state"] for each in done] == ["done"]
+            return original(layout, *names)
+
+        monkeypatch.setattr(StoreLayout, step, compact_first)
+        (item,) = ingest_logs(one, [every], now=NOW).items
+        assert not waiting
+    assert (item["stored"], item["duplicate"]) == (2, 6)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # imported where segments are read
 
 # Only the id, time and raw digest of an event are read.
 StoredEvent = AuditEvent | EncodedEvent
+_Selection = Callable[[SegmentManifest], bool]
 StoredEvents = Sequence[StoredEvent] | EncodedEvents
 # About 130 bytes each.
 MAX_IDS = 2_000_000
@@ -216,13 +217,8 @@ class KnownEventIds:
             self._load_journal_ids(name)
         for day in missing:
             ids: set[bytes] = set()
-            files = (
-                ""
-                if self._is_day_too_large(day)
-                else self._list_segment_files_of_day(day)
-            )
-            if files:
-                found = self._run_query(f"SELECT event_id FROM read_parquet([{files}])")  # noqa: S608
+            if not self._is_day_too_large(day):
+                found = self._query_segments("event_id", "", self._select_day(day))
                 ids.update(cast("bytes", row[0]) for row in found)
             for tail in self._tails.values():
                 ids.update(tail.list_ids())
@@ -243,17 +239,16 @@ class KnownEventIds:
         asked = list(compress(times, is_asked))
         if not asked:
             return set()
-        files = self._list_segment_files_between(min(asked), max(asked))
-        if not files:
+        is_between = self._select_between(min(asked), max(asked))
+        if not self._list_segment_files(is_between):
             return set()
         from arro3.core import Array, DataType, Table
 
         ids = Array(list(compress(event_ids, is_asked)), DataType.binary())
         engine = self._open_engine()
         engine.register_arrow("asked", Table.from_pydict({"event_id": ids}))
-        found = self._run_query(
-            f"SELECT event_id FROM read_parquet([{files}]) "  # noqa: S608 - our own names
-            "SEMI JOIN asked USING (event_id)"
+        found = self._query_segments(
+            "event_id", "SEMI JOIN asked USING (event_id)", is_between
         )
         engine.connection.unregister("asked")
         return {cast("bytes", row[0]) for row in found}
@@ -274,32 +269,51 @@ class KnownEventIds:
         tail = self._tails[name] = _JournalTail()
         tail.add([e.event_id for e in events], [e.raw_sha256 for e in events])
 
-    def _list_segment_files_of_day(self, day: int) -> str:
-        """List the files of the segments of a day, quoted for SQL."""
+    def _select_day(self, day: int) -> _Selection:
+        """Select the segments of a day."""
         name = format_day(day)
-        return self._list_segment_files_where(lambda entry: entry.day == name)
+        return lambda entry: entry.day == name
 
-    def _list_segment_files_between(self, first: int, last: int) -> str:
-        """List the segments that may contain ids of these times."""
+    def _select_between(self, first: int, last: int) -> _Selection:
+        """Select the segments that may contain ids of these times."""
         first, last = first // _NS_PER_MS, last // _NS_PER_MS
-        return self._list_segment_files_where(
-            lambda entry: (
-                int(entry.min_time) // _NS_PER_MS <= last
-                and first <= int(entry.max_time) // _NS_PER_MS
-            )
+        return lambda entry: (
+            int(entry.min_time) // _NS_PER_MS <= last
+            and first <= int(entry.max_time) // _NS_PER_MS
         )
 
-    def _list_segment_files_where(
-        self, predicate: Callable[[SegmentManifest], bool]
-    ) -> str:
-        """List the quoted paths of the segments that match a predicate."""
+    def _query_segments(
+        self, columns: str, join: str, selection: _Selection
+    ) -> list[tuple[object, ...]]:
+        """Query selected segments; again if another process has replaced their files.
+
+        Raises:
+            EnvironmentFailure: A file cannot be read.
+        """
+        while True:
+            note = self._log.checkpoint()
+            files = self._list_segment_files(selection)
+            query = f"SELECT {columns} FROM read_parquet([{files}]) {join}"  # noqa: S608 - our own names
+            try:
+                return self._run_query(query) if files else []
+            except EnvironmentFailure:
+                if self._log.checkpoint() == note:
+                    raise
+
+    def _list_segment_files(self, selection: _Selection) -> str:
+        """List the files of selected segments, quoted for SQL."""
         from answerable.store.duckdb_engine import quote_text
 
-        found = [
-            each
-            for each in list_live_segments(self._log.entries())
-            if predicate(each) and self._layout.has_segment_file(each.day, each.segment)
-        ]
+        note, has_file = b"", self._layout.has_segment_file
+        live: list[SegmentManifest] = []
+        found = None
+        # Compaction deletes files after it has logged the one that replaces them.
+        while found is None or (
+            len(found) < len(live) and note != self._log.checkpoint()
+        ):
+            note = self._log.checkpoint()
+            live = list(filter(selection, list_live_segments(self._log.entries())))
+            found = [each for each in live if has_file(each.day, each.segment)]
         self._layout.require_segments(found)
         return ", ".join(
             quote_text(
@@ -321,15 +335,14 @@ class KnownEventIds:
             for raw in tail.list_digests(event.event_id)
         }
         times = [event.event_time for event in candidates]
-        files = self._list_segment_files_between(min(times), max(times))
-        if not files:
+        is_between = self._select_between(min(times), max(times))
+        if not self._list_segment_files(is_between):
             return pairs
         ids = Array([event.event_id for event in candidates], DataType.binary())
         engine = self._open_engine()
         engine.register_arrow("suspects", Table.from_pydict({"event_id": ids}))
-        found = self._run_query(
-            "SELECT event_id, raw_sha256 FROM "  # noqa: S608 - our own names
-            f"read_parquet([{files}]) SEMI JOIN suspects USING (event_id)"
+        found = self._query_segments(
+            "event_id, raw_sha256", "SEMI JOIN suspects USING (event_id)", is_between
         )
         engine.connection.unregister("suspects")
         return pairs | {(cast("bytes", a), cast("bytes", b)) for a, b in found}
