@@ -14,8 +14,9 @@ from answerable.evidence.case_bundle import decode_case_bundle
 from answerable.model.errors import UsageError
 from answerable.web.http.errors import RequestRejected
 from answerable.web.pages.investigation import ROWS
-from answerable.web.routing import FileDownload, Redirect
+from answerable.web.routing import FileDownload, PageAnswer, Redirect, RouteRequest
 from answerable.web.store_cache import StoreCache
+from answerable.web.template_rendering import render_page
 from answerable.web.visitor import WebRole
 from tests.web.api.conftest import told
 from tests.web.conftest import answer, shown, visitor
@@ -143,10 +144,18 @@ def test_an_unreadable_event_hides_no_note_of_a_case(
         page = shown(damaged, admin, "/case", id=case)
         printed = answer(damaged, admin, "/case/page", id=case)
         bundle = answer(damaged, admin, "/case/bundle", id=case)
+        assert isinstance(bundle, FileDownload)
+        with damaged.open_store() as store:
+            key = str(store.keys.public_key)
+        sent = {"bundle": bundle.body.decode(), "key": key}
+        checked = answer(damaged, admin, "/evidence/bundle", "POST", **sent)
     finally:
         damaged.close()
     assert isinstance(printed, FileDownload)
-    assert isinstance(bundle, FileDownload)
+    assert isinstance(checked, PageAnswer)
+    drawn = render_page(checked, admin, RouteRequest())
+    assert "incomplete</span>" in drawn
+    assert "holds</span> The records" not in drawn
     absent = {each.value for each in decode_case_bundle(bundle.body).absent}
     assert len(absent) == ROWS
     for text in (page, printed.body.decode()):

@@ -96,15 +96,18 @@ def verify_bundle(
 ) -> RouteAnswer:
     """Verify an uploaded bundle; the server does not store it."""
     key, wrong = request.form.get("key", "").strip(), ""
+    partial = False
     try:
         data = request.form.get("bundle", "").encode()
         document = flow.verify_evidence(data, key=key)
         checks, holds = document.items, not document.failed
+        partial = document.is_partial
     except UsageError as error:
         checks, holds, wrong = (), False, error.message
     values = {
         "checks": checks,
         "holds": holds,
+        "partial": partial,
         "wrong": wrong,
         "key": key,
         "coverage": None,
