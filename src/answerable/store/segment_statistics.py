@@ -111,7 +111,7 @@ def compute_statistics(
             tuple(kind for kind, has in zip(EVENT_KINDS, flags, strict=True) if has),
             tuple(_build_text_set(cast("list[str | None]", each)) for each in values),
             tuple(recorded.get(name, ())),
-            path.stat().st_size,
+            size=path.stat().st_size,
         )
     return found
 
@@ -206,7 +206,7 @@ class StatisticsCollector:
             tuple(kind for kind in EVENT_KINDS if kind in kinds),
             tuple(_build_text_set(values[name]) for name in VALUE_COLUMNS),
             tuple((*stream, (self._day,)) for stream in sorted(self._streams)),
-            size,
+            size=size,
         )
 
 

@@ -57,8 +57,8 @@ _EXTRAS = (
     ("aws", "boto3", "live AWS sources (aws: and aws-resources: without a file)"),
 )
 # A failed check of these names fails the command; the others are advice.
-_REQUIRED_CHECKS = (
-    *("python", "packages", "store", "snapshot", "keys", "clock", "evidence"),
+_REQUIRED_CHECKS = frozenset(
+    {"python", "packages", "store", "snapshot", "keys", "clock", "evidence"}
 )
 
 
