@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -82,8 +83,10 @@ def owner_only_but(service: str) -> Plant:
 def no_members(patch: pytest.MonkeyPatch) -> None:
     right = attachments.AttachmentCompiler.__init__
 
-    def made(self: attachments.AttachmentCompiler, facts: SightedFacts) -> None:
-        right(self, facts)
+    def made(
+        self: attachments.AttachmentCompiler, facts: SightedFacts, *more: Any
+    ) -> None:
+        right(self, facts, *more)
         self.member_of.clear()
 
     patch.setattr(attachments.AttachmentCompiler, "__init__", made)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 
 import duckdb
 import hypothesis.strategies as st
@@ -106,8 +107,15 @@ def list_encodings(sign: str) -> Iterator[str]:
 
 @st.composite
 def spell(draw: st.DrawFn, name: str) -> str:
-    """Spell each sign of a name in some way."""
-    return "".join(draw(st.sampled_from([*list_encodings(sign)])) for sign in name)
+    """Spell each sign of a name in some way; one after a backslash as it is.
+
+    An escape of it would have the backslash of the name as its own.
+    """
+    spelled = ""
+    for before, sign in pairwise(f" {name}"):
+        known = [sign] if before == "\\" else [*list_encodings(sign)]
+        spelled += draw(st.sampled_from(known))
+    return spelled
 
 
 @settings(max_examples=20)
@@ -119,7 +127,8 @@ def test_each_sign_may_be_encoded_in_its_own_way(
     assert find(before + spelled, name)
     assert find(f"{before}{spelled}{data.draw(spell('/'))}z", name)
     longer = data.draw(spell("n"))
-    assert not find(before + longer + spelled, name)
+    if not spelled.startswith("\\"):  # which may be a sign of its own
+        assert not find(before + longer + spelled, name)
     assert not find(before + spelled + "x", name)
 
 

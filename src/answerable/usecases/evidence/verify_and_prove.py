@@ -1,6 +1,7 @@
 """Verify the evidence log, and export checkpoints, inclusion proofs and bundles."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import cast
 
 from answerable.evidence.canonical_event import decode_event
@@ -78,9 +79,10 @@ def verify_evidence(
             _record_verification(source, note, mode, now)
         elif now:
             failed = verification_record.VerifiedState(now, 0, "")
-            verification_record.save_verified_state(
-                source, verification_record.FAILED, failed
-            )
+            with suppress(VerificationError):  # a damaged key: nothing is signed
+                verification_record.save_verified_state(
+                    source, verification_record.FAILED, failed
+                )
     else:
         checks = _check_bundle(source, checkpoint, public)
     items: list[CheckItem] = [
