@@ -111,7 +111,7 @@ def list_unfinished_files(
 ) -> list[Path]:
     """List segment files that no log entry names: what an interrupted command left.
 
-    Segments are written and committed under the lock of the log, so whoever holds it
+    Segments are written and committed under the lock of the log, so its holder
     may delete them. A store in object storage has none: its folder is a cache.
     """
     if layout.remote is not None:

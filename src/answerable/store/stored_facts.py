@@ -72,7 +72,7 @@ class StoredFacts(SightedFacts):
 
     @cached_property
     def _is_one_part(self) -> bool:
-        """Whether no account begins a second part."""
+        """Return whether all accounts are in one part."""
         return not any(True for _ in self._list_part_bounds())
 
     def iterate_parts(self) -> Iterator[SightedFacts]:

@@ -68,7 +68,7 @@ class BatchedExposure:
     """Exposure of all identities of many accounts.
 
     Attributes:
-        load: Loads the graph of all accounts anew, without rows that were read before.
+        load: Loads the graph of all accounts again, without rows that were read before.
         most_followed: Most identities whose paths are followed at once.
         size: Identities of a batch; an account is never divided.
         between_batches: Called after each batch.
