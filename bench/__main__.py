@@ -11,13 +11,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import command_run, machine_facts, report
-from bench.figures import BenchFigure, Line, at_least, at_most, render_plain
+from bench.figures import BenchFigure, Line, at_most, render_plain
 from bench.ingest import (
+    GOALS_FROM,
     IngestSample,
     measure_floor,
     measure_ingest,
     prepare_trail,
     summarise_floor,
+    summarise_ingest,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,42 +32,15 @@ LAWS = (
 UNMEASURED = ("engines", "pages", "accounts")
 PARTS = (
     *("help", "ingest", "queries", "connectors", "investigation"),
-    *("life", "reach", "clusters", "peers"),
+    *("growth", "life", "reach", "clusters", "peers"),
     *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
     *LAWS,
     *UNMEASURED,
 )
-SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
+LARGE, QUICK = 2_000_000, 20_000
 ROUNDS = 3
 HELP_RUNS = 5
 GIBIBYTE = at_most(1024, "<= 1 GiB")
-
-
-def summarise_ingest(
-    runs: Sequence[IngestSample], events: int, command: str
-) -> Iterator[BenchFigure]:
-    """Summarise the ingest runs of one size as figures."""
-
-    def values(name: str) -> tuple[float, ...]:
-        return tuple(getattr(run, name) for run in runs)
-
-    size = f"{events:,} events"
-    rates = tuple(events / seconds for seconds in values("seconds"))
-    floor = at_least(30_000, ">= 30,000") if events >= SMALL else None
-    yield BenchFigure(f"ingest, {size}", "events/s", rates, command, floor)
-    rates = tuple(events / seconds for seconds in values("cpu"))
-    yield BenchFigure(f"per processor second, {size}", "events/s", rates, command)
-    yield BenchFigure(f"peak memory, {size}", "MiB", values("peak"), command, GIBIBYTE)
-    yield BenchFigure(f"segment, {size}", "B/event", values("rows"), command)
-    yield BenchFigure(f"leaves, {size}", "B/event", values("leaves"), command)
-    yield BenchFigure(f"whole store, {size}", "B/event", values("whole"), command)
-    yield BenchFigure(
-        f"most disk during ingest over the whole store, {size}",
-        "x",
-        values("disk"),
-        command,
-        at_most(1.5, "<= 1.5x") if events >= SMALL else None,
-    )
 
 
 def measure_small(
@@ -105,8 +80,8 @@ def measure_large_ingest(
     rates = [f for f in small if f.unit == "events/s" and f.what.startswith("ingest")]
     if rates:
         # Against the fastest of the small runs: whatever slowed one flatters this.
-        growth = run.seconds / (SMALL / max(rates[0].values))
-        words = f"time of {events:,} over {SMALL:,}"
+        growth = run.seconds / (GOALS_FROM / max(rates[0].values))
+        words = f"time of {events:,} over {GOALS_FROM:,}"
         yield BenchFigure(words, "x", (growth,), command, at_most(11, "<= 11x"))
 
 
@@ -204,11 +179,12 @@ def measure_logs(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
     """Measure the log sources, the life of a store and the engines."""
-    from bench import engines, log_sources, store_life
+    from bench import engines, ingest_growth, log_sources, store_life
 
     for part, measure in (
         ("connectors", log_sources.measure_connectors),
         ("investigation", log_sources.measure_investigation),
+        ("growth", ingest_growth.measure_growth),
         ("life", store_life.measure_life),
         ("engines", engines.measure_engines),
     ):
@@ -274,7 +250,7 @@ def measure_federation(
 def measure_parts(options: argparse.Namespace, folder: Path) -> list[Line]:
     """Measure the requested parts."""
     command = "python -m bench" + (" --quick" if options.quick else "")
-    events = QUICK if options.quick else SMALL
+    events = QUICK if options.quick else GOALS_FROM
     lines: list[Line] = []
 
     def note(more: Iterator[Line]) -> None:

@@ -105,13 +105,13 @@ class TrailSpan:
     days: int = DAYS
 
 
-_WEEK = TrailSpan()
+WEEK = TrailSpan()
 
 
 class TrailGenerator:
     """Generator of records in time order."""
 
-    def __init__(self, seed: int, events: int, span: TrailSpan = _WEEK) -> None:
+    def __init__(self, seed: int, events: int, span: TrailSpan = WEEK) -> None:
         self.span = span
         self.random = random.Random(seed)
         self.events = events
@@ -238,7 +238,7 @@ class WrittenTrail:
 
 
 def write_trail(
-    folder: Path, events: int, seed: int, span: TrailSpan = _WEEK
+    folder: Path, events: int, seed: int, span: TrailSpan = WEEK
 ) -> WrittenTrail:
     """Write `events` records as CloudTrail delivers them: gzip JSON, a folder a day."""
     files = plain = packed = 0

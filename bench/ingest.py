@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from bench.cloudtrail import WrittenTrail, write_trail
+from bench.cloudtrail import WEEK, TrailSpan, WrittenTrail, write_trail
 from bench.command_run import answerable_command, run_command
-from bench.figures import BenchFigure, at_most
+from bench.figures import BenchFigure, at_least, at_most
 
 _SAMPLE_SECONDS = 0.1
+_MEMORY = at_most(1024, "<= 1 GiB")
+# Smaller runs have no goals of rate and disk: their start weighs too much.
+GOALS_FROM = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,13 @@ class IngestSample:
     disk: float
 
 
-def prepare_trail(folder: Path, events: int, seed: int) -> WrittenTrail:
+def prepare_trail(
+    folder: Path, events: int, seed: int, span: TrailSpan = WEEK
+) -> WrittenTrail:
     """Write the trail once; its time is not measured."""
     place = folder / f"trail-{events}"
     shutil.rmtree(place, ignore_errors=True)
-    return write_trail(place, events, seed)
+    return write_trail(place, events, seed, span)
 
 
 def measure_ingest(folder: Path, events: int) -> IngestSample:
@@ -82,6 +87,33 @@ def measure_floor(folder: Path, events: int) -> float:
     if int(took.out) != events:
         raise RuntimeError(f"the floor of {events} events read {took.out.strip()}")
     return took.cpu
+
+
+def summarise_ingest(
+    runs: Sequence[IngestSample], events: int, command: str
+) -> Iterator[BenchFigure]:
+    """Summarise the ingest runs of one size as figures."""
+
+    def values(name: str) -> tuple[float, ...]:
+        return tuple(getattr(run, name) for run in runs)
+
+    size, is_large = f"{events:,} events", events >= GOALS_FROM
+    rates = tuple(events / seconds for seconds in values("seconds"))
+    floor = at_least(30_000, ">= 30,000") if is_large else None
+    yield BenchFigure(f"ingest, {size}", "events/s", rates, command, floor)
+    rates = tuple(events / seconds for seconds in values("cpu"))
+    yield BenchFigure(f"per processor second, {size}", "events/s", rates, command)
+    yield BenchFigure(f"peak memory, {size}", "MiB", values("peak"), command, _MEMORY)
+    yield BenchFigure(f"segment, {size}", "B/event", values("rows"), command)
+    yield BenchFigure(f"leaves, {size}", "B/event", values("leaves"), command)
+    yield BenchFigure(f"whole store, {size}", "B/event", values("whole"), command)
+    yield BenchFigure(
+        f"most disk during ingest over the whole store, {size}",
+        "x",
+        values("disk"),
+        command,
+        at_most(1.5, "<= 1.5x") if is_large else None,
+    )
 
 
 def summarise_floor(

@@ -7,6 +7,7 @@ from bench.figures import BenchFigure, BenchRemark, Line, render_markdown
 _SECTIONS = (
     ("The command line, ingest and trace", ("help", "ingest", "queries")),
     ("Log sources", ("connectors", "investigation")),
+    ("Ingest of 20 million events", ("growth",)),
     ("A store over a year", ("life",)),
     ("Reach", ("reach",)),
     ("Kubernetes and GitHub", ("clusters",)),
@@ -20,6 +21,10 @@ _SECTIONS = (
 )
 # What a section's figures mean; what no figure says itself.
 _MEANS = {
+    "Ingest of 20 million events": """\
+- Both trails have the events of 60 days, and each is ingested by one `answerable ingest`
+  into a new store. The floor runs after each.
+""",
     "A store over a year": """\
 - A year is 37 parts of ten days, each ingested by its own `answerable ingest`. The
   questions are asked after 3, 25 and 37 parts. The run is resumable: with `--folder`, a
