@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws import batched_exposure
+from answerable.reach.aws.account_batches import restrict_to_identities
 from answerable.reach.aws.batched_exposure import BatchedExposure, ExposureRow
 from answerable.reach.aws.equivalent_roles import SharedIdentity
 from answerable.reach.aws.identity_exposure import AccountExposure
@@ -229,6 +230,26 @@ def test_a_condition_on_the_account_of_a_role_tells_two_roles_apart() -> None:
     rows = check(build.facts())
     verdicts = [rows[user(name)].admin for name in ("ana", "ben", "eve")]
     assert verdicts == [Verdict.ALWAYS, Verdict.ALWAYS, Verdict.NEVER]
+
+
+def test_paths_of_a_batch_list_the_resources_of_its_accounts_alone() -> None:
+    build = AccountBuilder()
+    for account in (A, B, C):
+        trusting(build, role("code", account), "*")
+    own = f"arn:aws:lambda:eu-west-1:{A}:function:own"
+    lent = f"arn:aws:lambda:eu-west-1:{C}:function:lent"
+    for arn, runs_as in (
+        (own, role("code")),
+        (lent, role("code")),
+        (f"arn:aws:lambda:eu-west-1:{B}:function:other", role("code", B)),
+    ):
+        build.resource(arn, "lambda:function", runs_as=runs_as)
+    build.resource(f"arn:aws:dynamodb:eu-west-1:{A}:table/data", "dynamodb:table")
+    names = [IdentityId(role("code"))]
+    part = restrict_to_identities(compiled(build.facts()), names, ())
+    listed = [each.id for each in part.list_takeover_resources()]
+    assert sorted(listed) == sorted((own, lent))
+    check(build.facts())
 
 
 ACCOUNTS = (A, B, C, "444444444444")

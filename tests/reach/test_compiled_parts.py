@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +27,7 @@ from answerable.store import inventory_cache, stored_facts
 from answerable.store.block_file import BlockFile, encode_block_file
 from answerable.store.stored_facts import StoredFacts
 from answerable.store.table_runs import TableRuns
+from tests.reach.account_builder import AccountBuilder, user
 from tests.reach.strategies import estates
 from tests.reach.test_account_tables import answers, slow
 from tests.reach.test_bulk_evaluation import compiled
@@ -125,3 +127,32 @@ def test_each_fact_about_accounts_is_in_a_part(facts: SightedFacts) -> None:
             }
         for each in fields(SightedFacts):
             assert list(rows.iterate(each.name)) == list(getattr(rows, each.name))
+
+
+def test_the_keys_of_all_parts_are_selected_in_one_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = TableRuns(tmp_path)
+    names = [f"{number:05}" for number in range(12_000)]
+    for at in range(0, len(names), 3_000):
+        runs.add({"rows": [(name, "x" * 20) for name in names[at : at + 3_000]]})
+    reads: list[object] = []
+    read_block = BlockFile.read_block
+
+    def count(file: BlockFile, block: Any) -> Any:
+        reads.append(block)
+        return read_block(file, block)
+
+    monkeypatch.setattr(BlockFile, "read_block", count)
+    wanted = {*names[::7], "absent"}
+    assert runs.select_keys("rows", wanted) == wanted - {"absent"}
+    assert len(reads) == len(set(reads))
+    assert runs.select_keys("rows", ()) == frozenset()
+
+
+def test_the_rows_of_a_kind_are_opened_once() -> None:
+    build = AccountBuilder()
+    build.identity(user("ana"))
+    with stored(build.facts()) as (facts, _):
+        assert facts.identities_by_id() is facts.identities_by_id()
+        assert facts.policies_by_id() is facts.policies_by_id()

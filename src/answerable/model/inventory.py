@@ -1,6 +1,6 @@
 """Types of the inventory: agents, tools and credentials joined from sightings."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar, cast
@@ -115,8 +115,8 @@ class DerivedRuns(Protocol):
     ) -> Iterable[tuple[str, JoinedT]]:
         """Return the rows of a table of all parts by key; equal keys give one row."""
 
-    def has_key(self, name: str, key: str) -> bool:
-        """Return whether a table of any part has a key."""
+    def select_keys(self, name: str, wanted: Collection[str]) -> frozenset[str]:
+        """Select the keys that a table of any part has, in one pass over its rows."""
 
 
 class DerivedState(Protocol):

@@ -35,7 +35,7 @@ _TRAILER = struct.Struct(f">8sQ{_MAC_BYTES}s")
 _BLOCK_BYTES = 32_768
 _PART_BYTES = 1 << 20  # written at a time
 _MOST_KEPT_ROWS = 2_000  # of a section whose rows are all read
-_MOST_FOUND_ROWS = 32_768  # of a section whose rows are read by key
+_MOST_FOUND_ROWS = 8_192  # of a section whose rows are read by key
 _MAX_CACHED_BLOCKS = 128  # blocks of a section that stay in memory
 RowT = TypeVar("RowT")
 

@@ -45,10 +45,18 @@ class StoredFacts(SightedFacts):
         """Keep the file; nothing is read yet."""
         object.__setattr__(self, "_file", file)
 
+    @cached_property
+    def _sections(self) -> "dict[str, BlockSection[Any]]":
+        """Sections that were opened, with the rows that they keep."""
+        return {}
+
     def _open_rows_of_kind(self, name: str, kind: type[FactT]) -> "BlockSection[FactT]":
-        """Open a lazy mapping of the facts of one kind in the block file."""
-        file: BlockFile = self._file  # type: ignore[attr-defined]  # set above
-        return file.section(f"facts.{name}", kind)
+        """Open a lazy mapping of the facts of one kind in the block file, once."""
+        opened: dict[str, BlockSection[Any]] = self._sections
+        if name not in opened:
+            file: BlockFile = self._file  # type: ignore[attr-defined]  # set above
+            opened[name] = file.section(f"facts.{name}", kind)
+        return opened[name]
 
     def _index_facts_of_kind(
         self, name: str, kind: type[FactT]

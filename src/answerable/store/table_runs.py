@@ -4,7 +4,7 @@ No part is in memory while the next one is derived, nor while they are merged.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import groupby
 from pathlib import Path
@@ -62,9 +62,11 @@ class TableRuns:
             found = [row for _, row in equal]
             yield key, join(found)
 
-    def has_key(self, name: str, key: str) -> bool:
-        """Return whether a table of any part has a key."""
-        return any(key in file.section(name, object) for file in self._files)
+    def select_keys(self, name: str, wanted: Collection[str]) -> frozenset[str]:
+        """Select the keys that a table of any part has, in one pass over its rows."""
+        sections = (file.section(name, object) for file in self._files)
+        keys = (key for each in sections for key in each) if wanted else ()
+        return frozenset(key for key in keys if key in wanted)
 
 
 def _get_key(row: tuple[str, object]) -> str:

@@ -1,6 +1,7 @@
 """Cut compiled accounts into batches of whole accounts.
 
-A batch has some identities of the accounts, with the resources of all.
+A batch has some identities of the accounts, with the resources of all; rules of paths act
+on those of the accounts alone.
 """
 
 from collections import Counter, defaultdict
@@ -9,16 +10,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, groupby
 
-from answerable.model.ids import IdentityId
+from answerable.model.ids import IdentityId, ResourceId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
+from answerable.reach.aws.compiled.resource_indexes import format_kind_key
 from answerable.reach.aws.compiled.trust_index import (
     index_roles_by_trusted_key,
     list_trusted_identity_providers,
     list_trusted_principals,
     list_trusted_services,
 )
+from answerable.reach.aws.escalation_rules.registry import RESOURCE_KINDS
 
 
 @dataclass(slots=True)
@@ -73,7 +76,10 @@ def _iterate_runs(
 def restrict_to_identities(
     accounts: CompiledAccounts, names: Sequence[IdentityId], groups: Sequence[str]
 ) -> CompiledAccounts:
-    """Restrict compiled accounts to some identities; resources stay.
+    """Restrict compiled accounts to some identities, whose paths are followed.
+
+    All resources can be looked up; those that rules of paths list are the ones of the
+    identities' accounts, and those that run as one of the identities.
 
     Args:
         names: Sorted.
@@ -81,9 +87,24 @@ def restrict_to_identities(
     """
     members = frozenset(names)
     trusts = {each: accounts.trusts[each] for each in names if each in accounts.trusts}
+    principals = {each: accounts.principals[each] for each in names}
+    code_by_identity = {
+        each: accounts.code_by_identity[each]
+        for each in names
+        if each in accounts.code_by_identity
+    }
+    resources = {
+        key: accounts.resources[key]
+        for key in chain(
+            _list_resources_of_accounts(
+                accounts, {each.identity.account for each in principals.values()}
+            ),
+            *code_by_identity.values(),
+        )
+    }
     return replace(
         accounts,
-        principals={each: accounts.principals[each] for each in names},
+        principals=principals,
         trusts=trusts,
         groups={each: accounts.groups[each] for each in groups},
         by_service=index_roles_by_trusted_key(list_trusted_services(trusts.values())),
@@ -91,18 +112,25 @@ def restrict_to_identities(
         by_provider=index_roles_by_trusted_key(
             list_trusted_identity_providers(trusts.values())
         ),
-        code_by_identity={
-            each: accounts.code_by_identity[each]
-            for each in names
-            if each in accounts.code_by_identity
-        },
+        code_by_identity=code_by_identity,
         stored_holders=None,
+        _takeover_resources=tuple(resources.values()),
         _accounts=accounts.collected_accounts,
         _open_roles=[
             each for each in accounts.externally_trusted_roles if each in members
         ],
         _holding=None,
     )
+
+
+def _list_resources_of_accounts(
+    accounts: CompiledAccounts, numbers: Iterable[str]
+) -> Iterator[ResourceId]:
+    """Yield the resources of some accounts that rules of paths act on."""
+    for number in numbers:
+        for kind in RESOURCE_KINDS:
+            key = format_kind_key(kind, number)
+            yield from accounts.resources_by_kind.get(key, ())
 
 
 def _get_account(

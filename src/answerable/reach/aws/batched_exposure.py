@@ -30,7 +30,11 @@ from answerable.reach.aws.compiled.trust_index import (
     list_trusted_identity_providers,
     list_trusted_principals,
 )
-from answerable.reach.aws.equivalent_roles import SharedIdentity, select_distinct_roles
+from answerable.reach.aws.equivalent_roles import (
+    SharedIdentity,
+    describe_trust,
+    select_distinct_roles,
+)
 from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.aws.identity_exposure import AccountExposure, IdentityExposure
@@ -208,13 +212,14 @@ class BatchedExposure:
         if name in self._shared_code:
             admitted.add(_ANY)
         admitted -= {get_arn_account(name)}
+        described = describe_trust(trust) if admitted else None
         for account in admitted:
             known = self._shared.setdefault(account, {})
             before = known.get(name)
             if before is not None and before.verdict is verdict:
                 path = before.path
             else:
-                known[name] = SharedIdentity(verdict, path)
+                known[name] = SharedIdentity(verdict, path, described)
         return path
 
 

@@ -159,12 +159,14 @@ class CompiledParts:
 
     def _list_open_roles(self, inhabited: set[str]) -> Iterator[IdentityId]:
         """Yield the roles that trust an outsider of the whole snapshot."""
+        absent = {
+            value
+            for value in set(chain.from_iterable(self._outsiders.values()))
+            if get_principal_account(value) not in inhabited
+        }
+        absent -= self.runs.select_keys("principals", absent)
         for role, values in self._outsiders.items():
-            if any(
-                get_principal_account(value) not in inhabited
-                and not self.runs.has_key("principals", value)
-                for value in values
-            ):
+            if not absent.isdisjoint(values):
                 yield role
 
     def _summarize(self, inhabited: frozenset[str]) -> SnapshotSummary:

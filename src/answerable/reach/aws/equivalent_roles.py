@@ -5,19 +5,23 @@ assume a role depends on its trust policy, and on the resource patterns of their
 statements: roles of which both are equal are equivalent.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
+from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.compiled.resources import RESOURCE_KEY_PREFIXES
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import has_policy_variable
-from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
+from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE, RoleTrust
 from answerable.reach.aws.patterns.arn_matching import ArnParts, matches_arn, split_arn
+from answerable.reach.aws.patterns.glob_matching import ANY_TEXT, has_no_wildcard
 from answerable.reach.condition_formula import Verdict
 
+_ACCOUNT = 4  # part of an ARN
 _ORDER = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN)
 
 
@@ -28,10 +32,13 @@ class SharedIdentity:
     Attributes:
         verdict: `not-known` if its account has too many identities to follow its paths.
         path: Steps from it to an administrator.
+        trust: Numbers of the statements of its trust policy; None if it may be unlike
+            other roles with these.
     """
 
     verdict: Verdict
     path: tuple[PathItem, ...]
+    trust: tuple[int, ...] | None = None
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -59,26 +66,44 @@ def select_distinct_roles(
         return dict(shared)
     best: dict[object, IdentityId] = {}
     for name in sorted(shared):
-        key: object = name
-        if name not in kept:
-            key = _describe_role(accounts, name, patterns) or name
+        trust = None if name in kept else shared[name].trust
+        matching = None if trust is None else patterns.find_matching(name)
+        key: object = name if matching is None else (trust, matching)
         before = best.get(key)
         if before is None or shared[name].rank < shared[before].rank:
             best[key] = name
     return {name: shared[name] for name in sorted(best.values())}
 
 
-@dataclass(frozen=True, slots=True)
 class _RolePatterns:
-    """Resource patterns of the statements on assuming a role.
+    """Resource patterns of the statements on assuming a role."""
 
-    Attributes:
-        every: All of them.
-        telling: Those of statements whose conditions read keys of the role.
-    """
+    def __init__(self, every: Iterable[ArnParts], telling: Container[ArnParts]) -> None:
+        """Index the patterns by the account that they name.
 
-    every: Sequence[ArnParts]
-    telling: Sequence[ArnParts]
+        Args:
+            every: All of them.
+            telling: Those of statements whose conditions read keys of the role.
+        """
+        self._by_account: dict[str, list[tuple[int, ArnParts, bool]]] = defaultdict(
+            list
+        )
+        for number, each in enumerate(every):
+            account = each[_ACCOUNT] if len(each) > _ACCOUNT else ANY_TEXT
+            known = account if has_no_wildcard(account) else ANY_TEXT
+            self._by_account[known].append((number, each, each in telling))
+
+    def find_matching(self, role: str) -> frozenset[int] | None:
+        """Find the patterns that match a role; None if one may tell it from others."""
+        text = split_arn(role)
+        found = []
+        for account in (get_arn_account(role), ANY_TEXT):
+            for number, pattern, is_telling in self._by_account.get(account, ()):
+                if matches_arn(pattern, text):
+                    if is_telling:
+                        return None
+                    found.append(number)
+        return frozenset(found)
 
 
 def _collect_patterns(
@@ -98,7 +123,7 @@ def _collect_patterns(
         every |= dict.fromkeys(clause.parts)
         if reads_role:
             telling |= dict.fromkeys(clause.parts)
-    return _RolePatterns(tuple(every), tuple(telling))
+    return _RolePatterns(every, telling)
 
 
 def _list_statements(
@@ -118,20 +143,15 @@ def _list_statements(
                 yield grant.clause
 
 
-def _describe_role(
-    accounts: CompiledAccounts, name: IdentityId, patterns: _RolePatterns
-) -> tuple[object, ...] | None:
-    """Describe a role by what decides on assuming it; None if it may be unlike others."""
-    trust = accounts.trusts.get(name)
+def describe_trust(trust: RoleTrust | None) -> tuple[int, ...] | None:
+    """Return the numbers of a trust policy's statements.
+
+    Returns:
+        None if roles with these statements may differ in who may assume them.
+    """
     if trust is None or not trust.collected or trust.gaps:
         return None
     kinds = {kind for grant in trust.grants for kind, _ in grant.clause.principals}
     if trust.may_depend_on_role_keys or "Federated" in kinds:
         return None
-    text = split_arn(name)
-    if any(matches_arn(each, text) for each in patterns.telling):
-        return None
-    matching = frozenset(
-        number for number, each in enumerate(patterns.every) if matches_arn(each, text)
-    )
-    return tuple(grant.clause.number for grant in trust.grants), matching
+    return tuple(grant.clause.number for grant in trust.grants)

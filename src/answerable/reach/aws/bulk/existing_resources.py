@@ -25,6 +25,7 @@ from answerable.reach.aws.compiled.saml_providers import get_takeover_resource_a
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.escalation_rules.registry import (
     PASS_ROLE_RULES,
+    RESOURCE_KINDS,
     TAKEOVER_RULES,
     RequiredPermission,
     TakeoverRule,
@@ -85,10 +86,11 @@ class ExistingResources:
     def __post_init__(self) -> None:
         """Collect the resources of the kinds that rules act on."""
         accounts = self.realm.graph.accounts
-        kinds = {rule.kind for rule in TAKEOVER_RULES} | {
-            rule.changed_resource_kind for rule in PASS_ROLE_RULES
-        }
-        found = (one for one in accounts.list_takeover_resources() if one.kind in kinds)
+        found = (
+            one
+            for one in accounts.list_takeover_resources()
+            if one.kind in RESOURCE_KINDS
+        )
         self.resources = sorted(found, key=lambda one: one.id)
         number = self.realm.identities.arn_index.number
         self.runs_as = [number.get(one.runs_as) for one in self.resources]

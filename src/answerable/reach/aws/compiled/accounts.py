@@ -120,6 +120,7 @@ class CompiledAccounts:
     _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
     stored_holders: DerivedTables | None = None
+    _takeover_resources: Sequence[Resource] | None = None
     _holding: "StatementHolderIndex | None" = None
 
     def with_stated_keys(self, stated_keys: ContextKeys) -> "CompiledAccounts":
@@ -366,7 +367,10 @@ class CompiledAccounts:
 
     def list_takeover_resources(self) -> Iterator[Resource]:
         """List the resources that a takeover rule may apply to."""
-        yield from self.resources.values()
+        if self._takeover_resources is None:
+            yield from self.resources.values()
+        else:
+            yield from self._takeover_resources
         yield from self.saml_provider_targets.values()
 
     def _list_rcps_on_resource(

@@ -35,6 +35,7 @@ __all__ = [
     "OTHER_POLICY_VERSION",
     "PASS_ROLE_RULES",
     "RESOURCE_ARN_TEMPLATES",
+    "RESOURCE_KINDS",
     "TAKEOVER_RULES",
     "CreationRule",
     "EditEffect",
@@ -46,6 +47,13 @@ __all__ = [
     "list_rule_actions",
 ]
 
+# Kinds of the existing resources that rules act on.
+RESOURCE_KINDS = frozenset(
+    (
+        *(rule.kind for rule in TAKEOVER_RULES),
+        *(rule.changed_resource_kind for rule in PASS_ROLE_RULES),
+    )
+)
 _USERS = "AWS IAM User Guide, access keys; pathfinding.cloud"
 _POLICIES = "AWS IAM User Guide, managing IAM policies; pathfinding.cloud"
 _ADMIN = (("iam:policyarn", "arn:aws:iam::aws:policy/AdministratorAccess"),)
