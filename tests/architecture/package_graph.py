@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
+from tests.architecture.parsed_modules import parse_modules
+
 PACKAGE = "answerable"
 # A decorator that registers nothing: what it decorates has to be named elsewhere.
 PASSIVE = frozenset(
@@ -117,10 +119,9 @@ class SourcePackage:
 
     def __init__(self, src: Path) -> None:
         self.modules: dict[str, SourceModule] = {}
-        for path in sorted((src / PACKAGE).rglob("*.py")):
+        for path, tree in parse_modules(src / PACKAGE):
             parts = list(path.relative_to(src).with_suffix("").parts)
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            tree = ast.parse(path.read_text(encoding="utf-8"))
             self.modules[name] = SourceModule(name, tree)
         self.loaded = {
             name for module in self.modules.values() for name in module.starts

@@ -17,6 +17,7 @@ from tests.architecture.package_graph import (
     bindings,
     read_package,
 )
+from tests.architecture.parsed_modules import parse_modules
 
 FACTS = {
     "processor": "one",
@@ -85,11 +86,9 @@ def imports(root: Path) -> dict[str, set[str]]:
     """Everything that each module of the benchmark imports."""
     return {
         ".".join(path.relative_to(root).with_suffix("").parts): {
-            target
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            for _, target in bindings(node)
+            target for node in ast.walk(tree) for _, target in bindings(node)
         }
-        for path in sorted((root / "bench").rglob("*.py"))
+        for path, tree in parse_modules(root / "bench")
     }
 
 
@@ -162,8 +161,8 @@ def test_a_part_that_drives_an_engine_is_found(tmp_path: Path) -> None:
 
 def list_embedded_scripts() -> Iterator[tuple[str, ast.Module]]:
     """List the scripts that benchmarks run in a process of their own."""
-    for path in sorted(Path(bench.__file__).parent.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for path, tree in parse_modules(Path(bench.__file__).parent):
+        for node in ast.walk(tree):
             text = node.value if isinstance(node, ast.Constant) else None
             if isinstance(text, str) and "\nfrom answerable" in text:
                 yield path.name, ast.parse(text)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.parsed_modules import parse_modules
+
 MOST_POSITIONAL = 6
 LITERALS = (ast.Tuple, ast.List, ast.Set, ast.Constant)
 
@@ -17,8 +19,8 @@ LITERALS = (ast.Tuple, ast.List, ast.Set, ast.Constant)
 def read_trees(root: Path) -> dict[str, ast.Module]:
     """Read each module of the package, by its path in the checkout."""
     return {
-        path.relative_to(root).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-        for path in sorted((root / "src" / "answerable").rglob("*.py"))
+        path.relative_to(root).as_posix(): tree
+        for path, tree in parse_modules(root / "src" / "answerable")
     }
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.parsed_modules import parse_modules
+
 # A first word of these makes a reader search for the subject.
 INDIRECT = re.compile(
     r"(?:How|That|What|Whatever|When|Where|Wherever|Whether|Which|Who|Whoever|Whom"
@@ -16,8 +18,7 @@ INDIRECT = re.compile(
 def docstring_faults(root: Path) -> list[str]:
     """Name each module whose docstring is missing or begins with an indirect word."""
     found = []
-    for path in sorted((root / "src" / "answerable").rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for path, tree in parse_modules(root / "src" / "answerable"):
         text = ast.get_docstring(tree)
         if text is None and tree.body:
             found.append(f"{path.relative_to(root)} has no docstring")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.parsed_modules import parse_modules
+
 SOURCES = Path(__file__).parents[2] / "src" / "answerable"
 CORE = ("server/enforcement/", "gateway/enforcement.py")
 TRANSPORTS = ("gateway/", "pdp/")
@@ -15,8 +17,8 @@ TRANSPORTS = ("gateway/", "pdp/")
 def modules() -> dict[str, ast.Module]:
     """Parse every module of the package, by its path in it."""
     return {
-        path.relative_to(SOURCES).as_posix(): ast.parse(path.read_text("utf-8"))
-        for path in SOURCES.rglob("*.py")
+        path.relative_to(SOURCES).as_posix(): tree
+        for path, tree in parse_modules(SOURCES)
     }
 
 

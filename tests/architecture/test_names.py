@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.parsed_modules import parse_modules
+
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 # Architecture metaphors, pronouns and adverbs; the field has a word for each of them.
 FORBIDDEN = {
@@ -33,9 +35,8 @@ WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 def read_modules(root: Path) -> Iterator[tuple[str, ast.Module]]:
     """Yield each module of the package: its path in the checkout, and its tree."""
-    for path in sorted((root / "src" / "answerable").rglob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        yield path.relative_to(root).as_posix(), ast.parse(text)
+    for path, tree in parse_modules(root / "src" / "answerable"):
+        yield path.relative_to(root).as_posix(), tree
 
 
 def shared_class_names(root: Path) -> list[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.parsed_modules import parse_module
+
 # Packages that do IO. Every other package is pure.
 OUTSIDE = {
     "__main__",
@@ -65,7 +67,7 @@ def impurities(root: Path) -> list[str]:
     """Name each place in a pure file that reaches for the world."""
     found = []
     for path in pure_files(root):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parse_module(path)
         for line, what in sorted(set(_impure(tree))):
             found.append(f"{path.relative_to(root)}:{line} {what}")
     return found

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.parsed_modules import parse_module
+
 HALF_ANCHORED = {"match", "search"}
 
 
@@ -17,7 +19,7 @@ def half_anchored(root: Path) -> list[str]:
             text = path.read_text(encoding="utf-8")
             if not any(name in text for name in HALF_ANCHORED):
                 continue
-            tree = ast.parse(text)
+            tree = parse_module(path)
             lines = sorted(set(_uses(tree)))
             found += [f"{path.relative_to(root)}:{line}" for line in lines]
     return found

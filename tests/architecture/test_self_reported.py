@@ -17,6 +17,7 @@ from answerable.server.mcp.messages import PARAMS_KEYS, TOP_KEYS
 from answerable.server.mcp.methods import METHODS
 from answerable.server.mcp.request_metadata import META_KEYS
 from answerable.server.wire.request_head import SINGLE_FIELDS
+from tests.architecture.parsed_modules import parse_module
 from tests.laws.self_reported import FIELDS, JUDGED, MEMBERS, TABLE, Where
 
 READERS = (
@@ -101,7 +102,7 @@ def test_every_field_of_a_head_that_is_looked_at_stands_in_the_table(
     for path in (path for each in READERS for path in (source / each).glob("*.py")):
         inner = path.relative_to(source).with_suffix("")
         module = importlib.import_module("answerable." + ".".join(inner.parts))
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parse_module(path)
         found |= dict.fromkeys(looked_up(tree, module), str(inner))
     assert {"authorization", "origin", "mcp-method", "dpop"} <= found.keys()
     unknown = {n: at for n, at in found.items() if n not in SAID_FIELDS | FIELDS.keys()}

@@ -17,6 +17,7 @@ from answerable.federation.token_verification import (
 )
 from answerable.model.errors import UsageError
 from answerable.model.token_claims import Confirmation, TokenType
+from tests.architecture.parsed_modules import parse_modules
 from tests.federation.sample_tokens import (
     AUD,
     GOOD,
@@ -72,8 +73,8 @@ def test_everything_the_token_says_is_accounted_for() -> None:
 def test_only_verify_makes_signed_claims(root: Path) -> None:
     made = [
         str(path.relative_to(root / "src"))
-        for path in sorted((root / "src").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for path, tree in parse_modules(root / "src")
+        for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "SignedClaims"
