@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from answerable.evidence.log_entries import count_erasures
 from answerable.model.errors import EnvironmentFailure
+from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
+from answerable.services.inventory.divided_facts import DividedFacts
 from answerable.store import (
     day_files,
     day_rollups,
@@ -18,7 +21,9 @@ from answerable.store import (
 )
 from answerable.store.mention_search import MentionSearch
 from answerable.store.store import EvidenceStore
+from answerable.store.table_runs import TableRuns, open_runs_folder
 from answerable.usecases.evidence.erase_person import erase_person
+from tests.inventory.fact_builders import agent
 from tests.store.conftest import NOW
 from tests.store.conftest import _make as event
 from tests.store.test_erasure import ADA
@@ -98,3 +103,27 @@ def test_a_file_that_is_derived_during_an_erasure_has_no_value_of_the_person(
         write(store)
         (left,) = store.run_query("SELECT identity FROM events")
         assert left == ("arn:aws:iam::1:user/bob",)
+
+
+def test_parts_of_a_large_snapshot_are_not_written_after_an_erasure(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "store"
+    facts = SightedFacts(agents=(agent(ADA),))
+    with EvidenceStore.open(root, now=NOW) as store:
+        store.append([event(1, person=f"person:{ADA}")], NOW)
+        store.seal(NOW)
+        erasures = count_erasures(store.log.entries())
+        with open_runs_folder(store, erasures) as (folder, put):
+            divided, runs = DividedFacts(folder, put), TableRuns(folder, put)
+            number = divided.add_sync(Sync("aws:a", "aws", NOW, facts))
+            divided.add_facts(number, "", facts)
+            runs.add({"agents": [(ADA, ADA)]})
+            assert len([*folder.iterdir()]) == 2
+            with EvidenceStore.open(root, now=NOW) as other:
+                erase_person(other, [ADA], "asked", now=NOW)
+            with pytest.raises(EnvironmentFailure, match="erased"):
+                divided.add_facts(number, "", facts)
+            with pytest.raises(EnvironmentFailure, match="erased"):
+                runs.add({"agents": [(ADA, ADA)]})
+            assert [*folder.iterdir()] == []

@@ -15,13 +15,15 @@ from answerable.model.inventory import Inventory
 from answerable.model.sighting import SightedFacts, Sync
 from answerable.reach.aws import compiled_graph
 from answerable.reach.aws.compiled_parts import CompiledParts
+from answerable.reach.platform import Question
 from answerable.services.inventory import snapshots
 from answerable.services.inventory.large_join import LargeJoin
+from answerable.services.reach.platform_registry import AWS
 from answerable.store import stored_facts, table_runs
 from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import NOW
 from tests.inventory.stored_scans import save
-from tests.reach.account_builder import A
+from tests.reach.account_builder import A, AccountBuilder, statement, user
 from tests.reach.test_incremental_update import accounts, generating
 from tests.usecases.test_derived_equals_cold_run import answers
 
@@ -95,3 +97,31 @@ def test_a_full_disk_changes_no_answer(facts: SightedFacts) -> None:
         with loaded(facts) as (inventory, store):
             assert answers(inventory, store) == expected
             assert compiled_graph.load_snapshot_tables(inventory) is not None
+
+
+def test_many_identities_are_an_error_if_nothing_can_be_written() -> None:
+    """In memory, a million of them would need more than most machines have."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise EnvironmentFailure("cannot write", "free some space")
+
+    build = AccountBuilder()
+    for name in ("ana", "ben"):
+        build.identity(user(name))
+        build.policy(user(name), "identity", statement("s", action="*", resource="*"))
+    facts = build.facts()
+    question = Question(NOW, user("ana"), "s3:GetObject", "arn:aws:s3:::a/b")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored_facts, "IDENTITIES_PER_PART", 1)
+        with loaded(facts) as (inventory, _):
+            patch.setattr(compiled_graph, "MOST_IN_MEMORY", 3)
+            patch.setattr(table_runs, "write_file", fail)
+            with pytest.raises(EnvironmentFailure, match="cannot write"):
+                AWS.open(inventory, question)
+            patch.setattr(compiled_graph, "MOST_IN_MEMORY", 4)
+            AWS.open(inventory, question)
+        with loaded(facts):  # four identities may be joined in memory
+            pass
+        patch.setattr(stored_facts, "MOST_IN_MEMORY", 3)
+        with pytest.raises(EnvironmentFailure, match="cannot write"), loaded(facts):
+            pass

@@ -224,14 +224,11 @@ class DerivedFiles:
     @contextlib.contextmanager
     def open_runs(self) -> "Iterator[TableRuns]":
         """Open runs of tables that are derived part by part; removed at the end."""
-        from answerable.store.table_runs import TableRuns
-        from answerable.store.temporary_folders import (
-            RUNS_PREFIX,
-            make_temporary_folder,
-        )
+        from answerable.store.table_runs import TableRuns, open_runs_folder
 
-        with make_temporary_folder(self._store.derived, RUNS_PREFIX) as folder:
-            yield TableRuns(folder)
+        erasures = get_erasures(self._input_generation)
+        with open_runs_folder(self._store, erasures) as (folder, put):
+            yield TableRuns(folder, put)
 
 
 def _delete_old_cache_files(pattern: Path) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Identities of a part, in which an account is whole.
 IDENTITIES_PER_PART = 20_000
+# Identities that may be joined or compiled in memory, where nothing can be written.
+MOST_IN_MEMORY = 100_000
 ATTACHMENTS = "attachments by target"  # section
 # Facts that stand once by id, in the order of ids.
 KEYED_BY_ID = ("identities", "policies", "resources", "groups")

@@ -5,24 +5,57 @@ No part is in memory while the next one is derived, nor while they are merged.
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from heapq import merge
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from answerable.store.block_file import BlockFile, encode_block_file
 from answerable.store.durable_files import write_file
+from answerable.store.erasure_guard import put_derived_file
+from answerable.store.temporary_folders import RUNS_PREFIX, make_temporary_folder
+
+if TYPE_CHECKING:
+    from answerable.store.store import EvidenceStore
 
 RowT = TypeVar("RowT")
 JoinedT = TypeVar("JoinedT")
 
 
+PutFile = Callable[[], AbstractContextManager[None]]
+
+
+@contextmanager
+def open_runs_folder(
+    store: "EvidenceStore", erasures: int
+) -> Iterator[tuple[Path, PutFile]]:
+    """Make a folder for parts, removed at the end; with the context to write a file in.
+
+    Args:
+        store: The store.
+        erasures: Number of erasures, counted before the input was read.
+
+    Raises:
+        EnvironmentFailure: It cannot be made.
+    """
+    put = partial(put_derived_file, store.layout, store.log, erasures)
+    with make_temporary_folder(store.derived, RUNS_PREFIX) as folder:
+        yield folder, put
+
+
 class TableRuns:
     """Parts of tables, one block file per part, in a folder of their own."""
 
-    def __init__(self, folder: Path) -> None:
-        """Keep an empty folder, which the caller removes."""
-        self._folder = folder
+    def __init__(self, folder: Path, put: PutFile = nullcontext) -> None:
+        """Keep an empty folder, which the caller removes.
+
+        Args:
+            folder: Folder of the files.
+            put: Context in which a file is written, see `open_runs_folder`.
+        """
+        self._folder, self._put = folder, put
         self._key = secrets.token_bytes(32)  # nothing else may write a part
         self._files: list[BlockFile] = []
 
@@ -30,11 +63,12 @@ class TableRuns:
         """Write the tables of one part, each with keys ascending and unique.
 
         Raises:
-            EnvironmentFailure: The disk is full or fails.
+            EnvironmentFailure: The disk is full or fails, or something was erased.
         """
         name = str(len(self._files))
         path = self._folder / name
-        write_file(path, encode_block_file(name, tables, self._key), sync=False)
+        with self._put():
+            write_file(path, encode_block_file(name, tables, self._key), sync=False)
         self._files.append(BlockFile(path, name, self._key))
 
     def merge(self, name: str) -> Iterator[tuple[str, object]]:

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from answerable.model.action_catalogue import ActionCatalogue
@@ -32,6 +32,8 @@ from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.stated_context import StatedContext
 from answerable.reach.platform import UnknownIdentity
 
+# Identities that may be compiled in memory, where nothing can be written.
+MOST_IN_MEMORY = 100_000
 _STEPS, _ESTATE = "steps", "estate"
 _TABLES = "estate tables"  # cache key
 
@@ -170,6 +172,10 @@ def compile_large_snapshot(host: AwsHost, inventory: Inventory) -> None:
     """Compile a snapshot of several parts into tables, unless they are stored.
 
     A question then reads the rows that it needs.
+
+    Raises:
+        EnvironmentFailure: They cannot be stored, and the identities are too many to be
+            compiled in memory.
     """
     derived = inventory.derived
     if (
@@ -183,20 +189,29 @@ def compile_large_snapshot(host: AwsHost, inventory: Inventory) -> None:
 
     catalogue = host.load_catalogue(())
     derived.progress(1, DERIVATION_STAGES, "compiling policies")
-    # On a full or read-only disk, it is compiled in memory.
-    with suppress(EnvironmentFailure), derived.open_runs() as runs:
-        parts = CompiledParts(runs)
-        for facts in inventory.facts.iterate_parts():
-            with host.pause_collection():
-                accounts = compile_accounts(
-                    facts,
-                    catalogue,
-                    tags_collected=are_tags_collected(inventory),
-                    numbers=parts.numbers,
-                )
-                parts.add(facts, accounts)
-            del facts, accounts  # before the next part is read
-        derived.save(_ESTATE, parts.merge())
+    failure = EnvironmentFailure(
+        "the compiled policies could not be written to derived/",
+        "check the space and the permissions of the store, and run it again",
+    )
+    try:
+        with derived.open_runs() as runs:
+            parts = CompiledParts(runs)
+            for facts in inventory.facts.iterate_parts():
+                with host.pause_collection():
+                    accounts = compile_accounts(
+                        facts,
+                        catalogue,
+                        tags_collected=are_tags_collected(inventory),
+                        numbers=parts.numbers,
+                    )
+                    parts.add(facts, accounts)
+                del facts, accounts  # before the next part is read
+            derived.save(_ESTATE, parts.merge())
+    except EnvironmentFailure as error:
+        failure = error
+    is_stored = load_snapshot_tables(inventory) is not None
+    if not is_stored and len(inventory.facts.identities_by_id()) > MOST_IN_MEMORY:
+        raise failure
 
 
 def open_snapshot_tables(inventory: Inventory) -> DerivedTables | None:

@@ -5,6 +5,7 @@ import hmac
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from answerable.inventory.fact_pool import FactPool
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.sighting import SightedFacts, Sync
 from answerable.store.durable_files import FILE_MODE, translate_os_errors
+from answerable.store.table_runs import PutFile
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(SightedFacts)
@@ -27,9 +29,15 @@ class DividedFacts:
         syncs: Syncs without their facts.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Begin a file in a folder, which the caller removes."""
+    def __init__(self, folder: Path, put: PutFile = nullcontext) -> None:
+        """Begin a file in a folder, which the caller removes.
+
+        Args:
+            folder: Folder of the file.
+            put: Context in which the file is written, see `open_runs_folder`.
+        """
         self.syncs: list[Sync] = []
+        self._put = put
         self._path = folder / "facts"
         with translate_os_errors("write", self._path):
             self._path.touch(FILE_MODE)
@@ -47,10 +55,14 @@ class DividedFacts:
         """Add facts of a sync about a place.
 
         Raises:
-            EnvironmentFailure: The disk is full or fails.
+            EnvironmentFailure: The disk is full or fails, or something was erased.
         """
         body = zstandard.ZstdCompressor(level=1).compress(_ENCODER.encode(facts))
-        with translate_os_errors("write", self._path), self._path.open("ab") as file:
+        with (
+            self._put(),
+            translate_os_errors("write", self._path),
+            self._path.open("ab") as file,
+        ):
             file.write(body)
         part = number, self._end, len(body), self._compute_mac(body)
         self._parts[place].append(part)

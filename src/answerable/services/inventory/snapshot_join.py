@@ -1,7 +1,7 @@
 """Join the syncs of a snapshot and the audit logs, and cache the inventory."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from answerable.inventory.fact_pool import FactPool
@@ -26,10 +26,10 @@ from answerable.services.inventory.snapshots import (
     read_stored_sync,
 )
 from answerable.store import inventory_cache, stored_facts
+from answerable.store.cache_generation import get_erasures
 from answerable.store.inventory_parts import InventoryParts
 from answerable.store.store import EvidenceStore
-from answerable.store.table_runs import TableRuns
-from answerable.store.temporary_folders import RUNS_PREFIX, make_temporary_folder
+from answerable.store.table_runs import TableRuns, open_runs_folder
 
 
 def _assess_owners(joined: Inventory, now: int) -> Inventory:
@@ -92,45 +92,53 @@ class SnapshotCache:
                 self.store, self.generation, sections, self.slot
             )
 
-        with make_temporary_folder(self.store.derived, RUNS_PREFIX) as folder:
+        erasures = get_erasures(self.generation)
+        with open_runs_folder(self.store, erasures) as (folder, put):
+            divided = DividedFacts(folder, put)
             yield (
-                LargeJoin(DividedFacts(folder), said, stored_facts.IDENTITIES_PER_PART),
-                InventoryParts(TableRuns(folder), write),
+                LargeJoin(divided, said, stored_facts.IDENTITIES_PER_PART),
+                InventoryParts(TableRuns(folder, put), write),
             )
 
 
 def join_snapshot_with_audit_logs(
     store: EvidenceStore, selected: NamedSnapshot | None, cache: SnapshotCache
 ) -> JoinedSnapshot:
-    """Build and cache the inventory of a snapshot and the audit logs, as of its time."""
+    """Build and cache the inventory of a snapshot and the audit logs, as of its time.
+
+    Raises:
+        EnvironmentFailure: The disk is full or fails, or something was erased meanwhile,
+            and the identities are too many to be joined in memory.
+    """
     snapshot = Snapshot(0, ())
     if selected is not None:
         snapshot = read_stored_object(store, selected.digest, Snapshot)
     name = selected.name if selected is not None else ""
     syncs = _read_syncs(store, snapshot, stored_facts.IDENTITIES_PER_PART)
     if syncs is None:
-        with suppress(EnvironmentFailure):  # the disk is full
-            found = _join_large_snapshot(store, snapshot, name, cache)
-            if found is not None:
-                return found
-        syncs = _read_syncs(store, snapshot)
-    return _join_syncs(store, snapshot, syncs or [], name, cache)
+        try:
+            return _join_large_snapshot(store, snapshot, name, cache)
+        except EnvironmentFailure:
+            syncs = _read_syncs(store, snapshot, stored_facts.MOST_IN_MEMORY)
+            if syncs is None:
+                raise
+    return _join_syncs(store, snapshot, syncs, name, cache)
 
 
 def _read_syncs(
-    store: EvidenceStore, snapshot: Snapshot, most: int = 0
+    store: EvidenceStore, snapshot: Snapshot, most: int
 ) -> list[Sync] | None:
     """Read the syncs of a snapshot; None if they are many and have many identities.
 
     Args:
-        most: Most identities of several syncs; 0 for any number.
+        most: Most identities of several syncs.
     """
     pool, size = FactPool(), 0
     syncs: list[Sync] = []
     for _, digest in snapshot.syncs:
         syncs.append(read_stored_sync(store, digest, pool))
         size += len(syncs[-1].facts.identities)
-        if most and size > most and len(snapshot.syncs) > 1:
+        if size > most and len(snapshot.syncs) > 1:
             return None
     return syncs
 
@@ -162,11 +170,11 @@ def _join_syncs(
 
 def _join_large_snapshot(
     store: EvidenceStore, snapshot: Snapshot, name: str, cache: SnapshotCache
-) -> JoinedSnapshot | None:
-    """Join a snapshot part by part; None if it could not be cached.
+) -> JoinedSnapshot:
+    """Join a snapshot part by part.
 
     Raises:
-        EnvironmentFailure: The disk is full or fails.
+        EnvironmentFailure: The disk is full or fails, or something was erased meanwhile.
     """
     with cache.open_join(read_ownership_statements(store)) as (join, parts):
         for _, digest in snapshot.syncs:
@@ -175,7 +183,12 @@ def _join_large_snapshot(
         trail = _build_audit_log_sync(store, found)
         join.save(parts, trail, taken_at=snapshot.taken_at, name=name)
     kept = cache.load()
-    return JoinedSnapshot(kept, found, trail.facts) if kept is not None else None
+    if kept is None:
+        raise EnvironmentFailure(
+            "the joined snapshot could not be written to derived/",
+            "check the space and the permissions of the store, and run it again",
+        )
+    return JoinedSnapshot(kept, found, trail.facts)
 
 
 def _build_audit_log_sync(store: EvidenceStore, found: frozenset[str]) -> Sync:
