@@ -99,6 +99,27 @@ def test_a_condition_key_given_twice_has_both_values():
 
 
 @pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("store", "hold", "--reason", "r", "--source="), "--source is empty"),
+        (("store", "retain", "--days", "9", "--source", ""), "--source is empty"),
+        (("evidence", "checkpoint", "--export", ""), "--export is empty"),
+        (("trace", "--person", ""), "--person is empty"),
+        (
+            ("store", "hold", "--reason", "r", "--person", "ana", "--person", "ben"),
+            "--person is given 2 times",
+        ),
+        (("trace", "--limit", "5", "--limit=5"), "--limit is given 2 times"),
+    ],
+)
+def test_an_option_without_effect_is_refused(flows, run, words, says):
+    ran = run(*words)
+    assert ran.code == 2
+    assert says in ran.err
+    assert not flows.asked
+
+
+@pytest.mark.parametrize(
     ("text", "ns"),
     [
         ("now", 100 * HOUR),

@@ -7,6 +7,7 @@ import pytest
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.provenance import WrittenBy
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.export_checkpoint import export_checkpoint
 from answerable.usecases.evidence.ingest_logs import ingest_logs
 from answerable.usecases.operations.doctor import check_installation
 from tests.connectors.logs.samples import K8S
@@ -54,6 +55,38 @@ def test_keys_that_others_may_read_fail_with_the_command_that_helps(
     assert found["keys"][0] is False
     assert found["keys"][1].startswith("chmod go-rwx ")
     assert document.failed
+
+
+def test_keys_of_another_store_fail(tmp_path: Path) -> None:
+    for name in ("store", "other"):
+        with EvidenceStore.open(tmp_path / name, now=NOW) as store:
+            store.put_object("attestation", b"x", NOW)
+    keys = tmp_path / "store" / "keys"
+    own = (keys / "log.pub").read_bytes()
+    (keys / "log.pub").write_bytes((tmp_path / "other/keys/log.pub").read_bytes())
+    found, document = checked(tmp_path / "store")
+    assert not found["evidence"][0]
+    assert document.failed
+    (keys / "log.pub").write_bytes(own)
+    (keys / "log.key").write_bytes((tmp_path / "other/keys/log.key").read_bytes())
+    found, document = checked(tmp_path / "store")
+    assert not found["evidence"][0]
+    assert document.failed
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{", b"[]"])
+def test_damaged_export_times_are_not_known(tmp_path: Path, damaged: bytes) -> None:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        store.put_object("attestation", b"x", NOW)
+        export_checkpoint(store, str(tmp_path / "checkpoint"), now=NOW)
+        file = store.layout.checkpoint_exports
+        file.write_bytes(damaged)
+        items = checked(tmp_path / "store")[1].items
+        (item,) = [each for each in items if each["check"] == "checkpoint"]
+        assert "not known: collector/exports.json is damaged" in str(item["detail"])
+        assert not item["ok"]
+        export_checkpoint(store, str(tmp_path / "checkpoint"), now=NOW)
+    assert checked(tmp_path / "store")[0]["checkpoint"][0]
 
 
 def test_a_damaged_snapshot_fails_and_says_what_to_do(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from answerable import __version__
 from answerable.connectors.user_path import expand_user_path
@@ -299,12 +300,60 @@ def _build_shared_options() -> list[click.Parameter]:
     ]
 
 
+def _refuse_repeated_options(
+    ctx: click.Context, given: Sequence[click.Parameter]
+) -> None:
+    """Refuse an option with one value that is given more than once."""
+    for param in given:
+        if (
+            isinstance(param, click.Option)
+            and not (param.multiple or param.is_flag or param.count)
+            and given.count(param) > 1
+        ):
+            raise UsageError(
+                f"{_get_option_name(param)} is given {given.count(param)} times "
+                "(expected one value)",
+                _format_help_hint(ctx),
+            )
+
+
+def _refuse_empty_values(ctx: click.Context, params: Sequence[click.Parameter]) -> None:
+    """Refuse an option whose value is an empty text."""
+    for param in params:
+        name = param.name or ""
+        if (
+            isinstance(param, click.Option)
+            and ctx.params.get(name) == ""
+            and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        ):
+            raise UsageError(
+                f"{_get_option_name(param)} is empty (expected a value)",
+                "omit the option if it has no value",
+            )
+
+
 class AppCommand(click.Command):
     """Command with the shared options."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Add the shared options to the command's own."""
         return [*super().get_params(ctx), *_build_shared_options()]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; refuse values of options that would have no effect.
+
+        Of an option that is given twice, only the last value would count; an empty value
+        (`--source "$UNSET"`) would mean no filter at all.
+        """
+        if not ctx.resilient_parsing:
+            order = self.make_parser(ctx).parse_args(args=list(args))[2]
+            _refuse_repeated_options(
+                ctx, [each for each in order if each in self.params]
+            )
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            _refuse_empty_values(ctx, self.params)
+        return rest
 
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter

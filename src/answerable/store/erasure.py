@@ -120,7 +120,7 @@ def erase_person(
     with ExitStack() as locks:
         if not dry_run:  # chains that are derived now would be written afterwards
             locks.enter_context(lock_chain_file(store))
-        locks.enter_context(store.log.lock())
+        locks.enter_context(store.log.lock_for(dry_run=dry_run))
         refuse_unlisted_objects(store)
         if not dry_run:
             delete_unfinished_files(store.layout, store.log.entries())

@@ -46,7 +46,7 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
             continue
         if layout.remote is not None:
             layout.remote.files.fetch_object(folder / entry.sha256, again=True)
-        _check_stored_object(folder / entry.sha256)
+        check_stored_object(folder / entry.sha256)
         seen.add((folder.name, entry.sha256))
         half -= get_temporary_object_path(folder / entry.sha256).exists()
     said = format_count(len(seen), "object")
@@ -76,6 +76,17 @@ def refuse_unlisted_objects(store: EvidenceStore) -> None:
         _check_file_name(path, logged)
 
 
+def list_object_files(store: EvidenceStore) -> Iterator[Path]:
+    """List the file of each object that should be stored, once, in the order of the log."""
+    removed = list_removed_objects(store.log.entries())
+    entries = _select_object_entries(store.log.entries())
+    kept = (
+        (_get_entry_folder(e), e.sha256) for e in entries if e.sha256 not in removed
+    )
+    for folder, digest in dict.fromkeys(kept):
+        yield store.root / folder / digest
+
+
 def _check_file_name(path: Path, logged: Container[tuple[str, str]]) -> bool:
     """Check that a file is logged; return whether it is an unfinished write."""
     name = f"{path.parent.name}/{path.name}"
@@ -101,7 +112,7 @@ def _check_removed_object(path: Path) -> None:
         )
 
 
-def _check_stored_object(path: Path) -> None:
+def check_stored_object(path: Path) -> None:
     """Check that an object matches its digest; it is never in memory as a whole."""
     try:
         for _ in iterate_object(path, read_packed(path), path.name):

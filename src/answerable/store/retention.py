@@ -65,8 +65,9 @@ def apply_retention(
     store.layout.refuse_remote()
     before = format_day(now // DAY_NS - days + 1)
     condition = RowCondition("source = ?", (source,)) if source else ALL_ROWS
-    sweep_temporary_folders(store.layout)
-    with store.log.lock():
+    if not dry_run:
+        sweep_temporary_folders(store.layout)
+    with store.log.lock_for(dry_run=dry_run):
         _refuse_wrong_clock(store, before)
         refuse_unlisted_objects(store)
         if not dry_run:

@@ -1,9 +1,8 @@
-"""Repair a store: finish removals, set damaged segments aside, restore from a copy."""
+"""Repair a store: finish removals, set damaged files aside, restore from a copy."""
 
 import hashlib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +22,12 @@ from answerable.store.duckdb_engine import DuckDbEngine
 from answerable.store.durable_files import (
     make_store_folder,
     read_file,
-    sync_folder,
     translate_os_errors,
     write_file,
 )
 from answerable.store.fsck_segments import SegmentUnreadableError, read_row_leaves
-from answerable.store.mention_search import SET_ASIDE
+from answerable.store.object_repair import rebuild_tiles, repair_objects
+from answerable.store.repair_steps import RepairStep, build_missing_step, move_aside
 from answerable.store.segment_files import (
     delete_files,
     list_obsolete_files,
@@ -42,27 +41,10 @@ if TYPE_CHECKING:
 REPAIR_KIND = "repair"
 
 
-@dataclass(frozen=True, slots=True)
-class RepairStep:
-    """One finding of a repair.
-
-    Attributes:
-        action: `delete`, `set aside`, `restore`, `rebuild`, `missing` or `sweep`.
-        target: File, relative to the store; an absolute path of a spill folder.
-        detail: Reason, and next step.
-        failed: Whether something is still missing.
-    """
-
-    action: str
-    target: str
-    detail: str
-    failed: bool = False
-
-
 def repair_store(
     store: "EvidenceStore", copy: Path | None, now: int, *, dry_run: bool
 ) -> list[RepairStep]:
-    """Repair the files of segments; nothing that matches the log is changed.
+    """Repair the files of segments, objects and tiles; no file that matches the log changes.
 
     Args:
         store: The store.
@@ -74,11 +56,13 @@ def repair_store(
         EnvironmentFailure: The disk failed; the command may be repeated.
     """
     store.layout.refuse_remote()
-    with store.log.lock():
+    with store.log.lock_for(dry_run=dry_run):
         states = read_segment_states(store.log.entries())
         steps = [
             *_delete_obsolete_files(store, states, dry_run=dry_run),
             *_repair_segments(store, states, copy, dry_run=dry_run),
+            *repair_objects(store, copy, dry_run=dry_run),
+            *rebuild_tiles(store, dry_run=dry_run),
         ]
         recorded = [each for each in steps if each.action in ("set aside", "restore")]
         if recorded and not dry_run:
@@ -165,12 +149,7 @@ def _restore_or_set_aside(
     name = str(file.relative_to(store.root))
     if file.exists() and not file.is_symlink():
         if not dry_run:
-            aside = store.root / SET_ASIDE
-            make_store_folder(aside)
-            with translate_os_errors("move", file):
-                file.replace(aside / f"{file.parent.name}-{file.name}")
-                sync_folder(aside)
-                sync_folder(file.parent)
+            move_aside(store.root, file)
         yield RepairStep("set aside", name, "does not match the log")
     source = copy / name if copy is not None else None
     if source is not None and compute_file_digest(source) == digest:
@@ -180,12 +159,7 @@ def _restore_or_set_aside(
                 write_file(file, source.read_bytes())
         yield RepairStep("restore", name, "the copy matches the log")
         return
-    yield RepairStep(
-        "missing",
-        name,
-        "restore it from a backup: answerable store repair --from FOLDER",
-        failed=True,
-    )
+    yield build_missing_step(name)
 
 
 def _rebuild_leaves(

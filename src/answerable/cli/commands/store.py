@@ -163,7 +163,7 @@ def release(settings: Settings, hold_id: str, reason: str) -> None:
 @_DRY_RUN
 @pass_settings
 def repair(settings: Settings, copy: str, dry_run: bool) -> None:
-    """Repair the files of segments; nothing that matches the log is changed.
+    """Repair segments, objects and hash tiles; no file that matches the log is changed.
 
     Damaged files are moved to `set-aside/` in the store, files that can be derived are
     written again, and interrupted removals are completed. The exit code is 1 if a file

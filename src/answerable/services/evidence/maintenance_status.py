@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from answerable.model.documents.evidence import CheckItem
+from answerable.model.errors import AnswerableError
 from answerable.model.time_units import DAY_NS, SECOND_NS
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.relative_time import format_ago, format_span
 from answerable.store.checkpoint_exports import load_checkpoint_exports
 from answerable.store.collection_state import read_task_states
 from answerable.store.event_gaps import read_event_gaps
+from answerable.store.fsck_keys import check_key_files
 from answerable.store.store import EvidenceStore
 from answerable.store.store_keys import parse_own_checkpoint
 from answerable.store.verification_record import (
@@ -23,27 +25,32 @@ _EVIDENCE_HINT = (
     "answerable evidence verify names the fault; restore the file from a copy: "
     "answerable store repair --from FOLDER"
 )
+_KEY_HINT = "restore the files of the folder keys and log/checkpoint from a backup"
 
 
 def check_verification(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
-    """Check that no event is missing; say when the evidence was last verified, by mode.
+    """Check that no event is missing, and the signature of the log's newest head.
+
+    The second item says when the evidence was last verified, by mode.
 
     A verification is advised after 30 days.
     """
     states = load_verified_states(store)
-    if not store.log.checkpoint():
+    note = store.log.checkpoint()
+    if not note:
         return
-    lost = list(read_event_gaps(store).unreadable)
+    lost = [(each, _EVIDENCE_HINT) for each in read_event_gaps(store).unreadable]
+    try:
+        parse_own_checkpoint(note, store.keys.public_key)
+        check_key_files(store, None, note)
+    except AnswerableError as error:
+        lost.append((error.message, error.hint or _KEY_HINT))
     if failed := states.pop(FAILED, None):
         ago = format_ago(format_time(failed.at), now)
-        lost.append(f"a verification failed {ago}, and no full one succeeded since")
-    for detail in lost or ["no segment or journal is missing"]:
-        yield {
-            "check": "evidence",
-            "ok": not lost,
-            "detail": detail,
-            "hint": _EVIDENCE_HINT if lost else "",
-        }
+        detail = f"a verification failed {ago}, and no full one succeeded since"
+        lost.append((detail, _EVIDENCE_HINT))
+    for detail, hint in lost or [("no segment or journal is missing", "")]:
+        yield {"check": "evidence", "ok": not lost, "detail": detail, "hint": hint}
     done = [
         f"{mode} {format_ago(format_time(states[mode].at), now)}"
         for mode in sorted(states)
@@ -63,8 +70,18 @@ def check_checkpoint_exports(store: EvidenceStore, now: int) -> Iterator[CheckIt
     note = store.log.checkpoint()
     if not note:
         return
-    size = parse_own_checkpoint(note, None).size
-    exports = load_checkpoint_exports(store.layout)
+    export = "answerable evidence checkpoint --export FILE"
+    try:
+        size = parse_own_checkpoint(note, None).size
+        exports = load_checkpoint_exports(store.layout)
+    except AnswerableError as error:
+        yield {
+            "check": "checkpoint",
+            "ok": False,
+            "detail": f"the last export is not known: {error.message}",
+            "hint": f"the next export writes the file again: {export}",
+        }
+        return
     parts = [
         f"{format_ago(format_time(each.at), now)} to {destination} "
         f"({each.size:,} of {size:,} entries)"
@@ -76,9 +93,7 @@ def check_checkpoint_exports(store: EvidenceStore, now: int) -> Iterator[CheckIt
         "check": "checkpoint",
         "ok": ok,
         "detail": "exported " + ", ".join(parts) if parts else "it was never exported",
-        "hint": ""
-        if ok
-        else "export it to another machine: answerable evidence checkpoint --export FILE",
+        "hint": "" if ok else f"export it to another machine: {export}",
     }
 
 
