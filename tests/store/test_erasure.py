@@ -261,6 +261,22 @@ def test_a_running_writer_that_names_the_person_is_named(tmp_path: Path) -> None
             erase_person(store, [ADA], "asked", now=NOW)
 
 
+def test_a_plan_names_what_is_not_sealed_and_other_files(tmp_path: Path) -> None:
+    with EvidenceStore.open(tmp_path, now=NOW) as writer:
+        writer.append([event(n, person=f"person:{ADA}") for n in range(3)], NOW)
+        writer.append([event(9)], NOW)
+        shutil.copytree(tmp_path, tmp_path.with_name("killed"))
+    with EvidenceStore.open(tmp_path.with_name("killed"), now=NOW) as store:
+        (store.root / "kills.json").write_text(ADA)
+        planned = erase_person(store, [ADA], "", now=NOW, dry_run=True)
+        (journal, file) = planned.items
+        assert str(journal["target"]).startswith("journal ")
+        assert (journal["state"], journal["events"]) == ("planned", 3)
+        assert (file["state"], file["target"]) == ("open", "kills.json")
+        done = erase_person(store, [ADA], "asked", now=NOW)
+        assert [each["events"] for each in done.items] == [3, 0]
+
+
 @pytest.mark.parametrize(
     ("names", "reason"), [(["ab"], "asked"), ([ADA], ""), ([ADA], f"of {ADA}")]
 )

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from answerable.model.errors import EnvironmentFailure
+from answerable.model.errors import EnvironmentFailure, VerificationError
+from answerable.model.progress import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.difference_encoder import EarlierObject
@@ -15,6 +16,7 @@ from answerable.store.erasure import erase_person
 from answerable.store.retention import apply_retention
 from answerable.store.store import EvidenceStore
 from answerable.store.store_repair import repair_store
+from answerable.usecases.evidence.export_checkpoint import export_checkpoint
 from tests.store.conftest import NOW
 from tests.store.test_life import check, write_days
 
@@ -92,3 +94,29 @@ def test_verification_beside_a_compaction_reports_no_missing_file(
 
         monkeypatch.setattr(fsck, "check_segments", compact_before)
         check(store)
+
+
+def test_a_signed_log_without_its_public_key_is_verified_with_the_signing_key(
+    tmp_path: Path,
+) -> None:
+    write_days(tmp_path)
+    (tmp_path / "keys" / "log.pub").unlink()
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        (keys, *_) = fsck.verify_store(store, None, None, ignore_progress_report)
+        assert (keys.ok, keys.detail) == (True, store.keys.public_key.name)
+    for name in ("log.pub", "log.key"):
+        (tmp_path / "keys" / name).unlink()
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        (keys, *_) = fsck.verify_store(store, None, None, ignore_progress_report)
+        assert not keys.ok
+        assert "log.key is missing" in keys.detail
+
+
+def test_an_export_of_a_missing_log_says_that_it_is_missing(tmp_path: Path) -> None:
+    write_days(tmp_path / "store")
+    (tmp_path / "store" / "log" / "checkpoint").unlink()
+    with (
+        EvidenceStore.open(tmp_path / "store", now=NOW) as store,
+        pytest.raises(VerificationError, match="checkpoint is missing"),
+    ):
+        export_checkpoint(store, str(tmp_path / "exported"), now=NOW)

@@ -6,7 +6,7 @@ a hash that cannot be guessed, so that the rest still proves.
 
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
@@ -24,7 +24,7 @@ from answerable.store.durable_files import mark_crash_point
 from answerable.store.erasure_guard import lock_derived_files
 from answerable.store.fsck_objects import refuse_unlisted_objects
 from answerable.store.legal_holds import read_holds
-from answerable.store.mention_search import MentionSearch
+from answerable.store.mention_search import SET_ASIDE, MentionSearch
 from answerable.store.object_store import read_compressed_object
 from answerable.store.retention import build_hold_conditions
 from answerable.store.row_conditions import build_person_condition
@@ -36,6 +36,15 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 ERASURE_KIND = "erasure"
+# Folders of which the plan lists the rows and objects to erase, not the files.
+_SEARCHED_FOLDERS = (
+    "derived",
+    "journal",
+    "objects",
+    "quarantine",
+    "segments",
+    SET_ASIDE,
+)
 # Objects of these kinds name events by their ids, which contain a part of a hash.
 _NAMING_EVENTS = ("conflict", CASE_RECORD)
 
@@ -69,6 +78,7 @@ class ErasureResult:
         objects: Kind and digest of each object to remove.
         used: Kind and digest of each object that mentions the person and is in use.
         held: Kind and digest of each object that a legal hold keeps.
+        unsealed: Number of records that mention the person, by journal; a plan only.
         remaining: Files that still mention the person afterwards.
         damaged: Damaged files, set aside by a repair, that mention the person or cannot
             be searched; deleted, unless there is a legal hold.
@@ -78,6 +88,7 @@ class ErasureResult:
     objects: Sequence[tuple[str, str]]
     used: Sequence[tuple[str, str]]
     held: Sequence[tuple[str, str]] = ()
+    unsealed: Sequence[tuple[str, int]] = ()
     remaining: Sequence[str] = ()
     damaged: Sequence[str] = ()
 
@@ -116,7 +127,13 @@ def erase_person(
     if not dry_run:
         store.seal(now)
         sweep_temporary_folders(store.layout)
-    _refuse_unsealed_records(store, search, dry_run=dry_run)
+    unsealed = list(_count_unsealed_records(store, search))
+    if unsealed and not dry_run:
+        raise UsageError(
+            f"journal/{unsealed[0][0]}.log mentions the person, and the process that "
+            "writes it is running",
+            "end that process, or wait until it seals its events; then repeat",
+        )
     with ExitStack() as locks:
         if not dry_run:  # chains that are derived now would be written afterwards
             locks.enter_context(lock_chain_file(store))
@@ -146,7 +163,8 @@ def erase_person(
             damaged=[str(each.relative_to(store.root)) for each in damaged],
         )
         if dry_run:
-            return result
+            kept_files = search.list_files(store, without=_SEARCHED_FOLDERS)
+            return replace(result, unsealed=unsealed, remaining=tuple(kept_files))
         events = sum(len(each.rows) for each in planned)
         if events or objects:
             record = ErasureRecord(
@@ -161,21 +179,15 @@ def erase_person(
     return replace(result, remaining=tuple(search.list_files(store)))
 
 
-def _refuse_unsealed_records(
-    store: "EvidenceStore", search: MentionSearch, *, dry_run: bool
-) -> None:
-    """Refuse while the journal of a running process mentions the person."""
+def _count_unsealed_records(
+    store: "EvidenceStore", search: MentionSearch
+) -> Iterator[tuple[str, int]]:
+    """Count the records that mention the person in each journal that has some."""
     for name in store.layout.list_journals():
         with suppress(FileNotFoundError):
             records = journal_files.read_unsealed_records(store.layout, name)
-            if any(search.in_bytes(record) for record in records):
-                if dry_run:
-                    continue
-                raise UsageError(
-                    f"journal/{name}.log mentions the person, and the process that "
-                    "writes it is running",
-                    "end that process, or wait until it seals its events; then repeat",
-                )
+            if count := sum(map(search.in_bytes, records)):
+                yield name, count
 
 
 def _list_object_kinds(store: "EvidenceStore") -> dict[str, str]:

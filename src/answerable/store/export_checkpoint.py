@@ -21,8 +21,9 @@ def sign_export_checkpoint(store: EvidenceStore) -> bytes:
         The note, empty for an empty log.
 
     Raises:
-        VerificationError: A head file is invalid.
+        VerificationError: A head file is invalid, or the log is missing.
     """
+    store.log.entries()
     for _ in range(_MAX_ATTEMPTS):
         note = store.log.checkpoint()
         if not note or not (store.layout.keys / "log.key").exists():

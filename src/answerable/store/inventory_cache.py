@@ -316,6 +316,19 @@ def sort_items_by_key(rows: Mapping[KeyT, object]) -> Iterator[tuple[str, object
     return ((key, rows[key]) for key in sorted(rows))
 
 
+def delete_cache_files(store: "EvidenceStore") -> None:
+    """Delete the files of all cached inventories, and what was derived from them.
+
+    Raises:
+        EnvironmentFailure: One cannot be deleted.
+    """
+    from answerable.store.erasure_guard import lock_derived_files
+    from answerable.store.segment_files import delete_files
+
+    with lock_derived_files(store.layout, alone=True):
+        delete_files(sorted(store.derived.glob(_get_cache_file_path(store, "*").name)))
+
+
 def _get_cache_file_path(store: "EvidenceStore", name: str) -> Path:
     """Return the path of a cache file."""
     return store.derived / f"{name}.blocks"

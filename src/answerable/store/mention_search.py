@@ -61,14 +61,23 @@ class MentionSearch:
                 parts.append(base64.b64decode(text + b"=" * (-len(text) % 4)))
         return self.in_text(b"\n".join(parts).decode("utf-8", "replace"))
 
-    def list_files(self, store: "EvidenceStore") -> Iterator[str]:
-        """Yield the files of a store that mention the person, relative to it."""
+    def list_files(
+        self, store: "EvidenceStore", without: Sequence[str] = ()
+    ) -> Iterator[str]:
+        """Yield the files of a store that mention the person, relative to it.
+
+        Args:
+            store: The store.
+            without: Folders of the store that are not searched.
+        """
         engine = DuckDbEngine(store.root)
         try:
             for path in sorted(store.root.rglob("*")):
                 if path.is_symlink() or not path.is_file():
                     continue
                 name = str(path.relative_to(store.root))
+                if name.partition("/")[0] in without:
+                    continue
                 if self.in_text(name) or self._is_in_file(store, engine, path):
                     yield name
         finally:

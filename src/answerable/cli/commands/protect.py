@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.settings import (
     AppCommand,
     Settings,
-    WordChoice,
     find_home,
     find_named_and_default_store,
     find_store,

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from answerable.evidence.log_entries import RowsRemoved, list_unsealed_journals
-from answerable.model.errors import UsageError, VerificationError
+from answerable.model.errors import (
+    AnswerableError,
+    UsageError,
+    VerificationError,
+)
 from answerable.model.inventory import DERIVATION_STAGES, EventGaps, Inventory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, PersonMerge
 from answerable.model.progress import ProgressCallback, ignore_progress_report
@@ -124,6 +128,24 @@ def load_inventory(
         merges=read_merges_in_force(store, now),
         read_event_gaps=lambda: _read_event_gaps(store),
     )
+
+
+def remove_outdated_inventories(store: EvidenceStore) -> None:
+    """Remove the cached inventories, and what was derived from them, if facts changed.
+
+    After a removal of events, they have facts that only the removed rows gave.
+
+    Raises:
+        EnvironmentFailure: A file cannot be deleted.
+    """
+    from answerable.services.inventory.inventory_input import find_same_input
+
+    digest = next((each.digest for each in list_snapshots(store)[-1:]), "")
+    generation = compute_snapshot_generation(store, digest)
+    with suppress(AnswerableError):  # not known, so removed
+        if find_same_input(store, digest, generation) is not None:
+            return
+    inventory_cache.delete_cache_files(store)
 
 
 def read_merges_in_force(store: EvidenceStore, now: int) -> tuple[PersonMerge, ...]:

@@ -73,6 +73,8 @@ def _list_objects(
 ) -> Iterator[StoreChangeItem]:
     """Yield an item for each object, and for each file that still mentions the person."""
     done = "planned" if dry_run else "done"
+    for name, count in result.unsealed:
+        yield _build_item(done, f"journal {name}", "sealed first", count)
     for kind, digest in result.objects:
         yield _build_item(done, f"{kind} {digest}", "")
     for kind, digest in result.used:
@@ -90,13 +92,15 @@ def _list_objects(
         yield _build_item("open", name, "still mentions the person")
 
 
-def _build_item(state: str, target: str, detail: str) -> StoreChangeItem:
+def _build_item(
+    state: str, target: str, detail: str, events: int = 0
+) -> StoreChangeItem:
     """Build the item of an object or file."""
     return {
         "action": "erase",
         "state": state,
         "target": target,
-        "events": 0,
+        "events": events,
         "held": 0,
         "detail": detail,
     }

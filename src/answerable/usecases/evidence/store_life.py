@@ -1,7 +1,6 @@
 """Compact, retain, hold, repair and measure the events of a store."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from difflib import get_close_matches
@@ -113,9 +112,11 @@ def retain_events(
     planned = retention.apply_retention(store, days, source, now, dry_run=dry_run)
     if not dry_run and any(each.rows for each in planned):
         # A plan, and a store that has nothing old, needs no query of the chains.
+        from answerable.services.inventory.snapshots import remove_outdated_inventories
         from answerable.services.lineage.question_files import rewrite_question_files
 
         rewrite_question_files(store)
+        remove_outdated_inventories(store)
     items = list_removals("retain", planned, dry_run=dry_run)
     unknown = _describe_unknown_source(store, source) if source and not items else ""
     return Document(
@@ -186,9 +187,7 @@ def repair_files(
     store: EvidenceStore, copy: Path | None = None, *, now: int, dry_run: bool = False
 ) -> Document:
     """Repair the files of segments, and list each step."""
-    steps: Sequence[store_repair.RepairStep] = store_repair.repair_store(
-        store, copy, now, dry_run=dry_run
-    )
+    steps = store_repair.repair_store(store, copy, now, dry_run=dry_run)
     items: list[StoreChangeItem] = [
         {
             "action": step.action,
