@@ -18,6 +18,7 @@ from answerable.evidence.log_entries import ObjectEntry, ObjectRemoved
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.store import journal_files
 from answerable.store.chain_writer import lock_chain_file
+from answerable.store.change_lock import lock_log
 from answerable.store.collection_state import forget_unread_locations
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point
@@ -137,7 +138,7 @@ def erase_person(
     with ExitStack() as locks:
         if not dry_run:  # chains that are derived now would be written afterwards
             locks.enter_context(lock_chain_file(store))
-        locks.enter_context(store.log.lock_for(dry_run=dry_run))
+        locks.enter_context(lock_log(store, dry_run=dry_run))
         refuse_unlisted_objects(store)
         if not dry_run:
             delete_unfinished_files(store.layout, store.log.entries())

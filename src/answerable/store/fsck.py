@@ -46,9 +46,7 @@ from answerable.store.fsck_segments import check_segments, format_count
 from answerable.store.store import EvidenceStore
 from answerable.store.store_keys import parse_own_checkpoint
 from answerable.store.store_layout import StoreLayout
-from answerable.store.transparency_log import (
-    build_missing_log_error,
-)
+from answerable.store.transparency_log import build_missing_log_error
 from answerable.store.verification_record import VerifiedState
 
 _MAX_RUNS = 5  # while other processes change the store

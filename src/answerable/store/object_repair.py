@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from answerable.evidence.log_tiles import compute_changed_tiles
+from answerable.evidence.merkle import leaf_hash
 from answerable.model.errors import AnswerableError
 from answerable.store.durable_files import (
     make_store_folder,
@@ -75,12 +77,15 @@ def _set_aside(
 
 def rebuild_tiles(store: "EvidenceStore", *, dry_run: bool) -> Iterator[RepairStep]:
     """Write the hash tiles again that do not match the entries of the log."""
-    if not store.log.checkpoint():
-        return
-    for path, tile in store.log.list_damaged_tiles().items():
+    leaves = [leaf_hash(each) for each in store.log.raw_entries()]
+    for name, tile in compute_changed_tiles(0, leaves).items():
+        path = store.layout.log / name
+        if path.is_file() and path.read_bytes() == tile:
+            continue
         if not dry_run:
-            store.log.write_tile(path, tile)
-        yield RepairStep("rebuild", f"log/{path}", "computed from the entries")
+            make_store_folder(path.parent)
+            write_file(path, tile)
+        yield RepairStep("rebuild", f"log/{name}", "computed from the entries")
 
 
 def _is_intact(path: Path) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 
 from answerable.model.errors import UsageError
 from answerable.model.time_units import DAY_NS
+from answerable.store.change_lock import lock_log
 from answerable.store.fsck_objects import refuse_unlisted_objects
 from answerable.store.legal_holds import LegalHold, read_holds
 from answerable.store.row_conditions import ALL_ROWS, RowCondition, join_conditions
@@ -67,7 +68,7 @@ def apply_retention(
     condition = RowCondition("source = ?", (source,)) if source else ALL_ROWS
     if not dry_run:
         sweep_temporary_folders(store.layout)
-    with store.log.lock_for(dry_run=dry_run):
+    with lock_log(store, dry_run=dry_run):
         _refuse_wrong_clock(store, before)
         refuse_unlisted_objects(store)
         if not dry_run:

@@ -17,6 +17,7 @@ from answerable.evidence.log_entries import (
 )
 from answerable.evidence.merkle import merkle_root
 from answerable.model.errors import VerificationError
+from answerable.store.change_lock import lock_log
 from answerable.store.damaged_segments import compute_file_digest
 from answerable.store.duckdb_engine import DuckDbEngine
 from answerable.store.durable_files import (
@@ -56,7 +57,7 @@ def repair_store(
         EnvironmentFailure: The disk failed; the command may be repeated.
     """
     store.layout.refuse_remote()
-    with store.log.lock_for(dry_run=dry_run):
+    with lock_log(store, dry_run=dry_run):
         states = read_segment_states(store.log.entries())
         steps = [
             *_delete_obsolete_files(store, states, dry_run=dry_run),

@@ -4,7 +4,6 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
@@ -95,15 +94,6 @@ class TransparencyLog:
             self._depth -= 1
             if self._depth == 0:
                 os.close(self._handle)
-
-    def lock_for(self, *, dry_run: bool) -> contextlib.AbstractContextManager[None]:
-        """Lock the log for a change or its plan.
-
-        The plan needs no lock where this process cannot write, e.g. on a read-only disk.
-        """
-        if dry_run and not os.access(self._layout.log / ".lock", os.W_OK):
-            return contextlib.nullcontext()
-        return self.lock()
 
     @property
     def is_locked(self) -> bool:
@@ -352,22 +342,6 @@ class TransparencyLog:
         self._entries = [*self._entries[: len(old)], *entries]
         return True
 
-    def list_damaged_tiles(self) -> dict[str, bytes]:
-        """List the hash tiles that are missing or differ, with their right content."""
-        from answerable.evidence.merkle import leaf_hash
-
-        self._reload_entries()  # which compares them with the root of the checkpoint
-        tiles = compute_changed_tiles(0, [leaf_hash(each) for each in self._bytes])
-        return {
-            path: tile
-            for path, tile in tiles.items()
-            if _read_if_file(self._layout.log / path) != tile
-        }
-
-    def write_tile(self, path: str, tile: bytes) -> None:
-        """Write a hash tile again; it follows from the entries of the log."""
-        self._write_log_file(path, tile)
-
     def _write_log_file(self, path: str, data: bytes) -> None:
         """Write a file of the log, and create its folder."""
         there = self._layout.log / path
@@ -393,14 +367,6 @@ class TransparencyLog:
         for old in folder.glob("*") if folder.is_dir() else ():
             if old.name.isdigit() and int(old.name) < width:
                 old.unlink(missing_ok=True)
-
-
-def _read_if_file(path: Path) -> bytes:
-    """Read a file; empty if there is none."""
-    try:
-        return read_file(path) if path.is_file() else b""
-    except FileNotFoundError:
-        return b""
 
 
 def build_log_changed_error() -> LogChangedError:

@@ -63,16 +63,13 @@ def search_lineage_rows(
             action or source has the queried name.
     """
     query = replace(query, before=_parse_cursor(cursor) if cursor else None)
-    found = investigation_queries.find_newest_events(store, query, limit + 1)
+    found, more = _find_page(store, query, limit)
     if not found and not cursor and scope.visible_agents is None:
         # A visitor with a partial view must not learn about other calls.
         for glob in query.filter.actions:
             require_known_action(store, glob)
         require_known_source(store, dict(query.equal_columns).get("source", ""))
-    items = [
-        build_trace_item(row) for row in join_events_with_chains(found[:limit], scope)
-    ]
-    more = _format_cursor(found[limit - 1]) if len(found) > limit else ""
+    items = [build_trace_item(row) for row in join_events_with_chains(found, scope)]
     covered = build_trace_coverage(scope.inventory, scope.chains, now)
     if person:
         said = SearchNames(person, "", "", "", "")
@@ -147,6 +144,35 @@ def _count_stored_events(
         max((until - since) // (_MAX_BARS * _BINS_PER_BAR) // SECOND_NS, 1) * SECOND_NS
     )
     return fine, investigation_queries.count_events_over_time(store, query, fine)
+
+
+def _find_page(
+    store: EvidenceStore, query: InvestigationFilter, limit: int
+) -> tuple[list[AuditEvent], str]:
+    """Find the events of a page, and the cursor of the next one.
+
+    Records of one id, which differ in content, are on one page: the cursor names the
+    last event. A page has more than `limit` rows only if all are records of one event.
+    """
+    found = investigation_queries.find_newest_events(store, query, limit + 1)
+    if len(found) <= limit:
+        return found, ""
+    last, asked = _get_position(found[limit]), limit
+    page = [each for each in found if _get_position(each) != last]
+    while not page:
+        asked *= 2
+        found = investigation_queries.find_newest_events(store, query, asked + 1)
+        same = [each for each in found if _get_position(each) == last]
+        if len(same) < len(found):
+            page = same
+        elif len(found) <= asked:
+            return found, ""
+    return page, _format_cursor(page[-1])
+
+
+def _get_position(event: AuditEvent) -> tuple[int, bytes]:
+    """Return the position of an event in the list: time and id."""
+    return event.event_time, event.event_id
 
 
 def _format_cursor(event: AuditEvent) -> str:
