@@ -1,22 +1,20 @@
 """Parse the options that all commands share: store, snapshot and output format."""
 
 import os
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import click
 
 from answerable import __version__
-from answerable.cli.option_values import (
-    WordChoice,
-    refuse_empty_values,
-    refuse_repeated_options,
-)
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 FORMATS = ("table", "json", "ndjson", "csv")
 # Formats of other tools, each for some documents alone.
@@ -145,6 +143,67 @@ def split_store_and_snapshot(store: str) -> tuple[Path, str]:
     return expand_user_path(folder).absolute(), snapshot
 
 
+class WordChoice(click.ParamType[str]):
+    """Option type for a few allowed values, with a suggestion for a misspelled one.
+
+    Attributes:
+        words: Values, as listed in help and completion.
+        aliases: Other spellings of values, accepted but not listed.
+    """
+
+    name = "word"
+
+    def __init__(
+        self, words: Sequence[str], aliases: Mapping[str, str] | None = None
+    ) -> None:
+        self.words = tuple(words)
+        self.aliases = aliases or {}
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Accept one of the allowed values, in upper or lower case."""
+        text = str(value)
+        word = self.aliases.get(text.lower(), text.lower())
+        if word in self.words or word in self.aliases.values():
+            return word
+        if not text and not isinstance(param, click.Argument):
+            return ""
+        from difflib import get_close_matches
+
+        near = get_close_matches(text.lower(), self.words, 1)
+        raise UsageError(
+            f"invalid value for {get_option_name(param)} "
+            f"(got {text!r}, expected {', '.join(self.words)})",
+            f"did you mean {near[0]}?" if near else format_help_hint(ctx),
+        )
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Show the allowed values."""
+        return "|".join(self.words)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        """Complete to the allowed values."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(w) for w in self.words if w.startswith(incomplete)]
+
+
+def format_help_hint(ctx: click.Context | None) -> str:
+    """Return the command that prints the help of the current command."""
+    return f"{ctx.command_path if ctx is not None else 'answerable'} --help"
+
+
+def get_option_name(param: click.Parameter | None) -> str:
+    """Return an option's longest spelling (`--limit`), for messages."""
+    if param is None:
+        return "this option"
+    names = [*param.opts, *param.secondary_opts]
+    return max(names, key=len) if names else str(param.name)
+
+
 def _set_shared_option(
     ctx: click.Context, param: click.Parameter, value: object
 ) -> None:
@@ -247,19 +306,16 @@ class AppCommand(click.Command):
         return [*super().get_params(ctx), *_build_shared_options()]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; refuse values of options that would have no effect.
-
-        Of an option that is given twice, only the last value would count; an empty value
-        (`--source "$UNSET"`) would mean no filter at all.
-        """
-        if not ctx.resilient_parsing:
-            order = self.make_parser(ctx).parse_args(args=list(args))[2]
-            refuse_repeated_options(
-                ctx, [each for each in order if each in self.params]
-            )
+        """Parse the arguments; refuse values of options that would have no effect."""
+        words = list(args)
         rest = super().parse_args(ctx, args)
-        if not ctx.resilient_parsing:
-            refuse_empty_values(ctx, self.params)
+        if not ctx.resilient_parsing and len(words) > 1:
+            order = self.make_parser(ctx).parse_args(args=list(words))[2]
+            has_empty = "" in words or any(each.endswith("=") for each in words)
+            if has_empty or len(order) > len(set(order)):
+                from answerable.cli.option_values import refuse_values_without_effect
+
+                refuse_values_without_effect(ctx, self.params, order)
         return rest
 
     def format_options(
@@ -334,15 +390,3 @@ class AppGroup(click.Group):
 
 
 pass_settings = click.make_pass_decorator(Settings, ensure=True)
-
-
-def require_consent(yes: bool, question: str) -> None:
-    """Ask once before anything is written.
-
-    Raises:
-        UsageError: The answer is no, or there is no terminal, and no --yes.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty() or not click.confirm(question, err=True):
-        raise UsageError("nothing was written", "confirm with --yes")

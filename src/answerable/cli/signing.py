@@ -182,3 +182,15 @@ def _read_passphrase_file(file: str) -> str:
             f"write at most {_MAX_PASSPHRASE_BYTES} bytes of UTF-8 text on that line",
         )
     return phrase
+
+
+def require_consent(yes: bool, question: str) -> None:
+    """Ask once before anything is written.
+
+    Raises:
+        UsageError: The answer is no, or there is no terminal, and no --yes.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty() or not click.confirm(question, err=True):
+        raise UsageError("nothing was written", "confirm with --yes")

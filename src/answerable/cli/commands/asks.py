@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.commands.decisions import find_decision_sources
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import StoreSession, open_session
 from answerable.cli.settings import (
     AppCommand,
     AppGroup,
     Settings,
+    WordChoice,
     pass_settings,
 )
 from answerable.cli.signing import (

@@ -9,13 +9,13 @@ from answerable.cli.commands.baseline_policies import DIGEST, check, export
 from answerable.cli.commands.serve import find_state_folder
 from answerable.cli.engine import engine_option, use_engine
 from answerable.cli.lake import LakeSession, lake_option
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import (
     AppCommand,
     AppGroup,
     Settings,
+    WordChoice,
     pass_settings,
 )
 from answerable.cli.signing import add_key_options, load_signer, require_human

@@ -6,11 +6,10 @@ import click
 
 from answerable.cli.agent_names import parse_agent_name
 from answerable.cli.exported_policies import print_policies
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
-from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
 

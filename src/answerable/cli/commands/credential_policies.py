@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from answerable.cli.agent_names import parse_agent_name
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import (
     AppCommand,
     AppGroup,
     Settings,
+    WordChoice,
     pass_settings,
 )
 from answerable.cli.signing import add_key_options, load_signer, require_human

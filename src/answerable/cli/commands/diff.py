@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import get_document_exit_code, print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.settings import (
     AppCommand,
     Settings,
+    WordChoice,
     find_store,
     pass_settings,
     split_store_and_snapshot,

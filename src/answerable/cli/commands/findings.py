@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.engine import engine_option, use_engine
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
@@ -14,6 +13,7 @@ from answerable.cli.settings import (
     AppCommand,
     AppGroup,
     Settings,
+    WordChoice,
     find_named_and_default_store,
     pass_settings,
 )

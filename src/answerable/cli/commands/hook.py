@@ -9,10 +9,10 @@ import sys
 import click
 
 from answerable.cli.broken_streams import discard_output
-from answerable.cli.option_values import WordChoice
 from answerable.cli.settings import (
     AppCommand,
     Settings,
+    WordChoice,
     find_named_and_default_store,
     pass_settings,
 )

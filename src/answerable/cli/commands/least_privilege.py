@@ -8,12 +8,11 @@ import click
 
 from answerable.cli.engine import engine_option, use_engine
 from answerable.cli.lake import LakeSession, lake_option
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import get_document_exit_code, print_and_exit
 from answerable.cli.output_file import write_output_file
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
-from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.model.documents.least_privilege import LeastPrivilegeItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.settings import (
     AppCommand,
     HomeUnknown,
     Settings,
+    WordChoice,
     find_store,
     pass_settings,
 )

@@ -11,8 +11,7 @@ from answerable.cli.commands.aws import (
     print_limits,
     refuse_loop,
 )
-from answerable.cli.option_values import WordChoice
-from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 
 if TYPE_CHECKING:
     from answerable.model.credential_policy import CredentialPolicy, IssuedCredential

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.settings import (
     AppCommand,
     Settings,
+    WordChoice,
     find_home,
     find_named_and_default_store,
     find_store,
     pass_settings,
-    require_consent,
 )
+from answerable.cli.signing import require_consent
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.text import sanitize

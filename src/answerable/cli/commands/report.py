@@ -6,12 +6,11 @@ from pathlib import Path
 import click
 
 from answerable.cli.commands.findings import read_limits_of_config
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.output_file import check_output_folder, write_output_file
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
-from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 
 _FORMATS = ("cyclonedx", "opengraph", "ocsf", "csv")
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.option_values import WordChoice
 from answerable.cli.settings import (
     AppCommand,
     Settings,
+    WordChoice,
     find_named_and_default_store,
     find_store,
     pass_settings,

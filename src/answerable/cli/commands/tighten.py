@@ -16,9 +16,13 @@ from answerable.cli.settings import (
     find_named_and_default_store,
     find_store,
     pass_settings,
-    require_consent,
 )
-from answerable.cli.signing import add_key_options, load_signer, require_human
+from answerable.cli.signing import (
+    add_key_options,
+    load_signer,
+    require_consent,
+    require_human,
+)
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.presentation.text import sanitize
 

@@ -7,13 +7,13 @@ import click
 
 from answerable.cli.commands.lists import OWNER_STATES
 from answerable.cli.commands.serve import find_state_folder, read_gateway_plan
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import (
     AppCommand,
     AppGroup,
     Settings,
+    WordChoice,
     pass_settings,
 )
 from answerable.cli.signing import add_key_options, load_signer, require_human

@@ -8,11 +8,10 @@ import click
 from answerable.cli.engine import engine_option, use_engine
 from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.login_name import get_login_name
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import StoreSession, open_session
-from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.lineage.search_query import SearchQuery, parse_search_query
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError

@@ -4,11 +4,10 @@ import click
 
 from answerable.cli.engine import engine_option, use_engine
 from answerable.cli.lake import LakeSession, lake_option
-from answerable.cli.option_values import WordChoice
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
-from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.model.errors import UsageError
 from answerable.model.time_units import SECOND_NS
 from answerable.presentation.time_input import parse_span, parse_time
