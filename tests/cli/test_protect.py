@@ -49,7 +49,7 @@ def test_no_at_the_question_writes_nothing(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr("answerable.cli.settings.sys", terminal)
+    monkeypatch.setattr("answerable.cli.signing.sys", terminal)
     before = files(home)
     refused = CliRunner().invoke(app, ["protect"], input="n\n").exception
     assert isinstance(refused, UsageError)
