@@ -18,6 +18,7 @@ from answerable.store import (
     erasure_guard,
     lineage_days,
     lineage_facts,
+    resource_days,
 )
 from answerable.store.mention_search import MentionSearch
 from answerable.store.store import EvidenceStore
@@ -48,13 +49,22 @@ def write_inventory(store: EvidenceStore) -> None:
     snapshots.load_inventory(store, now=NOW)
 
 
+def write_resources(store: EvidenceStore) -> None:
+    resource_days.count_resource_days(store, ["*"])
+
+
 OF_UNSEALED: list[Callable[[EvidenceStore], object]] = [
     lineage_facts.load_lineage_facts,
     write_keys,
     write_issuances,
     write_inventory,
 ]
-OF_SEGMENTS = [*OF_UNSEALED, day_rollups.write_rollups, write_statistics]
+OF_SEGMENTS = [
+    *OF_UNSEALED,
+    day_rollups.write_rollups,
+    write_statistics,
+    write_resources,
+]
 CASES = [
     *(pytest.param(each, True, id=f"sealed-{each.__name__}") for each in OF_SEGMENTS),
     *(pytest.param(each, False, id=f"open-{each.__name__}") for each in OF_UNSEALED),
@@ -85,7 +95,7 @@ def test_a_file_that_is_derived_during_an_erasure_has_no_value_of_the_person(
         copy(*given)
 
     key = {"issued": KEY, "issued_to": SESSION}
-    ada = event(1, identity=SESSION, person=f"person:{ADA}", **key)
+    ada = event(1, identity=SESSION, person=f"person:{ADA}", resource=f"a/{ADA}", **key)
     with EvidenceStore.open(root, now=NOW) as first:
         first.append([ada, event(2, identity="arn:aws:iam::1:user/bob")], NOW)
         if sealed:

@@ -6,7 +6,7 @@ import pytest
 
 from answerable.services.inventory.snapshots import load_inventory, store_snapshot
 from answerable.services.lineage.trace_rows import TraceQuery
-from answerable.store import chain_file, large_stores, lineage_facts
+from answerable.store import chain_file, large_stores, lineage_facts, resource_search
 from answerable.store.lineage_days import TOUCHED, list_lineage_files
 from answerable.store.mention_search import MentionSearch
 from answerable.store.store import EvidenceStore
@@ -26,10 +26,16 @@ def test_no_derived_file_has_a_value_of_removed_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", most)
+    monkeypatch.setattr(resource_search, "_MIN_EVENTS", most)
     role = f"arn:aws:sts::1:assumed-role/x/{OLD}"
     key = {"issued": "cred:aws/ASIAEXAMPLE000000001", "issued_to": role}
     old = event(
-        1, event_time=NOW - 9 * DAY, identity=role, person=f"person:{OLD}", **key
+        1,
+        event_time=NOW - 9 * DAY,
+        identity=role,
+        person=f"person:{OLD}",
+        resource=f"arn:aws:s3:::data/{OLD}",
+        **key,
     )
     with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
         store.append([old, event(2, event_time=NOW, identity="role:new")], NOW)
@@ -38,8 +44,10 @@ def test_no_derived_file_has_a_value_of_removed_rows(
         for fields in ("person", "action", "identity,day"):
             count_by_fields(store, TraceQuery(), fields, now=NOW)
         list_lineage_files(store, TOUCHED)
+        trace_events(store, TraceQuery(resource="arn:aws:s3:::data/*"), now=NOW)
         before = [*MentionSearch([OLD]).list_files(store)]
         assert any(each.startswith("derived/") for each in before)
+        assert any("/resources/" in each for each in before) == (most == LARGE)
         retain_events(store, 3, now=NOW)
         assert not [*MentionSearch([OLD]).list_files(store)]
         found = chain_file.find_counted_chains(store)

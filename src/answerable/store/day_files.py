@@ -1,6 +1,6 @@
 """Derived Parquet files in `derived/`, one for each day of segments.
 
-The name of a file has the generation of the day's segments and a MAC of the content, so
+A kind of few rows has one file for each month, apart from the newest month. The name of a file has the generation of the day's segments and a MAC of the content, so
 that late events, compaction, retention and erasure give a day another file. A missing,
 damaged or foreign file is written again, and deleting one is harmless.
 """
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _GENERATION_HEX = 24
+_MONTH = len("2026-01")
 TAIL = "tail-"  # begins the name of a file of unsealed events
 
 
@@ -49,6 +50,8 @@ class DayFileKind:
         version: Raised when the rows of the same segments change.
         build_rows: Builds the SQL of the rows from the SQL of a table of events.
         order: Columns that the rows are sorted by, in SQL.
+        by_month: The days of each month before the newest one share a file.
+        options: Further options of the Parquet files.
     """
 
     name: str
@@ -56,6 +59,8 @@ class DayFileKind:
     version: int
     build_rows: Callable[[str], str]
     order: str
+    by_month: bool = False
+    options: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,10 @@ def _open_files(
 ) -> list[Path]:
     """Find the file of each day of segments; write the missing ones."""
     days: dict[str, list[SegmentManifest]] = defaultdict(list)
+    newest = max((each.day for each in sources.segments), default="")[:_MONTH]
     for each in sources.segments:
-        days[each.day].append(each)
+        is_old = kind.by_month and each.day[:_MONTH] < newest
+        days[each.day[:_MONTH] if is_old else each.day].append(each)
     folder = store.derived / kind.folder
     known = _list_valid_files(store, kind, folder)
     wanted = {day: _compute_generation(day, part) for day, part in days.items()}
@@ -246,7 +253,7 @@ def _write_file(
             engine,
             f"COPY ({kind.build_rows(rows.events)} ORDER BY {kind.order}) "
             f"TO {quote_text(str(temp_path.absolute()))} "
-            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
+            f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1{kind.options})",
         )
         mac = _compute_mac(store, kind, generation, temp_path)
         file = folder / f"{generation}-{mac}.parquet"

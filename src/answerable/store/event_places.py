@@ -42,10 +42,17 @@ def read_newest_events(
             list(dict.fromkeys(place[:4] for place in places)),
             {place[4] for place in places},
         )
-    # Records of one id stand side by side, in the same order wherever they lie.
-    events.sort(key=lambda each: each.raw_sha256)
-    events.sort(key=lambda each: (each.event_time, each.event_id), reverse=True)
-    return events
+    return sort_newest_first(events)
+
+
+def sort_newest_first(events: Iterable[AuditEvent]) -> list[AuditEvent]:
+    """Sort events, newest first.
+
+    Records of one id stand side by side, in the same order wherever they lie.
+    """
+    found = sorted(events, key=lambda each: each.raw_sha256)
+    found.sort(key=lambda each: (each.event_time, each.event_id), reverse=True)
+    return found
 
 
 def _read_by_row(

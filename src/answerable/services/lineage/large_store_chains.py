@@ -41,6 +41,7 @@ from answerable.store.investigation_queries import (
 )
 from answerable.store.large_stores import is_large_store
 from answerable.store.query_tables import ParquetTable
+from answerable.store.resource_search import search_resource
 from answerable.store.store import EvidenceStore
 
 
@@ -74,7 +75,7 @@ def load_chains_of_question(
         if file is None:
             return load_or_compute_chains(store), None
     if query == unnamed:
-        newest = find_and_count_newest_events(store, selected, query.limit + 1)
+        newest = _find_newest_events(store, selected, query.limit + 1)
         keys = _list_chain_keys(newest)
         return _load_chains_of_keys(store, inventory, file, keys), newest
     try:
@@ -102,6 +103,16 @@ def load_chains_of_question(
         ),
     )
     return _add_chains(store, inventory, file, chains, _list_chain_keys(newest)), newest
+
+
+def _find_newest_events(
+    store: EvidenceStore, wanted: InvestigationFilter, limit: int
+) -> NewestEvents:
+    """Find the newest events of a query without names; count all if that is quick."""
+    known = search_resource(store, wanted, limit)
+    return known.newest or find_and_count_newest_events(
+        store, wanted, limit, lambda: known.total
+    )
 
 
 def _list_chain_keys(newest: NewestEvents) -> list[SourcedChainKey]:

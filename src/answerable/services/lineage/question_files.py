@@ -52,10 +52,17 @@ def rewrite_question_files(store: EvidenceStore) -> None:
     if store.queries.has_index:
         return
     from answerable.services.lineage.chain_cache import write_current_chain_file
-    from answerable.store import chain_counts, chain_writer, day_rollups
+    from answerable.store import (
+        chain_counts,
+        chain_writer,
+        day_rollups,
+        resource_days,
+    )
     from answerable.store.day_files import remove_other_files
     from answerable.store.lineage_days import TOUCHED, open_lineage_days
 
+    with suppress(AnswerableError):
+        resource_days.rewrite_resource_days(store)
     with suppress(AnswerableError):
         touched = open_lineage_days(store, TOUCHED) if is_large_store(store) else None
         remove_other_files(store, TOUCHED, touched.paths if touched else ())

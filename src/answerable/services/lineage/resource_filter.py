@@ -12,10 +12,12 @@ from answerable.store.investigation_queries import (
     InvestigationFilter,
     suggest_column_values,
 )
+from answerable.store.resource_days import suggest_resources
 from answerable.store.store import EvidenceStore
 
 Entities = Mapping[str, Collection[str]]
 _MAX_SUGGESTIONS = 3
+_ALL_EVENTS = InvestigationFilter(EventFilter())
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,}")
 _STOP_WORDS = frozenset(
     ("arn", "aws", "iam", "agent", "tool", "mcp", "person", "cred", "role", "user")
@@ -133,6 +135,10 @@ def _find_recorded_resources(
     store: EvidenceStore, investigation: InvestigationFilter, token: str
 ) -> list[str]:
     """Find recorded resources that contain a word, most used first."""
+    if investigation == _ALL_EVENTS:
+        found = suggest_resources(store, token, _MAX_SUGGESTIONS)
+        if found is not None:
+            return found
     return suggest_column_values(
         store,
         "resource",
