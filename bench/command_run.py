@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from bench import process_launcher
@@ -70,3 +71,13 @@ def _read_whole(file: IO[bytes]) -> str:
 
 def answerable_command(*argv: str) -> ProcessResult:
     return run_command((*ANSWERABLE, *argv))
+
+
+def drop_page_cache(folder: Path) -> None:
+    """Write the files of a folder to the disk, and drop them from the page cache."""
+    os.sync()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            file = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(file)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.cloudtrail import TrailGenerator, TrailSpan, role_caller, write_trail
-from bench.command_run import answerable_command
+from bench.command_run import answerable_command, drop_page_cache
 from bench.figures import BenchFigure, BenchRemark, Line, at_most
 
 EVENTS, QUICK = 30_000_000, 36_500
@@ -109,16 +109,6 @@ def _find_session_key(part: int, events: int, seed: int) -> str:
     return next(key for key, _ in keys.most_common() if key.startswith("ASIA"))
 
 
-def _drop_page_cache(folder: Path) -> None:
-    """Write the files of a folder to the disk, and drop them from the page cache."""
-    os.sync()
-    for path in folder.rglob("*"):
-        if path.is_file():
-            file = os.open(path, os.O_RDONLY)
-            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(file)
-
-
 def _ask(
     folder: Path, parts: int, events: int, seed: int, command: str
 ) -> Iterator[BenchFigure]:
@@ -140,7 +130,7 @@ def _ask(
         for name, (words, _) in _QUESTIONS.items():
             argv = [each.format(**texts) for each in words]
             runs = [answerable_command(*store, *argv)]
-            _drop_page_cache(folder / "store")
+            drop_page_cache(folder / "store")
             runs += [answerable_command(*store, *argv) for _ in range(1 + _REPEAT)]
             took[name] = [(each.cpu, each.peak, each.wall) for each in runs]
         kept.write_text(json.dumps(took))
