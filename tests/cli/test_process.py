@@ -269,3 +269,33 @@ def test_ctrl_c_ends_a_long_query(settings: dict[str, str], tmp_path: Path) -> N
     _, errors = child.communicate(timeout=60)
     assert child.returncode == 130
     assert "Traceback" not in errors
+
+
+def test_a_process_ends_after_its_threads_and_handlers_and_frees_nothing() -> None:
+    code = """
+import atexit, sys, threading, time
+import answerable.cli.main
+from answerable.__main__ import run_and_exit
+
+class Kept:
+    def __del__(self):
+        print("freed")
+
+kept = Kept()
+
+def work():
+    time.sleep(0.3)
+    print("thread")
+
+def main():
+    atexit.register(print, "handler")
+    threading.Thread(target=work).start()
+    print("main")
+    return 3
+
+answerable.cli.main.main = main
+run_and_exit()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (3, "")
+    assert ended.stdout.splitlines() == ["main", "thread", "handler"]

@@ -2,11 +2,18 @@
 
 import random
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from answerable.lineage.chain_stitching_types import (
+    ALL_TIME,
+    ChainTimeline,
+    SourcedChainKey,
+)
 from answerable.model.errors import RemovedFileError
+from answerable.model.lineage import ChainKey, Hop, HopStatus, LineageChain
 from answerable.services.lineage import chain_cache
 from answerable.store import (
     chain_changes,
@@ -16,6 +23,7 @@ from answerable.store import (
     lineage_days,
 )
 from answerable.store.cache_generation import compute_chains_generation
+from answerable.store.chain_lookup import NameCondition, read_chains_with_names
 from answerable.store.day_files import DayFileKind
 from answerable.store.query_tables import ParquetTable
 from answerable.store.segment_scope import NO_EVENTS
@@ -223,3 +231,45 @@ def test_files_that_a_question_may_read_stay_until_chains_are_derived_again(
             assert found - first
             assert first & found >= left
         assert first - found
+
+
+def test_all_chains_of_a_key_are_read_where_only_some_have_a_name(
+    store: EvidenceStore,
+) -> None:
+    def make_chain(start: int, end: int, person: str) -> LineageChain:
+        hop = Hop("", HopStatus.MISSING, "none")
+        return LineageChain(
+            key.key,
+            start,
+            end,
+            person=Hop(person, HopStatus.OBSERVED, "okta"),
+            agent=hop,
+            agent_path=(),
+            tool=hop,
+            identity=hop,
+            identity_owner=hop,
+            identity_path=("role/a",),
+            credential_path=(),
+            credential_from=0,
+            credential_to=0,
+            delegation_id="",
+        )
+
+    key = SourcedChainKey(
+        ChainKey("role/a", "cred:1", "", "", ""), "okta", believed=True
+    )
+    other = SourcedChainKey(
+        ChainKey("role/a", "cred:2", "", "", ""), "okta", believed=True
+    )
+    first, last = ALL_TIME
+    chains = (
+        make_chain(first, 5, "person:ada"),
+        make_chain(5, 10, "person:bob"),
+        make_chain(10, last, "person:ada"),
+    )
+    always = replace(make_chain(first, last, "person:ada"), key=other.key)
+    timelines = [ChainTimeline(key, chains), ChainTimeline(other, (always,))]
+    file = chain_writer.write_chain_file(store, "0-now", timelines)
+    for person, found in (("person:ada", timelines), ("person:bob", timelines[:1])):
+        named = NameCondition("person", (person,))
+        assert read_chains_with_names(store, file, [named]) == found

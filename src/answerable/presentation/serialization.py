@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from answerable.model.documents.shared_shapes import Document
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 
 _PART_CHARACTERS = 1 << 22  # of a JSON document, written at a time
+_ITEMS_AT_ONCE = 100  # encoded with one call
 # A spreadsheet evaluates such cells as formulas; a leading quote makes them text.
 _FORMULA_PREFIXES = ("=", "+", "-", "@")
 
@@ -65,8 +67,9 @@ def iterate_json(document: Document) -> Iterator[str]:
     last = _dump_json({**_get_total_field(document), "coverage": document.coverage})
     part = [f'{{"schema": {_dump_json(schema_name(document))}, "items": [']
     size, separator = 0, ""
-    for item in document.items:
-        part.append(f"{separator}{_dump_json(item)}")
+    left = iter(document.items)
+    while items := list(islice(left, _ITEMS_AT_ONCE)):
+        part.append(f"{separator}{_dump_json(items)[1:-1]}")
         size, separator = size + len(part[-1]), ", "
         if size >= _PART_CHARACTERS:
             yield "".join(part)

@@ -8,7 +8,6 @@ deleting one is harmless.
 """
 
 import contextlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,8 @@ _EARLIER_VERSIONS = tuple(
     for ending in ("parquet", "mac")
 )
 _MAC_BYTES = 24
+# Path, inode, size, and times of the last write and change.
+_FileState = tuple[Path, int, int, int, int]
 
 
 class ChainPart(msgspec.Struct, frozen=True):
@@ -180,12 +181,29 @@ def compute_file_mac(store: "EvidenceStore", folder: str, file: Path) -> str:
 
 
 def are_valid_files(store: "EvidenceStore", folder: str, table: ParquetTable) -> bool:
-    """Return whether the names of files have the MAC of their content."""
-    files: Iterable[Path] = table.files
-    return all(
-        each.stem.rpartition("-")[2] == compute_file_mac(store, folder, each)
-        for each in files
-    )
+    """Return whether the names of files have the MAC of their content.
+
+    An open store reads a file once, as long as the file does not change.
+    """
+    valid = store.get_or_create_cached("valid chain files", _start_valid_files)
+    earlier, now = valid.get(folder, frozenset()), set[_FileState]()
+    for file in table.files:
+        try:
+            facts = file.stat()
+        except OSError:
+            return False
+        state = file, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+        mac = file.stem.rpartition("-")[2]
+        if state not in earlier and mac != compute_file_mac(store, folder, file):
+            return False
+        now.add(state)
+    valid[folder] = frozenset(now)
+    return True
+
+
+def _start_valid_files(_: "EvidenceStore") -> dict[str, frozenset[_FileState]]:
+    """Start the list of the files of each folder that were found valid."""
+    return {}
 
 
 def _get_list_path(store: "EvidenceStore") -> Path:

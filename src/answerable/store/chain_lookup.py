@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
+from answerable.lineage.chain_stitching_types import (
+    ALL_TIME,
+    ChainTimeline,
+    SourcedChainKey,
+)
 from answerable.model.event import EventOutcome
 from answerable.model.lineage import ChainKey, Hop, HopStatus, LineageChain
 from answerable.store.chain_tables import build_chain_interval_table
@@ -17,7 +21,7 @@ from answerable.store.investigation_queries import (
     build_investigation_scope,
     build_matching_query,
 )
-from answerable.store.query_tables import NamedTable, ParquetTable
+from answerable.store.query_tables import ColumnType, NamedTable, ParquetTable
 from answerable.store.search_index import PLACE_COLUMNS
 from answerable.store.segment_scope import NO_EVENTS
 
@@ -124,8 +128,21 @@ def read_chains_with_names(
         test, values = _build_name_test(each)
         tests.append(test)
         parameters += values
-    condition = f"c.n IN (SELECT c.n FROM chains c WHERE {' AND '.join(tests)})"  # noqa: S608 - ours
-    return _read_chains(store, file, condition, parameters, {})
+    found = _read_chains(store, file, " AND ".join(tests), parameters, {})
+    # A chain of all time is the only one of its key; most keys have no other.
+    parts = [{"n": e.number} for e in found if not _is_valid_always(e.chains[0])]
+    if not parts:
+        return found
+    wanted = NamedTable({"n": ColumnType.INT}, parts)
+    condition = "c.n IN (SELECT n FROM wanted)"
+    whole = _read_chains(store, file, condition, [], {"wanted": wanted})
+    by_key = {each.chain_key: each for each in whole}
+    return [by_key.get(each.chain_key, each) for each in found]
+
+
+def _is_valid_always(chain: LineageChain) -> bool:
+    """Return whether a chain is valid at all times."""
+    return (chain.valid_from, chain.valid_to) == ALL_TIME
 
 
 def count_all_events_by_hops(

@@ -11,7 +11,6 @@ from answerable.store.store_layout import StoreLayout
 
 _MAGIC = b"PAR1"
 _MIN_BYTES = 12
-_CHUNK_BYTES = 1 << 20
 # Size and modification time (nanoseconds) of a damaged file, by segment: a file that
 # was replaced since is read again.
 DamagedFiles = Mapping[str, tuple[int, int]]
@@ -90,14 +89,11 @@ def discard_files(
 
 def compute_file_digest(path: Path) -> str:
     """Compute the SHA-256 of a file, hex; empty if it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
+        with path.open("rb", buffering=0) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-    return digest.hexdigest()
 
 
 def require_intact_files(files: Mapping[Path, str]) -> None:

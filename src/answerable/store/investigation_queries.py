@@ -27,6 +27,7 @@ from answerable.store.segment_scope import (
     TESTED_COLUMNS,
     SearchWindow,
     SegmentScope,
+    list_older_windows,
 )
 
 if TYPE_CHECKING:
@@ -121,8 +122,9 @@ def find_and_count_newest_events(
     found: set[FoundPlace] = set()
     total: int | None = 0
     scope = build_investigation_scope(investigation)
-    windows = store.queries.list_newest_windows(scope)
-    for number, window in enumerate(windows, 1):
+    windows, is_newest = store.queries.list_newest_windows(scope), True
+    while windows:
+        window, *older = windows
         part = _restrict_to_window(investigation, window)
         if total is not None and _is_small([window]):
             places, events = _find_and_count_places(store, part, limit)
@@ -131,7 +133,6 @@ def find_and_count_newest_events(
             places, total = _find_newest_places(store, part, limit), None
         found.update(places)
         if len(found) >= limit:
-            older = windows[number:]
             known = None
             if total is None or not _is_small(older):
                 known = count_all()
@@ -143,6 +144,11 @@ def find_and_count_newest_events(
                     store, _restrict_to_window(investigation, rest)
                 )
             break
+        if is_newest and found and older:
+            missing = (limit - len(found)) / len(found)
+            sources = store.queries.get_current_sources()
+            older = list_older_windows(sources, scope, window, missing)
+        windows, is_newest = older, False
     return NewestEvents(read_newest_events(store, found, limit), total)
 
 

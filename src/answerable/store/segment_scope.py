@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # With more values, most segments have one of them, and testing costs more than reading.
 MAX_VALUES = 64
 _FIRST_WINDOW_EVENTS, _WINDOW_GROWTH = 200_000, 4
+_MORE_THAN_ESTIMATED = 1.25
 SOURCE, KIND = "source", "kind"
 ANY_TEXT = frozenset(("\0any",))  # as values of a column: a row has a text in it
 TESTED_COLUMNS = frozenset({SOURCE, *VALUE_COLUMNS})
@@ -132,16 +133,21 @@ class SearchWindow:
 
 
 def list_newest_windows(
-    sources: "EventSources", scope: SegmentScope
+    sources: "EventSources", scope: SegmentScope, first: int = 0
 ) -> list[SearchWindow]:
     """Split the time span of a scope into windows, the newest first.
 
     Each has about four times as many sealed events as the one before. The oldest may
     hold unsealed events alone; it is left out where there are none.
+
+    Args:
+        sources: Segments of the store.
+        scope: The scope.
+        first: Least number of sealed events of the newest window; 0 for 200,000.
     """
     segments = sources.select_segments(scope).segments
     windows: list[SearchWindow] = []
-    until, rows, wanted = scope.until, 0, _FIRST_WINDOW_EVENTS
+    until, rows, wanted = scope.until, 0, first or _FIRST_WINDOW_EVENTS
     for each in sorted(segments, key=lambda each: int(each.min_time), reverse=True):
         rows += each.count
         start = int(each.min_time)
@@ -151,3 +157,20 @@ def list_newest_windows(
     if windows and not rows and not sources.journals:
         return windows
     return [*windows, SearchWindow(scope.since, until, rows)]
+
+
+def list_older_windows(
+    sources: "EventSources", scope: SegmentScope, searched: SearchWindow, missing: float
+) -> list[SearchWindow]:
+    """Split the time before a searched window into windows, the newest first.
+
+    Args:
+        sources: Segments of the store.
+        scope: The scope.
+        searched: The newest window of the scope, with its number of events.
+        missing: Number of wanted events that are missing, for each one found there.
+    """
+    events = searched.events or 0
+    first = min(missing * _MORE_THAN_ESTIMATED, _WINDOW_GROWTH) * events
+    older = replace(scope, until=searched.since)
+    return list_newest_windows(sources, older, max(int(first), 1))
