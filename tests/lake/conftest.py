@@ -1,6 +1,7 @@
 """A store with an inventory and a trail, and the command line in this process."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,10 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     return call
 
 
-@pytest.fixture
-def filled(run: Run, tmp_path: Path) -> Path:
-    """Fill the store with an account's user and forty calls; return its folder."""
+@pytest.fixture(scope="session")
+def _filled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an account, a trail, and a store that read both."""
+    folder = tmp_path_factory.mktemp("filled")
     account = {
         "UserDetailList": [
             {
@@ -88,11 +90,19 @@ def filled(run: Run, tmp_path: Path) -> Path:
         "RoleDetailList": [],
         "Policies": [],
     }
-    (tmp_path / "account.json").write_text(json.dumps(account))
+    (folder / "account.json").write_text(json.dumps(account))
     trail = {"Records": [make_record(number) for number in range(40)]}
-    (tmp_path / "trail.json").write_text(json.dumps(trail))
-    run("scan", f"aws:{tmp_path / 'account.json'}")
-    run("ingest", f"cloudtrail:{tmp_path / 'trail.json'}")
+    (folder / "trail.json").write_text(json.dumps(trail))
+    on_store = ("--store", str(folder / "store"), "-q")
+    assert main([*on_store, "scan", f"aws:{folder / 'account.json'}"]) == 0
+    assert main([*on_store, "ingest", f"cloudtrail:{folder / 'trail.json'}"]) == 0
+    return folder
+
+
+@pytest.fixture
+def filled(_filled_folder: Path, tmp_path: Path) -> Path:
+    """Copy a store with an account's user and forty calls; return its folder."""
+    shutil.copytree(_filled_folder, tmp_path, dirs_exist_ok=True)
     return tmp_path / "store"
 
 
