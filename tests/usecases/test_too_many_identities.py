@@ -2,19 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from answerable.cli.main import main
 from answerable.cli.sample import write_sample
 from answerable.model.errors import UsageError
+from answerable.reach.aws import compiled_graph
 from answerable.reach.platform import PolicyEdit
 from answerable.services.inventory import snapshots
 from answerable.services.reach.platform_registry import AWS
+from answerable.store import stored_facts
 from answerable.store.store import EvidenceStore
 from answerable.usecases.reach.what_if import compare_policy_edit
 
 NOW = 1_795_000_000_000_000_000
+ROLE = "arn:aws:iam::111122223333:role/ci-deploy"
 CALL = ("s3:DeleteBucket", "arn:aws:s3:::northwind-reports")
 
 
@@ -91,3 +95,36 @@ def test_a_server_compares_a_removed_statement_for_one_subject(
         assert {item["change"] for item in found.items} == {"falls-away"}
         with pytest.raises(UsageError, match="every path"):
             compare_policy_edit(inventory, "", edit, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("reach", "--all"),
+        ("what-if", ROLE, "--cuts", CALL[1]),
+        ("what-if", "--all", "--with", "policy.json", "--on", ROLE),
+        ("what-if", ROLE, "--with", "policy.json"),
+    ],
+)
+@pytest.mark.usefixtures("sample")
+def test_a_refused_question_compiles_no_snapshot_in_memory(
+    words: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It would need more memory than most machines have."""
+    account = Path("aws/account.json").read_text(encoding="utf-8")
+    other = account.replace("111122223333", "999900001111")
+    Path("aws/other.json").write_text(other, encoding="utf-8")
+    assert main(["--quiet", "scan", "aws:aws/other.json"]) == 0
+    Path("policy.json").write_text('{"Statement": []}', encoding="utf-8")
+
+    def fail(*_: object) -> NoReturn:
+        raise AssertionError("all of it was compiled")
+
+    monkeypatch.setattr(stored_facts, "IDENTITIES_PER_PART", 1)
+    monkeypatch.setattr(compiled_graph, "_compile_snapshot_graph", fail)
+    capsys.readouterr()
+    assert main([*words]) != 0
+    said = capsys.readouterr().err
+    assert "too many identities to follow every path (got" in said

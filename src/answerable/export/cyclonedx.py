@@ -6,7 +6,7 @@ assets; no value of a credential is in it.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from answerable.export.document_fields import (
@@ -39,44 +39,31 @@ def build_cyclonedx(
     timestamp: str,
     version: str,
 ) -> Mapping[str, object]:
-    """Build the bill of materials.
+    """Build the bill of materials, whose lists are built while they are read, in order.
 
     Args:
-        agents: Items of the document `agents`; the others likewise.
+        agents: Items of the document `agents`; the others likewise. They are iterated
+            twice.
         timestamp: RFC 3339 UTC.
         version: Version of this product.
     """
-    components: dict[str, Item] = {}
-    services: dict[str, Item] = {}
-    depends: dict[str, set[str]] = {}
-    for each in identities:
-        _add_component(components, each, "data", f"identity of kind {each['kind']}")
+    relations = _Relations()
     for each in credentials:
-        kind = _MATERIAL.get(str(each["kind"]), "credential")
-        component = _add_component(
-            components, each, "cryptographic-asset", str(each["kind"])
-        )
-        component["cryptoProperties"] = {
-            "assetType": "related-crypto-material",
-            "relatedCryptoMaterialProperties": {"type": kind},
-        }
-        if each["identity"]:
-            depends.setdefault(str(each["id"]), set()).add(str(each["identity"]))
+        relations.add_credential(each)
     for each in agents:
-        _add_component(components, each, "application", f"agent of kind {each['kind']}")
-        used = depends.setdefault(str(each["id"]), set())
-        used.update(str(one) for one in get_list(each, "identities"))
-        for tool in iterate_objects(each, "tools"):
-            service = _build_service(tool)
-            services[str(service["bom-ref"])] = service
-            used.add(str(service["bom-ref"]))
-            used.update(str(one["id"]) for one in iterate_objects(tool, "credentials"))
-            package = _find_package(str(tool["target"]))
-            if package is not None:
-                components[str(package["bom-ref"])] = package
-                held = depends.setdefault(str(service["bom-ref"]), set())
-                held.add(str(package["bom-ref"]))
-    known = {*components, *services}
+        relations.add_agent(each)
+
+    def iterate_components() -> Iterator[Item]:
+        for each in identities:
+            yield _build_component(each, "data", f"identity of kind {each['kind']}")
+            relations.mark_known(str(each["id"]))
+        for each in credentials:
+            yield _build_credential(each)
+        for each in agents:
+            kind = f"agent of kind {each['kind']}"
+            yield _build_component(each, "application", kind)
+        yield from relations.packages.values()
+
     return {
         "$schema": f"http://cyclonedx.org/schema/bom-{SPECIFICATION}.schema.json",
         "bomFormat": "CycloneDX",
@@ -90,19 +77,78 @@ def build_cyclonedx(
                 ]
             },
         },
-        "components": list(components.values()),
-        "services": list(services.values()),
-        "dependencies": [
-            {"ref": ref, "dependsOn": sorted(on & known)}
-            for ref, on in sorted(depends.items())
-        ],
+        "components": iterate_components(),
+        "services": iter(relations.services.values()),
+        "dependencies": relations.iterate_dependencies(),
     }
 
 
-def _add_component(
-    components: dict[str, Item], item: Item, kind: str, description: str
-) -> dict[str, object]:
-    """Add a component with its owner."""
+class _Relations:
+    """What credentials and agents depend on, and the services and packages of agents."""
+
+    def __init__(self) -> None:
+        self.services: dict[str, Item] = {}
+        self.packages: dict[str, Item] = {}
+        self._depends: dict[str, set[str]] = {}
+        self._wanted: set[str] = set()
+        self._known: set[str] = set()
+
+    def add_credential(self, item: Item) -> None:
+        """Add a credential with the identity that it proves."""
+        key = str(item["id"])
+        self._known.add(key)
+        if item["identity"]:
+            self._add(key, str(item["identity"]))
+
+    def add_agent(self, item: Item) -> None:
+        """Add an agent with its identities, its tools and their packages."""
+        key = str(item["id"])
+        self._known.add(key)
+        self._add(key, *map(str, get_list(item, "identities")))
+        for tool in iterate_objects(item, "tools"):
+            service = _build_service(tool)
+            name = str(service["bom-ref"])
+            self.services[name] = service
+            self._known.add(name)
+            held = (str(one["id"]) for one in iterate_objects(tool, "credentials"))
+            self._add(key, name, *held)
+            package = _find_package(str(tool["target"]))
+            if package is not None:
+                reference = str(package["bom-ref"])
+                self.packages[reference] = package
+                self._known.add(reference)
+                self._add(name, reference)
+
+    def _add(self, key: str, *needed: str) -> None:
+        """Add what something depends on."""
+        self._depends.setdefault(key, set()).update(needed)
+        self._wanted.update(needed)
+
+    def mark_known(self, identity: str) -> None:
+        """Note that an identity is a component, if something depends on it."""
+        if identity in self._wanted:
+            self._known.add(identity)
+
+    def iterate_dependencies(self) -> Iterator[Item]:
+        """Yield the dependencies, after all components."""
+        for key, needed in sorted(self._depends.items()):
+            yield {"ref": key, "dependsOn": sorted(needed & self._known)}
+
+
+def _build_credential(item: Item) -> Item:
+    """Build the component of a credential."""
+    kind = _MATERIAL.get(str(item["kind"]), "credential")
+    return {
+        **_build_component(item, "cryptographic-asset", str(item["kind"])),
+        "cryptoProperties": {
+            "assetType": "related-crypto-material",
+            "relatedCryptoMaterialProperties": {"type": kind},
+        },
+    }
+
+
+def _build_component(item: Item, kind: str, description: str) -> Item:
+    """Build a component with its owner."""
     key = str(item["id"])
     person = get_owner(item)
     component: dict[str, object] = {
@@ -113,7 +159,6 @@ def _add_component(
     }
     if person:
         component["properties"] = [{"name": "answerable:owner", "value": person}]
-    components[key] = component
     return component
 
 

@@ -4,7 +4,8 @@ Source: https://bloodhound.specterops.io/opengraph/schema. Property values are t
 numbers, flags, or lists of these; an id is that of this product.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from answerable.export.document_fields import (
     Item,
@@ -22,31 +23,102 @@ def build_opengraph(
 ) -> Mapping[str, object]:
     """Build the graph of agents, tools, credentials, identities and their owners.
 
+    Its lists are built while they are read.
+
     Args:
-        agents: Items of the document `agents`; the others likewise.
+        agents: Items of the document `agents`; the others likewise. They are iterated
+            twice.
     """
-    graph = _InventoryGraph()
-    for each in identities:
-        graph.add_node(each, "Identity", ("kind", "name", "account"))
-    for each in credentials:
-        graph.add_node(each, "Credential", ("kind", "class", "lifetime", "status"))
-        graph.add_edge("Proves", each["id"], each["identity"])
-    for each in agents:
-        graph.add_node(each, "Agent", ("kind", "name", "place", "unattended"))
-        graph.add_edge("Starts", each["parent"], each["id"])
-        for identity in get_list(each, "identities"):
-            graph.add_edge("ActsAs", each["id"], identity)
-        for tool in iterate_objects(each, "tools"):
-            node = {**tool, "id": f"{each['id']} {tool['id']}"}
-            graph.add_node(
-                node, "Tool", ("server", "transport", "target", "unattended")
-            )
-            graph.add_edge("Uses", each["id"], node["id"])
-            for credential in iterate_objects(tool, "credentials"):
-                graph.add_edge("Holds", node["id"], credential["id"])
+
+    def iterate_nodes() -> Iterator[Item]:
+        persons: set[str] = set()
+        for node in _iterate_nodes(agents, credentials, identities):
+            yield _build_node(node)
+            person = get_owner(node.item)
+            if person and person not in persons:
+                persons.add(person)
+                yield {
+                    "id": person,
+                    "kinds": [f"{SOURCE_KIND}Person"],
+                    "properties": {"displayname": person},
+                }
+
+    def iterate_edges() -> Iterator[Item]:
+        for node in _iterate_nodes(agents, credentials, identities):
+            edges = (("Owns", get_owner(node.item), node.item["id"]), *node.edges)
+            for kind, start, end in edges:
+                if start and end:
+                    yield {
+                        "kind": kind,
+                        "start": {"value": str(start), "match_by": "id"},
+                        "end": {"value": str(end), "match_by": "id"},
+                        "properties": {},
+                    }
+
     return {
         "metadata": {"source_kind": SOURCE_KIND},
-        "graph": {"nodes": list(graph.nodes.values()), "edges": graph.edges},
+        "graph": {"nodes": iterate_nodes(), "edges": iterate_edges()},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _ListedNode:
+    """Node of the graph.
+
+    Attributes:
+        item: Item of a document.
+        kind: Kind of the node.
+        names: Fields of the item that are properties.
+        edges: Kind, start and end of edges, besides that of the owner.
+    """
+
+    item: Item
+    kind: str
+    names: Sequence[str]
+    edges: Sequence[tuple[str, object, object]] = ()
+
+
+def _iterate_nodes(
+    agents: Iterable[Item], credentials: Iterable[Item], identities: Iterable[Item]
+) -> Iterator[_ListedNode]:
+    """Yield identities, credentials, and agents with their tools."""
+    for each in identities:
+        yield _ListedNode(each, "Identity", ("kind", "name", "account"))
+    for each in credentials:
+        proves = (("Proves", each["id"], each["identity"]),)
+        names = ("kind", "class", "lifetime", "status")
+        yield _ListedNode(each, "Credential", names, proves)
+    for each in agents:
+        key = each["id"]
+        edges: list[tuple[str, object, object]] = [("Starts", each["parent"], key)]
+        edges += [("ActsAs", key, one) for one in get_list(each, "identities")]
+        yield _ListedNode(each, "Agent", ("kind", "name", "place", "unattended"), edges)
+        tools: dict[str, _ListedNode] = {}
+        for tool in iterate_objects(each, "tools"):
+            name = f"{key} {tool['id']}"
+            before = tools[name].edges if name in tools else ()
+            held = [
+                ("Holds", name, one["id"])
+                for one in iterate_objects(tool, "credentials")
+            ]
+            tools[name] = _ListedNode(
+                {**tool, "id": name},
+                "Tool",
+                ("server", "transport", "target", "unattended"),
+                (*before, ("Uses", key, name), *held),
+            )
+        yield from tools.values()
+
+
+def _build_node(node: _ListedNode) -> Item:
+    """Build the node of an item."""
+    item, key = node.item, str(node.item["id"])
+    known = ((name, item.get(name)) for name in node.names)
+    properties = {name: value for name, value in known if value not in (None, "")}
+    return {
+        "id": key,
+        "kinds": [f"{SOURCE_KIND}{node.kind}"],
+        "properties": {"displayname": str(item.get("name") or key), **properties},
     }
 
 
@@ -82,45 +154,3 @@ def _build_end(end: ForeignEdgeEnd) -> Mapping[str, object]:
         ]
         return {"match_by": end.match_by, "property_matchers": matchers, **kind}
     return {"value": end.value, "match_by": end.match_by, **kind}
-
-
-class _InventoryGraph:
-    """Graph under construction."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, Item] = {}
-        self.edges: list[Item] = []
-
-    def add_node(self, item: Item, kind: str, names: Sequence[str]) -> None:
-        """Add a node with its owner."""
-        key = str(item["id"])
-        known = ((name, item.get(name)) for name in names)
-        properties = {name: value for name, value in known if value not in (None, "")}
-        self.nodes[key] = {
-            "id": key,
-            "kinds": [f"{SOURCE_KIND}{kind}"],
-            "properties": {"displayname": str(item.get("name") or key), **properties},
-        }
-        person = get_owner(item)
-        if person:
-            self.nodes.setdefault(
-                person,
-                {
-                    "id": person,
-                    "kinds": [f"{SOURCE_KIND}Person"],
-                    "properties": {"displayname": person},
-                },
-            )
-            self.add_edge("Owns", person, key)
-
-    def add_edge(self, kind: str, start: object, end: object) -> None:
-        """Add an edge between two things, if both are known."""
-        if start and end:
-            self.edges.append(
-                {
-                    "kind": kind,
-                    "start": {"value": str(start), "match_by": "id"},
-                    "end": {"value": str(end), "match_by": "id"},
-                    "properties": {},
-                }
-            )

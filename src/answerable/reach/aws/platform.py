@@ -277,10 +277,15 @@ class AwsPlatform:
             apply_policy_edit_to_facts,
         )
 
+        follows = can_follow_every_path(self.host, inventory)
         services = list_services_named_by_policies(inventory)
-        follows = can_follow_every_path(inventory)
+        is_whole = bool(edit.file) or not question.subject
+        if is_whole and not follows:  # refused before all policies are read
+            require_assume_role_paths(
+                self.build_permission_query(inventory, question, services)
+            )
         facts = None
-        if follows or edit.file or not question.subject:
+        if follows or is_whole:
             facts = apply_policy_edit_to_facts(
                 self.host, inventory.facts, edit, question.subject, question.now
             )
@@ -310,6 +315,9 @@ class AwsPlatform:
         """Compare two snapshots as if one were an edit of the other."""
         from answerable.reach.aws.what_if.edit_comparison import compare_snapshots
 
+        for side in (before, after):
+            if not can_follow_every_path(self.host, side):
+                require_assume_role_paths(self.build_permission_query(side, question))
         services = list_services_named_by_policies(before)
         services |= list_services_named_by_policies(after)
         query = self.build_permission_query(

@@ -90,7 +90,8 @@ def build_query_context(
         stated: Stated context.
         now: UTC nanoseconds.
         direct: Whether paths are ignored.
-        compile_all: Compile every statement, for an edit or for all identities.
+        compile_all: Compile every statement, for an edit or for all identities; of a
+            stored snapshot with too many identities to follow every path, none is.
     """
     collected = CollectedData(held for c in inventory.coverage for held in c.held)
     kept = inventory.get_value_if_computed(_KEPT_GRAPH)
@@ -98,8 +99,8 @@ def build_query_context(
         graph = kept.get_graph_under_stated_keys(stated)
         cut = not direct and len(graph.accounts.principals) > MOST_FOLLOWED
     else:
-        if not compile_all:
-            compile_large_snapshot(host, inventory)
+        compile_large_snapshot(host, inventory)
+        compile_all &= count_stored_principals(inventory) <= MOST_AT_COMMAND
         needed = (
             list_services_named_by_policies(inventory) if services is None else services
         )
@@ -213,11 +214,12 @@ def compile_snapshot(
         get_policy_statement_index(inventory)
 
 
-def can_follow_every_path(inventory: Inventory) -> bool:
-    """Return whether an edit may follow every path; true before the first compilation."""
+def can_follow_every_path(host: AwsHost, inventory: Inventory) -> bool:
+    """Return whether an edit may follow every path; a large snapshot is compiled first."""
     kept = inventory.get_value_if_computed(_KEPT_GRAPH)
     if isinstance(kept, CompiledSnapshot):
         return kept.count_principals() <= MOST_FOLLOWED
+    compile_large_snapshot(host, inventory)
     return count_stored_principals(inventory) <= MOST_AT_COMMAND
 
 

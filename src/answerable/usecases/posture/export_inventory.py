@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from answerable import __version__
 from answerable.export.cyclonedx import build_cyclonedx
+from answerable.export.json_text import iterate_json_text
 from answerable.export.ocsf import iterate_ocsf_lines
 from answerable.export.opengraph import build_collector_opengraph, build_opengraph
 from answerable.inventory.sync_join import assess_owners_at_time
@@ -62,6 +64,11 @@ class _ExportedLists:
         )
 
 
+def _end_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines with their line breaks."""
+    return (f"{line}\n" for line in lines)
+
+
 def _write_cyclonedx(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
     bom = build_cyclonedx(
         lists.agents,
@@ -70,21 +77,22 @@ def _write_cyclonedx(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]
         timestamp=format_time(lists.now),
         version=__version__,
     )
-    yield "answerable.cdx.json", [json.dumps(bom, indent=1)]
+    yield "answerable.cdx.json", chain(iterate_json_text(bom), "\n")
 
 
 def _write_opengraph(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
     graph = build_opengraph(lists.agents, lists.credentials, lists.identities)
-    yield "answerable.opengraph.json", [json.dumps(graph, indent=1)]
+    yield "answerable.opengraph.json", chain(iterate_json_text(graph), "\n")
     for number, (foreign, _) in enumerate(iterate_foreign_graphs(lists.inventory), 1):
         name = _UNSAFE.sub("-", foreign.collector.lower())[:40]
         text = json.dumps(build_collector_opengraph(foreign), indent=1)
-        yield f"{number}-{name}.opengraph.json", [text]
+        yield f"{number}-{name}.opengraph.json", [text, "\n"]
 
 
 def _write_ocsf(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
     items = lists.compute_findings()
-    yield "findings.ocsf.ndjson", iterate_ocsf_lines(items, lists.now, __version__)
+    lines = iterate_ocsf_lines(items, lists.now, __version__)
+    yield "findings.ocsf.ndjson", _end_lines(lines)
 
 
 def _write_csv(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
@@ -94,10 +102,10 @@ def _write_csv(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
         ("identities", lists.identities),
     ):
         coverage = build_list_coverage(kind, lists.inventory, lists.now)
-        yield f"{kind}.csv", to_csv(Document(kind, items, coverage))
+        yield f"{kind}.csv", _end_lines(to_csv(Document(kind, items, coverage)))
     findings = lists.compute_findings()
     document = build_findings_document(lists.inventory, findings, now=lists.now)
-    yield "findings.csv", to_csv(document)
+    yield "findings.csv", _end_lines(to_csv(document))
 
 
 WRITERS: Mapping[
@@ -149,9 +157,9 @@ def export_inventory(
     items: list[ExportedFileItem] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, lines in WRITERS[form](lists):
+        for name, texts in WRITERS[form](lists):
             path = folder / name
-            _replace_file(path, lines)
+            _replace_file(path, texts)
             items.append({"file": str(path), "bytes": path.stat().st_size})
     except OSError as error:
         raise EnvironmentFailure(
@@ -161,12 +169,12 @@ def export_inventory(
     return Document("export", items, build_list_coverage("agents", inventory, now))
 
 
-def _replace_file(path: Path, lines: Iterable[str]) -> None:
+def _replace_file(path: Path, texts: Iterable[str]) -> None:
     """Write a file under another name first, so that an error leaves the old one."""
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
+            file.writelines(texts)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
