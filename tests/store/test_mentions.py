@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from itertools import pairwise
 
 import duckdb
 import hypothesis.strategies as st
@@ -107,15 +106,8 @@ def list_encodings(sign: str) -> Iterator[str]:
 
 @st.composite
 def spell(draw: st.DrawFn, name: str) -> str:
-    """Spell each sign of a name in some way; one after a backslash as it is.
-
-    An escape of it would have the backslash of the name as its own.
-    """
-    spelled = ""
-    for before, sign in pairwise(f" {name}"):
-        known = [sign] if before == "\\" else [*list_encodings(sign)]
-        spelled += draw(st.sampled_from(known))
-    return spelled
+    """Spell each sign of a name in some way."""
+    return "".join(draw(st.sampled_from([*list_encodings(sign)])) for sign in name)
 
 
 @settings(max_examples=20)
@@ -141,5 +133,24 @@ def test_each_sign_may_be_encoded_in_its_own_way(
     ).map("".join)
 )
 def test_sql_decodes_as_the_search_of_files_does(text: str) -> None:
-    sql = f"SELECT {build_decoded_sql('?')}"
-    assert duckdb.execute(sql, [text]).fetchall() == [(decode_letters(text),)]
+    for keeps in (False, True):
+        sql = f"SELECT {build_decoded_sql('?', keeps_backslash=keeps)}"
+        decoded = decode_letters(text, keeps_backslash=keeps)
+        assert duckdb.execute(sql, [text]).fetchall() == [(decoded,)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"CORP\\\u0061na",  # JSON in JSON: two backslashes, then an escaped letter
+        r"CORP\\u0061na",  # the name, its second part as JSON has it
+        r"CORP%5C\u0061na",
+        r"CORP%255C%255Cu0061na",
+        r"CORP\\\\\u0061na",
+    ],
+)
+def test_a_letter_after_the_backslash_of_a_name_may_be_escaped(text: str) -> None:
+    name = "CORP\\ana"
+    assert find(text, name)
+    assert find(f'{{"u":"{text}"}}', name)
+    assert not find(text + "x", name)

@@ -60,6 +60,16 @@ def test_what_is_missing_of_many_accounts_is_counted() -> None:
     ]
 
 
+def test_removed_events_are_never_cut_or_counted_among_others() -> None:
+    removed = (
+        "12 events of 2026-11-20 to 2026-11-21: erased by policy, last on 2026-12-01; "
+        "later ingests stored events of these days"
+    )
+    for others in ([], KINDS, [f"scp (account {n})" for n in range(9)] + KINDS):
+        parts = build_coverage_line_parts(covered([*others, removed], "aws:x"))
+        assert removed in parts
+
+
 @settings(max_examples=80)
 @given(
     st.lists(

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from answerable.model.documents.shared_shapes import CoverageRecord
+from answerable.model.inventory import REMOVALS
 from answerable.presentation.relative_time import format_age
 from answerable.presentation.text import sanitize, shorten_end
 
@@ -145,11 +146,13 @@ _MAX_FREE_TEXT = 60  # characters of a text that is no kind of the table
 def build_coverage_line_parts(coverage: CoverageRecord) -> list[str]:
     """Return the parts of the coverage line: sources with age and missing data.
 
-    Lists are cut to fit the line and counted; `list_full_coverage` has all entries.
+    Lists are cut to fit the line and counted, except for removed events;
+    `list_full_coverage` has all entries.
     """
+    removed = sum(len(each) for each in coverage["not_collected"] if _is_removal(each))
     for most in (_MOST, 1):
         said = _build_coverage_parts(coverage, most)
-        if sum(map(len, said)) <= _LONGEST:
+        if sum(map(len, said)) <= _LONGEST + removed:
             return said
     return _build_coverage_parts(coverage, 0)
 
@@ -168,7 +171,7 @@ def _build_coverage_parts(coverage: CoverageRecord, limit: int) -> list[str]:
             + (f" ({_summarize_missing_data(own, limit)} not collected)" if own else "")
         )
     said += _describe_ingested_logs(coverage, ages)
-    rest = [word for word in words if not homes[word]]
+    rest = [word for word in words if not homes[word] and not _is_removal(word)]
     said += [f"{name} not scanned" for name in _list_unscanned_platforms(rest)]
     rest = [word for word in rest if not _list_unscanned_platforms([word])]
     stated = [word for word in rest if word in _STATED]
@@ -177,6 +180,8 @@ def _build_coverage_parts(coverage: CoverageRecord, limit: int) -> list[str]:
         said.append(f"{_summarize_missing_data(rest, limit)} not collected")
     if stated:
         said.append(f"{_describe_missing_entries(stated)} not stated")
+    # Never counted among other missing data: the events may decide an answer.
+    said += [sanitize(word) for word in words if _is_removal(word)]
     if conflicts := len(coverage.get("conflicts", ())):
         events = "1 event has" if conflicts == 1 else f"{conflicts:,} events have"
         said.append(f"{events} records with different content")
@@ -185,6 +190,11 @@ def _build_coverage_parts(coverage: CoverageRecord, limit: int) -> list[str]:
     if coverage["partial"]:
         said.append("partial: a source could not be read completely")
     return said
+
+
+def _is_removal(entry: str) -> bool:
+    """Return whether an entry describes events that a policy removed."""
+    return any(words in entry for words in REMOVALS.values())
 
 
 def _describe_shown_share(coverage: CoverageRecord) -> list[str]:

@@ -11,12 +11,22 @@ _OTHER_CODES = "[0-289A-F][0-9A-F]|3[A-F]|[46]0|[57][B-F]"
 _JSON = r"(?:\\|%(?:25)*5C)+u00"
 _HAS_ESCAPE = rf"(?i)(?:%|u00)(?:25)*(?:{_CODES})"
 _ESCAPE = re.compile(rf"(?i)(?:%|{_JSON})(?:25)*({_CODES})")
+_SEVERAL = r"(?:\\|%(?:25)*5C)(?:\\|%(?:25)*5C)+u00"
+_AFTER_BACKSLASH = re.compile(rf"(?i){_SEVERAL}(?:25)*({_CODES})")
 _ROUNDS = 3  # an escape may have escaped digits
 
 
-def decode_letters(text: str) -> str:
-    """Decode the letters and digits of a text."""
+def decode_letters(text: str, *, keeps_backslash: bool = False) -> str:
+    r"""Decode the letters and digits of a text.
+
+    Args:
+        text: The text.
+        keeps_backslash: Take the first of several backslashes for a sign of the text:
+            `CORP\\u0061da` is `CORP\ada` then, and else `CORPada`.
+    """
     for _ in range(_ROUNDS):
+        if keeps_backslash:
+            text = _AFTER_BACKSLASH.sub(r"\\%\1", text)
         text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
     return text
 
@@ -33,9 +43,14 @@ def build_escape_test_sql(text: str) -> str:
     return f"regexp_matches({text}, '{_HAS_ESCAPE}')"
 
 
-def build_decoded_sql(text: str) -> str:
+def build_decoded_sql(text: str, *, keeps_backslash: bool = False) -> str:
     """Build the SQL of `decode_letters`."""
     for _ in range(_ROUNDS):
+        if keeps_backslash:
+            text = (
+                f"regexp_replace({text}, '{_SEVERAL}(?:25)*({_CODES})', "
+                r"'\\%\1', 'gi')"
+            )
         # `url_decode` decodes every sign: only letters and digits are left to it.
         text = f"regexp_replace({text}, '(?:{_JSON})(?:25)*({_CODES})', '%\\1', 'gi')"
         text = f"regexp_replace({text}, '%(?:25)+({_CODES})', '%\\1', 'gi')"

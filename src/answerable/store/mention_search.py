@@ -40,13 +40,19 @@ class MentionSearch:
         self._pattern = re2.compile(build_mention_pattern(names))
         self._any_text = build_mention_condition("t::VARCHAR", names)
         self._condition = build_person_condition(names)
+        has_backslash = any("\\" in each for each in names)
+        self._decodings = (False, True) if has_backslash else (False,)
 
     def in_text(self, text: str) -> bool:
         """Return whether a text mentions the person."""
         valid = text.encode("utf-8", "replace").decode("utf-8")
         return self._pattern.search(valid) is not None or (
             has_escaped_letter(valid)
-            and self._pattern.search(decode_letters(valid)) is not None
+            and any(
+                self._pattern.search(decode_letters(valid, keeps_backslash=keeps))
+                is not None
+                for keeps in self._decodings
+            )
         )
 
     def in_bytes(self, data: bytes) -> bool:

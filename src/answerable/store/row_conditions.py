@@ -66,9 +66,12 @@ def build_mention_condition(text: str, persons: Sequence[str]) -> RowCondition:
         persons: Names of the person, with or without `person:`.
     """
     pattern = build_mention_pattern(persons)
+    decoded = [build_decoded_sql(text)]
+    if any("\\" in each for each in persons):
+        decoded.append(build_decoded_sql(text, keeps_backslash=True))
+    found = " OR ".join(f"regexp_matches({each}, ?)" for each in decoded)
     return RowCondition(
         f"CASE WHEN regexp_matches({text}, ?) THEN true "
-        f"WHEN {build_escape_test_sql(text)} "
-        f"THEN regexp_matches({build_decoded_sql(text)}, ?) ELSE false END",
-        (pattern, pattern),
+        f"WHEN {build_escape_test_sql(text)} THEN {found} ELSE false END",
+        (pattern,) * (1 + len(decoded)),
     )
