@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,7 +17,10 @@ from answerable.lineage.search_query import parse_search_query
 from answerable.model.collection import UnreadLog
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.ids import PersonId
+from answerable.model.person import Person
 from answerable.model.progress import ignore_progress_report
+from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.services.evidence.cases import (
     ERASED_TITLE,
     append_case_records,
@@ -24,6 +28,7 @@ from answerable.services.evidence.cases import (
     open_case,
     read_cases,
 )
+from answerable.services.inventory import other_names
 from answerable.services.lineage.chain_cache import write_current_chain_file
 from answerable.services.lineage.saved_queries import (
     QueryDraft,
@@ -40,6 +45,7 @@ from answerable.store.legal_holds import LegalHold, place_hold, release_hold
 from answerable.store.restoration_event import record_restore
 from answerable.store.store import EvidenceStore
 from answerable.store.store_repair import repair_store
+from answerable.usecases.evidence import store_life
 from answerable.usecases.evidence.erase_person import erase_person
 from tests.store.conftest import NOW
 from tests.store.conftest import _make as event
@@ -275,6 +281,27 @@ def test_a_plan_names_what_is_not_sealed_and_other_files(tmp_path: Path) -> None
         assert (file["state"], file["target"]) == ("open", "kills.json")
         done = erase_person(store, [ADA], "asked", now=NOW)
         assert [each["events"] for each in done.items] == [3, 0]
+
+
+def test_other_names_of_the_person_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = FactProvenance("people", "x", 1, WrittenBy.PLATFORM)
+    person = Person(PersonId("person:ada"), "", (ADA, "lovelace"), False, True, seen)
+    known = SimpleNamespace(persons={person.id: person})
+    monkeypatch.setattr(other_names, "load_inventory", lambda store: known)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        store.append([event(1, person="person:ada")], NOW)
+        store.seal(NOW)
+        said = erase_person(store, ["Lovelace"], "", now=NOW, dry_run=True).note
+        assert f"also as ada, {ADA}:" in said
+        names = ["ada", "lovelace", f"person:{ADA}"]
+        assert not erase_person(store, names, "", now=NOW, dry_run=True).note
+        hold = LegalHold(reason="x", person="ada")
+        assert (
+            f"also as {ADA}, lovelace"
+            in store_life.place_hold(store, hold, now=NOW).note
+        )
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,24 @@ def test_a_damaged_log_answers_nothing(tmp_path: Path, damage: str) -> None:
         store.run_query("SELECT count(*) FROM events")
 
 
+def test_statistics_count_events_that_are_not_sealed_yet(tmp_path: Path) -> None:
+    write_days(tmp_path)
+    fresh = [event(9_000 + n, event_time=NOW + n // 2 * DAY) for n in range(4)]
+    with (
+        EvidenceStore.open(tmp_path, now=NOW) as store,
+        EvidenceStore.open(tmp_path, now=NOW) as other,
+    ):
+        store.append(fresh, NOW)
+        for sealed in (False, True):
+            other.append(fresh, NOW)  # both have them until one is sealed
+            if sealed:
+                other.seal(NOW)
+            days = {each.day: each.events for each in read_day_statistics(store)}
+            count = store.run_query("SELECT count(*) FROM events")[0][0]
+            assert sum(days.values()) == count == 42 + 4
+            assert days[max(days)] == 2
+
+
 def test_repair_sets_aside_and_restores_from_a_copy(tmp_path: Path) -> None:
     written = write_days(tmp_path / "store")
     file = sorted((tmp_path / "store").glob("segments/*/*.parquet"))[0]

@@ -1,16 +1,19 @@
-"""Statistics of a store by day, from the log and the sizes of files."""
+"""Statistics of a store by day, from the log, open journals and the sizes of files."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from answerable.evidence.log_entries import (
     SegmentManifest,
     SegmentState,
     read_segment_states,
 )
+from answerable.model.time_units import DAY_NS
 from answerable.store.damaged_segments import has_parquet_ends
+from answerable.store.segment_scope import SegmentScope
+from answerable.store.store_layout import format_day
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -20,11 +23,11 @@ _ENDINGS = (".parquet", ".leaves", ".manifest.json", ".order", ".removed")
 
 @dataclass(frozen=True, slots=True)
 class DayStatistics:
-    """Statistics of the sealed events of one day.
+    """Statistics of the events of one day.
 
     Attributes:
-        events: Events that can be read.
-        segments: Segments that contain them.
+        events: Events that can be read, also those that are not sealed yet.
+        segments: Segments that contain the sealed ones.
         size: Bytes of all files of the day's segments.
         removed: Events that policies removed.
         unreadable: Events in segments that are missing or damaged.
@@ -39,9 +42,9 @@ class DayStatistics:
 
 
 def read_day_statistics(store: "EvidenceStore") -> list[DayStatistics]:
-    """Read the statistics of each day with sealed events, oldest first.
+    """Read the statistics of each day, oldest first.
 
-    Of each file, only its size and its ends are read.
+    Of each segment file, only its size and its ends are read.
     """
     missing = store.find_unreadable_segments()
     days: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
@@ -59,7 +62,23 @@ def read_day_statistics(store: "EvidenceStore") -> list[DayStatistics]:
         counts[2] += sum(_list_file_sizes(store, state))
         counts[3] += state.manifest.count - count
         counts[4] += lost
+    names = [each.segment for each in store.log.list_live(store.log.entries())]
+    for day, count in _count_unsealed_events(store, names).items():
+        days[day][0] += count
     return [DayStatistics(day, *counts) for day, counts in sorted(days.items())]
+
+
+def _count_unsealed_events(
+    store: "EvidenceStore", segments: Iterable[str]
+) -> dict[str, int]:
+    """Count the events by day that are in none of these segments, but in a journal."""
+    if not store.layout.list_journals():
+        return {}
+    rows = store.run_query(
+        f"SELECT event_time // {DAY_NS}, count(*) FROM events GROUP BY 1",  # noqa: S608 - ours
+        scope=SegmentScope(without=frozenset(segments)),
+    )
+    return {format_day(cast("int", day)): cast("int", count) for day, count in rows}
 
 
 def _is_cut(store: "EvidenceStore", segment: SegmentManifest) -> bool:

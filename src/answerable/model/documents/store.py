@@ -10,7 +10,14 @@ class StoreDayItem(TypedDict):
 
     day: Annotated[str, Column("UTC day of the events", "", 0)]
     events: Annotated[
-        int, Column("events that can be read", "", 0, "count", right=True)
+        int,
+        Column(
+            "events that can be read, also those that are not sealed yet",
+            "",
+            0,
+            "count",
+            right=True,
+        ),
     ]
     segments: Annotated[
         int, Column("segments that contain the records", "", 1, "count", right=True)

@@ -8,6 +8,7 @@ from answerable.model.errors import UsageError
 from answerable.model.sighting import Snapshot
 from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.services.inventory import snapshots
+from answerable.services.inventory.other_names import describe_other_names
 from answerable.services.store_changes import list_removals, require_reason
 from answerable.store import erasure
 from answerable.store.store import EvidenceStore
@@ -46,6 +47,7 @@ def erase_person(
                 f"a name needs at least {_MIN_NAME_LENGTH} characters (got {name!r})",
                 "list persons: answerable people",
             )
+    others = describe_other_names(store, names)
     result = erasure.erase_person(
         store,
         names,
@@ -65,6 +67,7 @@ def erase_person(
         next=""
         if dry_run or not items
         else "answerable evidence checkpoint --export FILE",
+        note=others and f"warning: {others}: add --also NAME for each",
     )
 
 

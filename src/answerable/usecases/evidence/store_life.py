@@ -150,7 +150,10 @@ def place_hold(
             "both days are held",
         )
     legal_holds.place_hold(store, hold, now)
-    return replace(list_holds(store), note=_describe_held_events(store, hold))
+    said = _describe_held_events(store, hold)
+    if hold.person and (others := _describe_other_names(store, hold.person)):
+        said += f"; warning: {others}: place a hold for each"
+    return replace(list_holds(store), note=said)
 
 
 def list_holds(store: EvidenceStore) -> Document:
@@ -226,6 +229,13 @@ def _describe_held_events(store: EvidenceStore, hold: legal_holds.LegalHold) -> 
         "warning: the hold is in force, but no stored event is under it now"
         f"{rest}: {why}"
     )
+
+
+def _describe_other_names(store: EvidenceStore, person: str) -> str:
+    """Describe the other names of a person; empty if none is known."""
+    from answerable.services.inventory.other_names import describe_other_names
+
+    return describe_other_names(store, [person])
 
 
 def _describe_unknown_source(store: EvidenceStore, source: str) -> str:
