@@ -22,7 +22,8 @@ from answerable.store.credential_issuances import (
     build_issuance_rows_sql,
 )
 from answerable.store.day_rollups import RollupQuery, count_by_rollups
-from answerable.store.segment_scope import SegmentScope
+from answerable.store.query_tables import ParquetTable
+from answerable.store.segment_scope import NO_EVENTS, SegmentScope
 from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
@@ -280,3 +281,43 @@ def test_issuances_of_files_have_the_facts_of_our_own_issuers(
         ("agent:a agent:b", "person:p@x")
     }
     assert {row[6:8] for row in usual if row[5] == "cloudtrail"} == {("", "")}
+
+
+def test_a_file_of_a_month_has_the_rows_of_its_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Make, now: int
+) -> None:
+    day, kind = 86_400 * 10**9, lineage_days.TOUCHED
+    first = 1_800_000_000 * 10**9 // day * day  # 15 January 2027
+
+    def read() -> tuple[int, list[tuple[object, ...]]]:
+        with EvidenceStore.open(tmp_path, now=now) as store:
+            files = lineage_days.list_lineage_files(store, kind)
+            day_files.remove_other_files(store, kind, files)
+            rows = ParquetTable(tuple(files)).build_rows_sql()
+            query = f"SELECT * FROM {rows} ORDER BY ALL"  # noqa: S608 - ours
+            return len(files), store.run_query(query, scope=NO_EVENTS)
+
+    def touch(number: int, on: int) -> AuditEvent:
+        return make(number, event_time=first + on * day + number, resource=ROLE)
+
+    keep(tmp_path, [touch(n, n % 4) for n in range(8)], now)
+    assert read()[0] == 4
+    keep(tmp_path, [touch(8, 17)], now)  # 1 February
+    assert read()[0] == 5  # late events are expected
+    keep(tmp_path, [touch(9, 18)], now)
+    with monkeypatch.context() as patch:
+        read_segments: list[str] = []
+        build = day_files.build_segment_rows_sql
+        patch.setattr(
+            day_files,
+            "build_segment_rows_sql",
+            lambda files: read_segments.extend(files) or build(files),
+        )
+        merged = read()
+    assert merged[0] == 3
+    assert len(read_segments) == 1  # of the new day
+    for path in (tmp_path / "derived" / kind.folder).iterdir():
+        path.unlink()
+    assert read() == merged  # from the segments
+    keep(tmp_path, [touch(10, 1)], now)  # a late event
+    assert (read()[0], len(read()[1])) == (3, len(merged[1]))

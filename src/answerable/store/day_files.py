@@ -1,8 +1,9 @@
 """Derived Parquet files in `derived/`, one for each day of segments.
 
-A kind of few rows has one file for each month, apart from the newest month. The name of a file has the generation of the day's segments and a MAC of the content, so
-that late events, compaction, retention and erasure give a day another file. A missing,
-damaged or foreign file is written again, and deleting one is harmless.
+A kind of few rows has one file for each month before the newest. The name of
+a file has the generation of the day's segments and a MAC of the content, so that late
+events, compaction, retention and erasure give a day another file. A missing, damaged or
+foreign file is written again, and deleting one is harmless.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,7 @@ from answerable.store.durable_files import (
 from answerable.store.erasure_guard import put_derived_file
 from answerable.store.event_engine import SegmentReadFailure
 from answerable.store.event_sources import build_segment_rows_sql
+from answerable.store.query_tables import ParquetTable
 
 if TYPE_CHECKING:
     from answerable.evidence.log_entries import SegmentManifest
@@ -50,7 +53,8 @@ class DayFileKind:
         version: Raised when the rows of the same segments change.
         build_rows: Builds the SQL of the rows from the SQL of a table of events.
         order: Columns that the rows are sorted by, in SQL.
-        by_month: The days of each month before the newest one share a file.
+        by_month: The days of each month before the newest one share a file. It has the
+            rows of their files, so each row has to be of one day.
         options: Further options of the Parquet files.
     """
 
@@ -98,7 +102,7 @@ def _open_files(
 ) -> list[Path]:
     """Find the file of each day of segments; write the missing ones."""
     days: dict[str, list[SegmentManifest]] = defaultdict(list)
-    newest = max((each.day for each in sources.segments), default="")[:_MONTH]
+    newest = _find_newest_month(sources)
     for each in sources.segments:
         is_old = kind.by_month and each.day[:_MONTH] < newest
         days[each.day[:_MONTH] if is_old else each.day].append(each)
@@ -109,8 +113,20 @@ def _open_files(
     if missing:
         make_private_folder(folder)
         rows = {wanted[day]: days[day] for day in sorted(missing)}
-        known |= _write_files(store, DayFiles((), sources, erasures), kind, rows)
+        of_days = DayFiles(tuple(known.values()), sources, erasures)
+        known |= _write_files(store, of_days, kind, rows)
     return [known[generation] for generation in wanted.values()]
+
+
+def _find_newest_month(sources: "EventSources") -> str:
+    """Find the month of the day before the newest one.
+
+    On the first day of a month, most late events are of the month before.
+    """
+    newest = max((each.day for each in sources.segments), default="")
+    if not newest:
+        return ""
+    return (date.fromisoformat(newest) - timedelta(days=1)).isoformat()[:_MONTH]
 
 
 def write_tail_file(store: "EvidenceStore", found: DayFiles, kind: DayFileKind) -> Path:
@@ -139,7 +155,7 @@ def write_tail_file(store: "EvidenceStore", found: DayFiles, kind: DayFileKind) 
     engine = DuckDbEngine(folder, files=files)
     try:
         sources.load_unsealed_records_into(engine, "tail")
-        rows = _GenerationRows(generation, "tail", found.erasures)
+        rows = _GenerationRows(generation, kind.build_rows("tail"), found.erasures)
         return _write_file(store, engine, kind, rows)
     finally:
         engine.close()
@@ -175,16 +191,16 @@ def is_valid_file(store: "EvidenceStore", kind: DayFileKind, path: Path) -> bool
 
 @dataclass(frozen=True, slots=True)
 class _GenerationRows:
-    """Events of one generation.
+    """Rows of one generation.
 
     Attributes:
         generation: The generation.
-        events: SQL of a table of the events.
-        erasures: Number of erasures before they were read.
+        query: SQL of the rows.
+        erasures: Number of erasures before their events were read.
     """
 
     generation: str
-    events: str
+    query: str
     erasures: int
 
 
@@ -196,37 +212,52 @@ def _write_files(
 ) -> dict[str, Path]:
     """Write the files of some days, by generation; return them likewise.
 
+    The file of a month is merged from those of its days, if all are there.
+
+    Args:
+        store: The store.
+        found: Valid files of other generations, and the sources.
+        kind: Kind of the rows.
+        days: Segments of each generation to write.
+
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
     sources = found.sources
-    segments = [each for part in days.values() for each in part]
-    sources.layout.require_segments(segments)
-    require_intact_files(
-        {Path(sources.segment_path(each)): each.file_sha256 for each in segments}
-    )
-    paths = {
-        generation: [sources.segment_path(each) for each in part]
-        for generation, part in days.items()
-    }
-    folder = store.derived / kind.folder
-    engine = DuckDbEngine(
-        folder, files=[Path(e) for part in paths.values() for e in part]
-    )
+    queries: dict[str, str] = {}
+    read: dict[Path, str] = {}
+    for generation, part in days.items():
+        if of_days := _find_files_of_days(found.paths, part):
+            rows = ParquetTable(of_days).build_rows_sql()
+            queries[generation] = f"SELECT * FROM {rows}"  # noqa: S608 - quoted
+            continue
+        sources.layout.require_segments(part)
+        paths = [sources.segment_path(each) for each in part]
+        read |= {Path(p): e.file_sha256 for p, e in zip(paths, part, strict=True)}
+        queries[generation] = kind.build_rows(build_segment_rows_sql(paths))
+    require_intact_files(read)
+    engine = DuckDbEngine(store.derived / kind.folder, files=tuple(read))
     try:
         return {
             generation: _write_file(
-                store,
-                engine,
-                kind,
-                _GenerationRows(
-                    generation, build_segment_rows_sql(part), found.erasures
-                ),
+                store, engine, kind, _GenerationRows(generation, query, found.erasures)
             )
-            for generation, part in paths.items()
+            for generation, query in queries.items()
         }
     finally:
         engine.close()
+
+
+def _find_files_of_days(
+    files: Iterable[Path], segments: "Sequence[SegmentManifest]"
+) -> tuple[Path, ...]:
+    """Find the files of the days of segments; none if one is missing."""
+    known = {each.stem.rpartition("-")[0]: each for each in files}
+    days: dict[str, list[SegmentManifest]] = defaultdict(list)
+    for each in segments:
+        days[each.day].append(each)
+    found = [known.get(_compute_generation(day, part)) for day, part in days.items()]
+    return tuple(each for each in found if each) if all(found) else ()
 
 
 def _write_file(
@@ -243,7 +274,7 @@ def _write_file(
         store: The store.
         engine: Engine that may read the events.
         kind: Kind of the rows.
-        rows: Events of the file.
+        rows: Rows of the file.
     """
     generation = rows.generation
     folder = store.derived / kind.folder
@@ -251,7 +282,7 @@ def _write_file(
     try:
         _run_copy(
             engine,
-            f"COPY ({kind.build_rows(rows.events)} ORDER BY {kind.order}) "
+            f"COPY ({rows.query} ORDER BY {kind.order}) "
             f"TO {quote_text(str(temp_path.absolute()))} "
             f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1{kind.options})",
         )

@@ -96,6 +96,8 @@ TOUCHED = DayFileKind(
     1,
     _build_touched_rows_sql,
     f"touched, {SOURCED_KEY_COLUMNS}, outcome, day",
+    by_month=True,
+    options=", ROW_GROUP_SIZE 8192",  # one identity is in few groups of a month
 )
 
 
