@@ -147,6 +147,7 @@ def take_store_for_large(patch: pytest.MonkeyPatch, most_read: int) -> None:
     take_stores_for_large(patch)
     patch.setattr(resource_search, "_MIN_EVENTS", -1)
     patch.setattr(resource_search, "_MAX_READ_EVENTS", most_read)
+    patch.setattr(resource_search, "_FILES_AT_ONCE", 2)
     patch.setattr(resource_days, "MAX_NAMES", 2)
 
 

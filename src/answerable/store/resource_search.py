@@ -13,6 +13,7 @@ from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import AuditEvent
 from answerable.model.time_units import DAY_NS
 from answerable.store import large_stores
+from answerable.store.duckdb_engine import DuckDbEngine
 from answerable.store.event_alternative import EventAlternative
 from answerable.store.event_columns import NAMES, ROW_NUMBER_SQL, decode_event_row
 from answerable.store.event_places import (
@@ -31,7 +32,7 @@ from answerable.store.investigation_queries import (
 )
 from answerable.store.resource_days import ResourceDays, count_resource_days
 from answerable.store.search_index import NOT_INDEXED
-from answerable.store.segment_scope import NO_EVENTS, SegmentScope
+from answerable.store.segment_scope import SegmentScope
 
 if TYPE_CHECKING:
     from answerable.evidence.log_entries import SegmentManifest
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 _MIN_EVENTS = 1_500_000
 # Events of the newest days that are read whole, at most.
 _MAX_READ_EVENTS = 5_000
+# An engine keeps the metadata of each file that it has read: half a MiB.
+_FILES_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +141,25 @@ class _Search:
         self, files: Sequence[str], condition: str, values: Sequence[object]
     ) -> dict[FoundPlace, AuditEvent]:
         """Read the rows of files that meet a condition, and match the question."""
-        query = (
-            f"SELECT filename, {ROW_NUMBER_SQL}, {NAMES} "  # noqa: S608 - ours
-            f"FROM {build_segment_rows_sql(files, same_columns=True)} WHERE {condition}"
-        )
         found: dict[FoundPlace, AuditEvent] = {}
-        for file, number, *columns in self.store.run_query(
-            query, values, scope=NO_EVENTS
-        ):
-            event = decode_event_row(columns)
-            if self._matches(event):
-                place = event.event_time, event.event_id, NOT_INDEXED, 0, event.identity
-                found[*place, cast("str", file), cast("int", number)] = event
+        for start in range(0, len(files), _FILES_AT_ONCE):
+            part = files[start : start + _FILES_AT_ONCE]
+            rows = build_segment_rows_sql(part, same_columns=True)
+            query = (
+                f"SELECT filename, {ROW_NUMBER_SQL}, {NAMES} FROM {rows} "  # noqa: S608 - ours
+                f"WHERE {condition}"
+            )
+            engine = DuckDbEngine(self.sources.layout.segments)
+            try:
+                read = engine.run(query, values)
+            finally:
+                engine.close()
+            for file, number, *columns in read:
+                event = decode_event_row(columns)
+                if self._matches(event):
+                    key = event.event_time, event.event_id, NOT_INDEXED, 0
+                    place = event.identity, cast("str", file), cast("int", number)
+                    found[*key, *place] = event
         return found
 
     def _matches(self, event: AuditEvent) -> bool:
