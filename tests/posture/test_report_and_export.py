@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from answerable.cli.main import main
+from answerable.usecases.posture import write_report
 from tests.posture.test_findings_command import FILES, KEY, SECRET, write
 
 HOSTILE = "<img src=x>|[a](http://b)@all"
@@ -69,6 +70,21 @@ def test_the_markdown_report_adds_no_markup_of_a_file(
     assert SECRET not in text
     assert "<img" not in text
     assert "@all" not in text
+
+
+def test_a_report_counts_the_rules_without_data_that_it_does_not_show(
+    store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--store", store, "-o", "json", "findings"]) == 0
+    items = json.loads(capsys.readouterr().out)["items"]
+    gaps = sum(each["state"] == "not-evaluated" for each in items)
+    assert gaps > 3
+    monkeypatch.setattr(write_report, "MOST_FINDINGS", 2)
+    main(["--store", store, "report", "--markdown"])
+    text = capsys.readouterr().out
+    assert f"{gaps:,} rules were not evaluated" in text
+    _, _, table = text.partition("## Not evaluated")
+    assert f"{gaps - 2:,} more are not shown." in table.partition("\n## ")[0]
 
 
 def test_a_report_without_a_scan_counts_nothing_as_zero(

@@ -1,7 +1,7 @@
 """Write a report of a snapshot and its findings (command `report`)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from answerable.export.report import (
@@ -74,6 +74,7 @@ def build_report(
     by_owner: dict[str, Counter[str]] = defaultdict(Counter)
     listed: list[FindingItem] = []
     not_evaluated: list[FindingItem] = []
+    gaps = 0
     found = compute_findings(
         inventory,
         now=now,
@@ -83,7 +84,9 @@ def build_report(
     )
     for item in found:
         if item["state"] == _NOT_EVALUATED:
-            not_evaluated.append(item)
+            gaps += 1
+            if len(not_evaluated) < MOST_FINDINGS:
+                not_evaluated.append(item)
         elif item["state"] == _OPEN:
             counts[item["severity"]] += 1
             by_owner[item["owner"]["person"] or "no owner"][item["severity"]] += 1
@@ -92,11 +95,11 @@ def build_report(
     return Report(
         "Identities of AI agents",
         f"snapshot {inventory.name or 'none'}, {format_time(now)}",
-        _answer_questions(inventory, counts, len(not_evaluated), now),
+        _answer_questions(inventory, counts, gaps, now),
         (
             _list_findings(listed, counts.total()),
             _list_owners(by_owner),
-            _list_not_evaluated(not_evaluated),
+            _list_not_evaluated(not_evaluated, gaps),
             _list_sources(inventory),
         ),
         tuple(
@@ -181,15 +184,15 @@ def _get_owner_rank(entry: tuple[str, Counter[str]]) -> tuple[object, ...]:
     return (*(-counts[each] for each in _SEVERITIES), owner)
 
 
-def _list_not_evaluated(items: Iterable[FindingItem]) -> ReportTable:
-    """List the rules that lack data, with the source that has it."""
+def _list_not_evaluated(items: Sequence[FindingItem], total: int) -> ReportTable:
+    """List the first rules that lack data, with the source that has it."""
     rows = [
         _escape_row_cells(item["rule"], item["subject"], each["what"], each["source"])
         for item in items
         for each in item["missing"]
     ]
     heads = ("rule", "of", "missing", "source")
-    return ReportTable("Not evaluated", heads, rows)
+    return ReportTable("Not evaluated", heads, rows, more=total - len(items))
 
 
 def _list_sources(inventory: Inventory) -> ReportTable:
