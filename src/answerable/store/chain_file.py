@@ -15,6 +15,7 @@ import msgspec
 
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.cache_generation import compute_chains_generation
+from answerable.store.checked_files import select_valid_files
 from answerable.store.damaged_segments import compute_file_digest
 from answerable.store.durable_files import read_file, write_file
 from answerable.store.query_tables import ParquetTable
@@ -31,8 +32,6 @@ _EARLIER_VERSIONS = tuple(
     for ending in ("parquet", "mac")
 )
 _MAC_BYTES = 24
-# Path, inode, size, and times of the last write and change.
-_FileState = tuple[Path, int, int, int, int]
 
 
 class ChainPart(msgspec.Struct, frozen=True):
@@ -181,29 +180,13 @@ def compute_file_mac(store: "EvidenceStore", folder: str, file: Path) -> str:
 
 
 def are_valid_files(store: "EvidenceStore", folder: str, table: ParquetTable) -> bool:
-    """Return whether the names of files have the MAC of their content.
+    """Return whether the names of files have the MAC of their content."""
 
-    An open store reads a file once, as long as the file does not change.
-    """
-    valid = store.get_or_create_cached("valid chain files", _start_valid_files)
-    earlier, now = valid.get(folder, frozenset()), set[_FileState]()
-    for file in table.files:
-        try:
-            facts = file.stat()
-        except OSError:
-            return False
-        state = file, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+    def has_own_mac(file: Path) -> bool:
         mac = file.stem.rpartition("-")[2]
-        if state not in earlier and mac != compute_file_mac(store, folder, file):
-            return False
-        now.add(state)
-    valid[folder] = frozenset(now)
-    return True
+        return mac == compute_file_mac(store, folder, file)
 
-
-def _start_valid_files(_: "EvidenceStore") -> dict[str, frozenset[_FileState]]:
-    """Start the list of the files of each folder that were found valid."""
-    return {}
+    return select_valid_files(store, table.files, has_own_mac) == [*table.files]
 
 
 def _get_list_path(store: "EvidenceStore") -> Path:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from answerable.evidence.log_entries import count_erasures
 from answerable.model.errors import EnvironmentFailure
+from answerable.store.checked_files import select_valid_files
 from answerable.store.damaged_segments import (
     compute_file_digest,
     require_intact_files,
@@ -176,11 +177,12 @@ def _list_valid_files(
     store: "EvidenceStore", kind: DayFileKind, folder: Path
 ) -> dict[str, Path]:
     """List the files of a folder whose name has the MAC of their content."""
-    found: dict[str, Path] = {}
-    for path in folder.glob("*.parquet"):
-        if is_valid_file(store, kind, path):
-            found[path.stem.rpartition("-")[0]] = path
-    return found
+
+    def has_own_mac(file: Path) -> bool:
+        return is_valid_file(store, kind, file)
+
+    files = select_valid_files(store, folder.glob("*.parquet"), has_own_mac)
+    return {each.stem.rpartition("-")[0]: each for each in files}
 
 
 def is_valid_file(store: "EvidenceStore", kind: DayFileKind, path: Path) -> bool:

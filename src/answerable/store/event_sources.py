@@ -89,8 +89,9 @@ class EventSources:
     def segment_path(self, segment: SegmentManifest) -> str:
         """Return the path of a segment's Parquet file, which is in the local folder."""
         self.layout.require_segments([segment])
-        path = self.layout.segment_file(segment.day, segment.segment, ".parquet")
-        return str(path.absolute())
+        # A path object of each takes most of the time of a large store.
+        name = f"segments/day={segment.day}/{segment.segment}.parquet"
+        return f"{self.layout.root.absolute()}/{name}"
 
     def build_newer_scope(self, scope: "SegmentScope | None" = None) -> "SegmentScope":
         """Build the scope of the events in none of these segments.

@@ -39,6 +39,7 @@ _HEAD_BYTES = _LENGTH_BYTES + _MAC_BYTES
 _FILES_PER_QUERY, _ROWS_PER_QUERY = 400, 100_000
 # The file is written again when it names more than this many times the live segments.
 _MAX_OBSOLETE, _MIN_OBSOLETE = 2, 64
+_MAX_FRAMES = 64  # each is hashed for itself, and may name segments that were replaced
 _Frame = dict[str, SegmentStatistics]
 _decode_frame = msgspec.msgpack.Decoder(_Frame).decode
 _encode = msgspec.msgpack.Encoder().encode
@@ -53,7 +54,7 @@ class SegmentCatalogue:
         self._layout, self._log, self._keys = layout, log, keys
         self._path = layout.root / "derived" / "segments.bin"
         self._known: _Frame = {}
-        self._read_bytes, self._inode = 0, 0
+        self._read_bytes, self._inode, self._frames = 0, 0, 0
 
     def get_statistics(self, segments: Sequence[SegmentManifest]) -> _Frame:
         """Return the statistics of segments by name; compute and store missing ones.
@@ -64,6 +65,8 @@ class SegmentCatalogue:
         """
         if self._find_missing(segments):
             self._read_new_frames()
+            if self._frames > _MAX_FRAMES:
+                self._write_live(self._known)
         for group in _split_into_queries(self._find_missing(segments)):
             self._add_statistics(group)
         return self._known
@@ -144,14 +147,18 @@ class SegmentCatalogue:
             _MAX_OBSOLETE * len(segments), _MIN_OBSOLETE
         ):
             return
+        self._known = {each.segment: known[each.segment] for each in segments}
+        self._write_live(self._known)
+
+    def _write_live(self, known: _Frame) -> None:
+        """Write the file again, with the statistics of live segments in one frame."""
         from answerable.store.erasure_guard import lock_derived_files
 
-        self._known = {each.segment: known[each.segment] for each in segments}
         with (
             contextlib.suppress(EnvironmentFailure),
             lock_derived_files(self._layout),
         ):
-            live = self._select_live(self._known)
+            live = self._select_live(known)
             write_file(self._path, self._encode_frame(live), sync=False)
 
     def _select_live(self, frame: _Frame) -> _Frame:
@@ -171,10 +178,11 @@ class SegmentCatalogue:
         except (OSError, EnvironmentFailure):
             data, inode = b"", 0
         if len(data) < self._read_bytes or inode != self._inode:  # another file
-            self._read_bytes, self._inode = 0, inode
+            self._read_bytes, self._inode, self._frames = 0, inode, 0
         for frame, end in self._iterate_frames(data, self._read_bytes):
             self._known.update(frame)
             self._read_bytes = end
+            self._frames += 1
 
     def _iterate_frames(self, data: bytes, start: int) -> Iterator[tuple[_Frame, int]]:
         """Yield the valid frames from a place on, each with its end."""

@@ -147,7 +147,7 @@ class StoreLayout:
             return True
         try:
             # A path object of each takes most of the start of a large store.
-            mode = os.lstat(f"{self.segments}/day={day}/{segment}.parquet").st_mode
+            mode = os.lstat(f"{self.root}/segments/day={day}/{segment}.parquet").st_mode
         except OSError:
             return False
         return stat.S_ISREG(mode)
