@@ -15,6 +15,7 @@ from answerable.services.inventory import snapshots
 from answerable.services.reach.platform_registry import AWS
 from answerable.store import stored_facts
 from answerable.store.store import EvidenceStore
+from answerable.store.stored_facts import StoredFacts
 from answerable.usecases.reach.what_if import compare_policy_edit
 
 NOW = 1_795_000_000_000_000_000
@@ -97,6 +98,41 @@ def test_a_server_compares_a_removed_statement_for_one_subject(
             compare_policy_edit(inventory, "", edit, now=NOW)
 
 
+@pytest.fixture
+def two_accounts(
+    sample: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scan a second account; the snapshot is derived account by account."""
+    account = Path("aws/account.json").read_text(encoding="utf-8")
+    other = account.replace("111122223333", "999900001111")
+    Path("aws/other.json").write_text(other, encoding="utf-8")
+    assert main(["--quiet", "scan", "aws:aws/other.json"]) == 0
+    monkeypatch.setattr(stored_facts, "IDENTITIES_PER_PART", 1)
+    capsys.readouterr()
+
+
+@pytest.mark.usefixtures("two_accounts")
+def test_an_edit_for_one_subject_reads_no_kind_of_facts_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-o", "json", "can", ROLE, *CALL]) == 0  # derives the snapshot
+    read_kind = StoredFacts.read_kind
+
+    def read(facts: StoredFacts, name: str) -> tuple[object, ...]:
+        assert name not in ("identities", "policies", "attachments"), name
+        return read_kind(facts, name)
+
+    monkeypatch.setattr(StoredFacts, "read_kind", read)
+    user = ROLE.replace("role/ci-deploy", "user/report-bot")
+    policy = f"{user}#inline/inline"
+    for edit in (("--without", f"{policy}#3"), ("--without-policy", policy)):
+        assert main(["what-if", user, *edit]) == 0
+    capsys.readouterr()
+    for edit in (("--without", "x"), ("--without-policy", "x")):
+        assert main(["what-if", user, *edit]) == 2
+        assert "no such" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -106,23 +142,18 @@ def test_a_server_compares_a_removed_statement_for_one_subject(
         ("what-if", ROLE, "--with", "policy.json"),
     ],
 )
-@pytest.mark.usefixtures("sample")
+@pytest.mark.usefixtures("two_accounts")
 def test_a_refused_question_compiles_no_snapshot_in_memory(
     words: tuple[str, ...],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """It would need more memory than most machines have."""
-    account = Path("aws/account.json").read_text(encoding="utf-8")
-    other = account.replace("111122223333", "999900001111")
-    Path("aws/other.json").write_text(other, encoding="utf-8")
-    assert main(["--quiet", "scan", "aws:aws/other.json"]) == 0
     Path("policy.json").write_text('{"Statement": []}', encoding="utf-8")
 
     def fail(*_: object) -> NoReturn:
         raise AssertionError("all of it was compiled")
 
-    monkeypatch.setattr(stored_facts, "IDENTITIES_PER_PART", 1)
     monkeypatch.setattr(compiled_graph, "_compile_snapshot_graph", fail)
     capsys.readouterr()
     assert main([*words]) != 0

@@ -55,7 +55,7 @@ def list_identities_person_can_use(
     facts = inventory.facts
     roles: dict[IdentityId, None] = {}
     for assignment, role in match_permission_set_roles(
-        facts.identities, facts.assignments
+        facts.iterate_identities() if facts.assignments else (), facts.assignments
     ):
         if role is not None:
             roles[role] = None
@@ -98,7 +98,7 @@ def list_assigned_roles(
     missing: dict[UnknownSubject, None] = {}
     facts = inventory.facts
     for assignment, role in match_permission_set_roles(
-        facts.identities, facts.assignments
+        facts.iterate_identities() if facts.assignments else (), facts.assignments
     ):
         mine = assignment.permission_set == identity.id
         if identity.kind == SSO_GROUP:

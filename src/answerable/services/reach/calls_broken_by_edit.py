@@ -141,16 +141,17 @@ class BrokenCallFinder:
         """Return since when audit logs record the affected calls; 0 if they do not."""
         if self._trail is None:
             self._trail = read_log_coverage(self.store, load_catalogue())
+        facts = self.query.inventory.facts
         accounts = {get_arn_account(name) for name in scope.identities}
         accounts |= {get_arn_account(one.policy) for one in removed}
         accounts -= {"", "aws"}
         if not accounts:
-            accounts = {each.account for each in self.query.inventory.facts.identities}
-        policies = {one.id: one for one in self.query.inventory.facts.policies}
+            accounts = {each.account for each in facts.iterate_identities()}
+        policies = facts.policies_by_id()
         actions = {
             action
             for one in removed
-            for each in (policies.get(one.policy),)  # type: ignore[call-overload]  # an id
+            for each in (policies.get(one.policy),)
             for statement in (each.statements if each else ())
             if statement.sid == one.sid
             for action in statement.actions or ("*",)

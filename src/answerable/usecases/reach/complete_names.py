@@ -51,7 +51,7 @@ def _list_subjects(inventory: Inventory) -> list[_NamedEntry]:
     def named() -> Iterator[tuple[str, str]]:
         for agent in inventory.agents.values():
             yield agent.agent.id, f"agent {agent.agent.name}"
-        for identity in inventory.facts.identities:
+        for identity in inventory.facts.iterate_identities():
             yield identity.id, f"{identity.kind} {identity.name}"
         for credential in inventory.credentials.values():
             if credential.identity is not None:

@@ -1,7 +1,7 @@
 """Edit policies in collected facts: remove statements, remove or attach policies."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import compress
@@ -19,6 +19,7 @@ _PRINTED_STATEMENT = re.compile(
 )
 _ONE_PER_TARGET = (PolicyLayer.TRUST, PolicyLayer.BOUNDARY, PolicyLayer.RESOURCE)
 _MAX_LISTED = 20
+_MOST_COMPARED = 2_000  # names that a wrong one is compared with
 _get_policy_id = attrgetter("id")
 
 
@@ -142,9 +143,7 @@ def find_policy_by_printed_name(
     if not found:
         raise UsageError(
             f"no such policy (got {text[:200]!r}, expected its id as shown in results)",
-            _suggest_policy_or_statement_name(
-                asked, [str(one.id) for one in facts.policies], printed
-            ),
+            _suggest_policy_or_statement_name(asked, facts.policies_by_id(), printed),
         )
     if len(found) > 1:
         named = tuple(sorted(one.id for one in found)[:_MAX_LISTED])
@@ -158,10 +157,12 @@ def _select_policies_by_printed_name(
     facts: SightedFacts, asked: str, printed: Callable[[str], str]
 ) -> list[Policy]:
     """Select the policy with an id, or else those with a name or printed name."""
-    exact = [one for one in facts.policies if one.id == asked]
-    return exact or [
+    exact = facts.policies_by_id().get(asked)
+    if exact is not None:
+        return [exact]
+    return [
         one
-        for one in facts.policies
+        for one in facts.iterate_policies()
         if asked == one.name or _matches_printed_policy_name(asked, printed(one.id))
     ]
 
@@ -215,11 +216,11 @@ def find_statement_by_printed_name(
             f"{', '.join(_list_statement_ids(known)[:_MAX_LISTED]) or 'none: the policy is empty'})",
             hint,
         )
-    every = [
+    every = (
         str(StatementId(str(one.id), sid))
-        for one in facts.policies
+        for one in facts.iterate_policies()
         for sid in _list_statement_ids(one)
-    ]
+    )
     raise UsageError(
         f"no such statement (got {text[:200]!r}, expected POLICY#STATEMENT)",
         _suggest_policy_or_statement_name(asked, every, str),
@@ -246,13 +247,19 @@ def list_statements_of_policy(policy: Policy) -> list[StatementId]:
 
 
 def _suggest_policy_or_statement_name(
-    text: str, known: list[str], printed: Callable[[str], str]
+    text: str, known: Iterable[str], printed: Callable[[str], str]
 ) -> str:
-    """Suggest the nearest known policy or statement name."""
-    names = {printed(each): each for each in known} | {each: each for each in known}
-    tail = text.rpartition(":")[2]
-    some = [name for name in names if name.rpartition(":")[2][:4] == tail[:4]]
-    close = get_close_matches(text, (some or list(names))[:2000], n=1, cutoff=0.5)
+    """Suggest the nearest known policy or statement name; of many, the first count."""
+    start = text.rpartition(":")[2][:4]
+    near: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for each in known:
+        for name in (printed(each), each):
+            names = near if name.rpartition(":")[2][:4] == start else others
+            if name in names or len(names) < _MOST_COMPARED:
+                names[name] = each
+    names = near or others
+    close = get_close_matches(text, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean {names[close[0]]}?"
     return (

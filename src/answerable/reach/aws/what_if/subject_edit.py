@@ -4,12 +4,12 @@ Only the parts of the compiled accounts that the subject's own permissions need 
 twice: as they are, and without the statements.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NoReturn, cast
 
 from answerable.model.errors import UsageError
-from answerable.model.policy import Policy, PolicyLayer
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk.closure import ActorSource, ActorSteps, GraphClosure
 from answerable.reach.aws.bulk.transitive_closure import TransitiveClosure
@@ -88,7 +88,7 @@ def open_subject_edit(query: QueryContext, edit: PolicyEdit) -> SubjectEdit:
     removed = _find_removed_statements(query.host, facts, edit)
     policies = {each.policy for each in removed}
     targets: dict[str, set[str]] = {}
-    for each in facts.attachments:
+    for each in cast("Iterator[PolicyAttachment]", facts.iterate("attachments")):
         if each.policy in policies:
             targets.setdefault(each.layer, set()).add(each.target)
     if edit.policies and not _LIMITS.isdisjoint(targets):
