@@ -35,6 +35,7 @@ from answerable.presentation.text import sanitize
 from answerable.store import bucket_openers
 
 if TYPE_CHECKING:
+    from answerable.model.inventory import EventGaps
     from answerable.store.bucket import Bucket
 
 _COMPLETION_VARIABLE = "_ANSWERABLE_COMPLETE"
@@ -133,28 +134,45 @@ def _check_clock() -> None:
         )
 
 
-def _find_lost_events(settings: Settings) -> str:
-    """Name the first events of the store that cannot be read; empty if all can."""
+def _find_lost_events(settings: Settings) -> "EventGaps":
+    """Find the events that the store lacks; none if it cannot be opened."""
+    from answerable.model.inventory import EventGaps
+    from answerable.store.collection_state import read_unread_logs
     from answerable.store.event_gaps import read_event_gaps
     from answerable.store.store import EvidenceStore
 
     try:
         root, _ = find_store(settings)
         if not (root / "format.json").exists():
-            return ""
+            return EventGaps()
         with EvidenceStore.open(root, now=time.time_ns(), create=False) as store:
-            gaps = read_event_gaps(store, look_at_files=True)
+            unread = read_unread_logs(store.layout)
+            return replace(read_event_gaps(store, look_at_files=True), unread=unread)
     except AnswerableError:  # the command says what its store has
-        return ""
-    return next(iter(gaps.unreadable), "")
+        return EventGaps()
+
+
+def _add_lost_events(refusal: CommandError, settings: Settings) -> CommandError:
+    """Add that events may have an unknown name, but are missing, unread or removed."""
+    gaps = _find_lost_events(settings)
+    code = PARTIAL if gaps.unreadable or gaps.unread else refusal.code
+    unread = [f"{each.source}: {each.describe()}" for each in gaps.unread]
+    for what, lines in (
+        ("and events that may have it are missing", gaps.unreadable),
+        ("and a log that may have it was not read completely", unread),
+        ("and events that may have it were removed", gaps.removed),
+    ):
+        if lines:
+            message = f"{refusal.message}, {what}: {lines[0]}"
+            return replace(refusal, code=code, message=message)
+    return refusal
 
 
 def _report_error(error: BaseException, settings: Settings) -> int:
     """Print error and hint to standard error, and return the exit code."""
     refusal = describe_error(error)
-    if isinstance(error, UnknownNameError) and (lost := _find_lost_events(settings)):
-        message = f"{refusal.message}, and events that may have it are missing: {lost}"
-        refusal = replace(refusal, code=PARTIAL, message=message)
+    if isinstance(error, UnknownNameError):
+        refusal = _add_lost_events(refusal, settings)
     hint = add_store_to_text(refusal.hint, settings.store)
     refusal = replace(refusal, hint=hint)
     lines = format_traceback(error) if settings.debug else []
