@@ -30,6 +30,22 @@ DEFAULT_LOCK_DAYS = 365
 FILE_NAME = "checkpoint"  # in a git repository
 _MAX_BYTES = 1 << 20
 _GIT_TIMEOUT = 60  # seconds
+# Variables that a hook of git sets: they name another repository than the folder's.
+_GIT_VARIABLES = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_CONFIG",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_WORK_TREE",
+    }
+)
 _S3 = re.compile(
     r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^,\x00-\x1f]{1,1000})"
     r"(?:,lock_days=([1-9][0-9]{0,4}))?"
@@ -140,8 +156,11 @@ class _CheckpointRepository:
     def read(self) -> bytes:
         """Read the committed checkpoint; empty before the first commit."""
         self._run_git("rev-parse", "--git-dir")
-        listed = self._run_git("ls-tree", "--name-only", "HEAD", FILE_NAME, check=False)
-        if not listed.strip():
+        head = self._run_git("rev-parse", "--verify", "--quiet", "HEAD", check=False)
+        if not head.strip():
+            return b""
+        # An error is none of an empty repository: the history could not be compared.
+        if not self._run_git("ls-tree", "--name-only", "HEAD", FILE_NAME).strip():
             return b""
         return self._run_git("show", f"HEAD:./{FILE_NAME}")
 
@@ -171,7 +190,7 @@ class _CheckpointRepository:
         if git is None:
             raise EnvironmentFailure("git is not installed", "install git")
         env = {
-            **os.environ,
+            **{k: v for k, v in os.environ.items() if k not in _GIT_VARIABLES},
             "LC_ALL": "C",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_AUTHOR_NAME": "answerable",
