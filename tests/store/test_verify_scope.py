@@ -123,7 +123,7 @@ def test_a_sample_and_doctor_say_what_was_done(tmp_path: Path) -> None:
         "a verification failed 24 h ago, and no full one succeeded since",
     )
     assert verify(tmp_path, "full")["segments"][0]
-    assert doctor("evidence") == (True, "no segment or journal is missing")
+    assert doctor("evidence") == (True, "no segment, journal or object is missing")
     files[0].unlink()
     ok, detail = doctor("evidence")
     assert not ok

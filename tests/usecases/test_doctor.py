@@ -6,6 +6,7 @@ import pytest
 
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.provenance import WrittenBy
+from answerable.store.legal_holds import LegalHold, place_hold, read_holds
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.export_checkpoint import export_checkpoint
 from answerable.usecases.evidence.ingest_logs import ingest_logs
@@ -70,6 +71,28 @@ def test_keys_of_another_store_fail(tmp_path: Path) -> None:
     (keys / "log.pub").write_bytes(own)
     (keys / "log.key").write_bytes((tmp_path / "other/keys/log.key").read_bytes())
     found, document = checked(tmp_path / "store")
+    assert not found["evidence"][0]
+    assert document.failed
+
+
+def test_a_missing_object_and_an_unreadable_hold_fail(tmp_path: Path) -> None:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        names = [store.put_object("attestation", b"%d" % n, NOW) for n in range(2)]
+        place_hold(store, LegalHold(reason="x"), NOW)
+        (hold,) = read_holds(store)
+        files = {each: store.layout.objects / each for each in (*names, hold)}
+        kept = {each: path.read_bytes() for each, path in files.items()}
+    files[hold].write_bytes(kept[hold] + b"x")
+    items = checked(tmp_path / "store")[1].items
+    said = next(str(each["detail"]) for each in items if each["check"] == "evidence")
+    assert said.endswith("is damaged: no event can be removed")
+    for each in names:
+        files[each].unlink()
+    found, document = checked(tmp_path / "store")
+    said = next(
+        str(each["detail"]) for each in document.items if each["check"] == "evidence"
+    )
+    assert said == f"objects/{names[0]} is missing (and 1 more)"
     assert not found["evidence"][0]
     assert document.failed
 

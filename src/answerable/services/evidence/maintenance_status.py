@@ -11,6 +11,9 @@ from answerable.store.checkpoint_exports import load_checkpoint_exports
 from answerable.store.collection_state import read_task_states
 from answerable.store.event_gaps import read_event_gaps
 from answerable.store.fsck_keys import check_key_files
+from answerable.store.fsck_objects import list_object_files
+from answerable.store.legal_holds import read_holds
+from answerable.store.object_store import get_temporary_object_path
 from answerable.store.store import EvidenceStore
 from answerable.store.store_keys import parse_own_checkpoint
 from answerable.store.verification_record import (
@@ -25,6 +28,7 @@ _EVIDENCE_HINT = (
     "answerable evidence verify names the fault; restore the file from a copy: "
     "answerable store repair --from FOLDER"
 )
+_NOTHING_MISSING = "no segment, journal or object is missing"
 _KEY_HINT = "restore the files of the folder keys and log/checkpoint from a backup"
 
 
@@ -40,6 +44,7 @@ def check_verification(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
     if not note:
         return
     lost = [(each, _EVIDENCE_HINT) for each in read_event_gaps(store).unreadable]
+    lost += [(each, _EVIDENCE_HINT) for each in _list_lost_objects(store)]
     try:
         parse_own_checkpoint(note, store.keys.public_key)
         check_key_files(store, None, note)
@@ -49,7 +54,7 @@ def check_verification(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
         ago = format_ago(format_time(failed.at), now)
         detail = f"a verification failed {ago}, and no full one succeeded since"
         lost.append((detail, _EVIDENCE_HINT))
-    for detail, hint in lost or [("no segment or journal is missing", "")]:
+    for detail, hint in lost or [(_NOTHING_MISSING, "")]:
         yield {"check": "evidence", "ok": not lost, "detail": detail, "hint": hint}
     done = [
         f"{mode} {format_ago(format_time(states[mode].at), now)}"
@@ -63,6 +68,25 @@ def check_verification(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
         "detail": ", ".join(done) or "the evidence was never verified",
         "hint": "" if ok else "verify it: answerable evidence verify --incremental",
     }
+
+
+def _list_lost_objects(store: EvidenceStore) -> Iterator[str]:
+    """Name the first missing object, and a legal hold that cannot be read."""
+    if store.layout.remote is not None:  # an object is read from there on use
+        return
+    missing = [
+        str(each.relative_to(store.root))
+        for each in list_object_files(store)
+        if not each.is_file() and not get_temporary_object_path(each).is_file()
+    ]
+    if missing:
+        more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
+        yield f"{missing[0]} is missing{more}"
+        return
+    try:
+        read_holds(store)
+    except AnswerableError as error:
+        yield f"{error.message}: no event can be removed"
 
 
 def check_checkpoint_exports(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
