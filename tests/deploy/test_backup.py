@@ -131,7 +131,7 @@ def test_without_a_passphrase_no_key_is_in_the_archive(
     place: Path, tmp_path: Path
 ) -> None:
     assert "keys: not included" in back_up(place, tmp_path / "one.backup", b"")
-    with open_backup(tmp_path / "one.backup") as (manifest, archive):
+    with open_backup(tmp_path / "one.backup") as (manifest, archive, _):
         names = [member.name for member in archive][1:]
     assert not manifest.has_keys
     assert [name for name in names if "key" in name] == ["store/keys/log.pub"]
@@ -253,6 +253,27 @@ def test_a_truncated_archive_is_refused(place: Path, tmp_path: Path, cut: int) -
     with pytest.raises(UsageError, match="not a complete backup"):
         restore(tmp_path / "b", tmp_path / "other")
     assert not (tmp_path / "other" / "format.json").exists()
+
+
+@pytest.mark.parametrize("part", range(12))
+def test_a_changed_byte_of_an_archive_is_found(
+    place: Path, tmp_path: Path, part: int
+) -> None:
+    """Also in what `evidence verify` does not read, e.g. kills."""
+    back_up(place, tmp_path / "b")
+    data = bytearray((tmp_path / "b").read_bytes())
+    data[len(data) * part // 12 + 8] ^= 0x10
+    (tmp_path / "b").write_bytes(data)
+    with pytest.raises(UsageError, match="not a complete backup"):
+        restore(tmp_path / "b", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_archive_that_ends_at_a_damaged_member_is_refused(tmp_path: Path) -> None:
+    path = pack(tmp_path / "b", ("store/kills", b"agent:x\n"))
+    with pytest.raises(UsageError, match="the backup is damaged"):
+        restore(path, tmp_path / "other", b"")
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("made", [False, True])

@@ -21,10 +21,10 @@ import sqlite3
 import stat
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import msgspec
 import zstandard
@@ -105,7 +105,7 @@ def write_backup(
         The manifest as written.
     """
     store.layout.refuse_remote()
-    compressor = zstandard.ZstdCompressor(level=_LEVEL)
+    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
     with (
         translate_os_errors("back up", store.root),
         tempfile.TemporaryFile(dir=scratch) as early,
@@ -298,8 +298,14 @@ def _read_files(secrets: Sequence[tuple[str, Path]]) -> dict[str, bytes]:
 
 
 @contextmanager
-def open_backup(path: Path) -> Iterator[tuple[BackupManifest, tarfile.TarFile]]:
+def open_backup(
+    path: Path,
+) -> Iterator[tuple[BackupManifest, tarfile.TarFile, Callable[[], None]]]:
     """Open an archive behind its manifest.
+
+    Yields:
+        The manifest; the archive; and a function that reads the file to its end, where
+        the checksum is. Earlier builds wrote none.
 
     Raises:
         UsageError: The file is no archive, damaged, or of a newer release.
@@ -322,6 +328,12 @@ def open_backup(path: Path) -> Iterator[tuple[BackupManifest, tarfile.TarFile]]:
                     f"{path} was written by a newer release ({manifest.release})",
                     "upgrade answerable",
                 )
-            yield manifest, archive
+            yield manifest, archive, lambda: _read_to_end(unpacked)
     except (tarfile.TarError, zstandard.ZstdError, EOFError, ValueError) as error:
         raise UsageError(fault, "use a copy that was written completely") from error
+
+
+def _read_to_end(stream: IO[bytes]) -> None:
+    """Read a stream to its end."""
+    while stream.read(1 << 20):
+        pass

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from answerable.evidence.checkpoint import parse_checkpoint
@@ -88,8 +88,16 @@ def extract_backup(
     root: Path,
     folders: Mapping[str, Path],
     passphrase: bytes,
+    read_to_end: Callable[[], None],
 ) -> list[Path]:
     """Extract an archive, `format.json` last; remove what was extracted if it fails.
+
+    Args:
+        archive: The archive.
+        root: Folder of the store.
+        folders: State folders outside the store, by name.
+        passphrase: Of the keys; empty to leave them out.
+        read_to_end: Compares the checksum of the archive.
 
     Returns:
         Each restored database of a token service.
@@ -101,7 +109,11 @@ def extract_backup(
     used = (root, *folders.values())
     before = {place: _list_folder(place) for place in used if place.exists()}
     try:
-        return _extract_files(archive, root, folders, passphrase)
+        found = _extract_files(archive, root, folders, passphrase)
+        read_to_end()
+        if not StoreLayout(root).format.exists():  # a damaged member ends an archive
+            raise UsageError("the backup is damaged", "use another backup")
+        return found
     except BaseException:
         for place in used:
             _remove_new_files(place, before.get(place))

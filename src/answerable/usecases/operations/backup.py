@@ -127,14 +127,16 @@ def restore_backup(
         UsageError: The archive cannot be used, or a folder is not empty.
         EnvironmentFailure: There is a store, or the disk fails.
     """
-    with backup_archive.open_backup(path) as (manifest, archive):
+    with backup_archive.open_backup(path) as (manifest, archive, read_to_end):
         with translate_os_errors("use", root, "name another folder: --store DIR"):
             backup_restore.check_target(root, folders, manifest)
         if passphrase and not manifest.has_keys:
             raise UsageError(
                 f"{path} contains no keys", "restore it without --passphrase"
             )
-        databases = backup_restore.extract_backup(archive, root, folders, passphrase)
+        databases = backup_restore.extract_backup(
+            archive, root, folders, passphrase, read_to_end
+        )
     at = format_time(int(manifest.complete_until))
     items = [_build_check("backup", f"{path.name}, complete until {at}")]
     revoked: tuple[str, ...] = ()
