@@ -55,6 +55,34 @@ def test_repair_of_objects_and_tiles(tmp_path: Path) -> None:
         assert not repair_store(store, None, NOW, dry_run=True)
 
 
+def test_repair_computes_the_list_of_removed_rows(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    write_days(root, days=3)
+    with EvidenceStore.open(root, now=NOW) as store:
+        apply_retention(store, 2, "okta", NOW, dry_run=False)
+        erase_person(
+            store,
+            ["ada@example.com"],
+            "asked",
+            NOW,
+            find_used_objects=lambda found: (set(), set()),
+            dry_run=False,
+        )
+        lists = sorted(root.glob("segments/*/*.removed"))
+        assert len(lists) == 6
+        content = {each: each.read_bytes() for each in lists}
+        lists[0].unlink()
+        for each in lists[1:]:
+            each.write_bytes(b"??")
+        planned = repair_store(store, None, NOW, dry_run=True)
+        assert [each.action for each in planned] == ["rebuild"] * len(lists)
+        assert not lists[0].exists()
+        assert repair_store(store, None, NOW, dry_run=False) == planned
+        assert {each: each.read_bytes() for each in lists} == content
+        check(store)
+        assert not repair_store(store, None, NOW, dry_run=True)
+
+
 def test_a_plan_needs_no_lock_where_nothing_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from answerable.evidence.log_entries import (
+    RowsRemoved,
     SegmentManifest,
     SegmentState,
+    build_file_stem,
     encode_entry,
     list_removed_objects,
     read_segment_states,
 )
 from answerable.evidence.merkle import merkle_root
-from answerable.model.errors import VerificationError
+from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store.change_lock import lock_log
 from answerable.store.damaged_segments import compute_file_digest
 from answerable.store.duckdb_engine import DuckDbEngine
@@ -29,6 +31,7 @@ from answerable.store.durable_files import (
 from answerable.store.fsck_segments import SegmentUnreadableError, read_row_leaves
 from answerable.store.object_repair import rebuild_tiles, repair_objects
 from answerable.store.repair_steps import RepairStep, build_missing_step, move_aside
+from answerable.store.row_number_encoding import encode_row_numbers
 from answerable.store.segment_files import (
     delete_files,
     list_obsolete_files,
@@ -138,6 +141,10 @@ def _repair_segments(
                 yield from _restore_or_set_aside(
                     store, order, manifest.order_sha256, copy, dry_run=dry_run
                 )
+            if state.removal is not None:
+                yield from _repair_removed_rows(
+                    store, engine, state, state.removal, copy, dry_run=dry_run
+                )
             yield from _rebuild_manifest(store, manifest, dry_run=dry_run)
     finally:
         engine.close()
@@ -192,6 +199,49 @@ def _rebuild_leaves(
     return RepairStep(
         "rebuild", str(file.relative_to(store.root)), "computed from the rows"
     )
+
+
+def _repair_removed_rows(
+    store: "EvidenceStore",
+    engine: DuckDbEngine,
+    state: SegmentState,
+    removal: RowsRemoved,
+    copy: Path | None,
+    *,
+    dry_run: bool,
+) -> Iterator[RepairStep]:
+    """Repair the list of the removed rows: those whose leaves no remaining row has."""
+    stem = build_file_stem(removal)
+    file = store.layout.segment_file(state.manifest.day, stem, ".removed")
+    if compute_file_digest(file) == removal.rows_sha256:
+        return
+    data = encode_row_numbers(_find_removed_rows(store, engine, state))
+    if hashlib.sha256(data).hexdigest() != removal.rows_sha256:
+        yield from _restore_or_set_aside(
+            store, file, removal.rows_sha256, copy, dry_run=dry_run
+        )
+        return
+    if not dry_run:
+        make_store_folder(file.parent)
+        _remove_non_file(file)
+        write_file(file, data)
+    name = str(file.relative_to(store.root))
+    yield RepairStep("rebuild", name, "computed from the rows and leaves")
+
+
+def _find_removed_rows(
+    store: "EvidenceStore", engine: DuckDbEngine, state: SegmentState
+) -> list[int]:
+    """Find the numbers of the removed rows; empty if a file that tells is damaged."""
+    if state.live is None:  # there is no list
+        return []
+    try:
+        packed = read_file(_get_file(store, state.manifest, ".leaves"))
+        kept = {leaf for _, leaf in read_row_leaves(store.layout, engine, state.live)}
+    except (FileNotFoundError, AnswerableError):
+        return []
+    leaves = (packed[at : at + 32] for at in range(0, len(packed), 32))
+    return [number for number, leaf in enumerate(leaves) if leaf not in kept]
 
 
 def _rebuild_manifest(
