@@ -141,7 +141,7 @@ def _repair_segments(
                 yield from _restore_or_set_aside(
                     store, order, manifest.order_sha256, copy, dry_run=dry_run
                 )
-            if state.removal is not None:
+            if state.removal is not None and state.removal.rows_sha256:
                 yield from _repair_removed_rows(
                     store, engine, state, state.removal, copy, dry_run=dry_run
                 )
@@ -233,7 +233,7 @@ def _find_removed_rows(
     store: "EvidenceStore", engine: DuckDbEngine, state: SegmentState
 ) -> list[int]:
     """Find the numbers of the removed rows; empty if a file that tells is damaged."""
-    if state.live is None:  # there is no list
+    if state.live is None:
         return []
     try:
         packed = read_file(_get_file(store, state.manifest, ".leaves"))
