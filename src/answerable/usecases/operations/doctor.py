@@ -248,7 +248,8 @@ def _check_unread_logs(store: EvidenceStore) -> Iterator[CheckItem]:
             log.describe(),
             f"correct the sender, then remove {get_unread_file(store.layout, log)}"
             if log.is_of_sender
-            else "make it readable, then ingest it again: a complete run clears this",
+            else "make it readable, then ingest it again: a complete run clears this; "
+            f"if it is no log, remove {get_unread_file(store.layout, log)}",
         )
 
 
