@@ -125,7 +125,10 @@ def _check_clock() -> None:
     Raises:
         EnvironmentFailure: The clock is before 1970, or beyond 64 bits of nanoseconds.
     """
-    now = time.time_ns()
+    try:
+        now = time.time_ns()
+    except OverflowError:
+        now = 1 << 63
     if not 0 <= now < 1 << 63:
         raise EnvironmentFailure(
             f"the clock of this machine is out of range (got {now // 10**9} s since "

@@ -32,6 +32,17 @@ def test_a_clock_out_of_range_is_refused_before_anything_is_written(
     assert not (tmp_path / "store").exists()
 
 
+def test_a_clock_that_python_cannot_represent_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def overflow() -> int:
+        raise OverflowError("timestamp too large")
+
+    monkeypatch.setattr(time, "time_ns", overflow)
+    assert main(["--store", str(tmp_path / "store"), "agents"]) == 5
+    assert "the clock of this machine is out of range" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("which", ["", "..", *FOLDERS])
 def test_a_link_that_leads_nowhere_is_named(
     tmp_path: Path, which: str, capsys: pytest.CaptureFixture[str], counted: list[str]
