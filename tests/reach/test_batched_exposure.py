@@ -11,7 +11,6 @@ from answerable.model.sighting import SightedFacts
 from answerable.reach.aws import batched_exposure
 from answerable.reach.aws.account_batches import restrict_to_identities
 from answerable.reach.aws.batched_exposure import BatchedExposure, ExposureRow
-from answerable.reach.aws.equivalent_roles import SharedIdentity
 from answerable.reach.aws.identity_exposure import AccountExposure
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.condition_formula import Verdict
@@ -192,15 +191,14 @@ def test_equivalent_roles_of_other_accounts_are_one_end(
     )
     build.policy(user("eve"), "identity", limited)
     sizes: list[set[str]] = []
-    select = batched_exposure.select_distinct_roles
+    pack = BatchedExposure._pack_batch
 
-    def count(*words: Any) -> dict[IdentityId, SharedIdentity]:
-        found = select(*words)
-        if user("ana") in words[1]:
-            sizes.append(set(map(str, found)))
-        return found
+    def count(self: Any, whole: Any, batch: Any, ends: Any) -> Any:
+        if user("ana") in batch.names:
+            sizes.append(set(map(str, ends)))
+        return pack(self, whole, batch, ends)
 
-    monkeypatch.setattr(batched_exposure, "select_distinct_roles", count)
+    monkeypatch.setattr(BatchedExposure, "_pack_batch", count)
     rows = check(build.facts())
     assert {rows[user(name)].admin for name in ("ana", "ben")} == {Verdict.ALWAYS}
     assert len(rows[user("ana")].path) == 1
@@ -208,6 +206,31 @@ def test_equivalent_roles_of_other_accounts_are_one_end(
     assert {role("open", C)} < sizes[-1]
     assert len(sizes[-1] & {role("open", each) for each in (B, C, "444444444444")}) == 2
     assert len(sizes[-1]) == 5
+
+
+def test_identities_are_listed_again_only_after_ends_have_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rounds: list[object] = []
+    cut = batched_exposure.cut_into_batches
+
+    def count(*words: Any) -> Any:
+        rounds.append(words)
+        return cut(*words)
+
+    monkeypatch.setattr(batched_exposure, "cut_into_batches", count)
+    build = AccountBuilder()
+    for account in (A, B):
+        build.identity(user("ana", account))
+        build.policy(user("ana", account), "identity", ADMIN)
+    check(build.facts())
+    assert len(rounds) == 1
+    trusting(build, role("open", B), A)
+    build.policy(role("open", B), "identity", ADMIN)
+    build.identity(user("ben"))
+    assuming(build, user("ben"), role("open", B))
+    check(build.facts())
+    assert len(rounds) == 1 + 2
 
 
 def test_a_condition_on_the_account_of_a_role_tells_two_roles_apart() -> None:

@@ -40,17 +40,18 @@ class AccountBatch:
 
 
 def cut_into_batches(
-    principals: Mapping[IdentityId, CompiledPrincipal], size: int
+    principals: Mapping[IdentityId, CompiledPrincipal],
+    size: int,
+    spread_accounts: Iterable[str],
 ) -> Iterator[AccountBatch]:
     """Yield batches of whole accounts, in the order of ids.
 
     Args:
         principals: By id, sorted.
         size: Most identities of a batch, unless one account has more.
+        spread_accounts: See `list_spread_accounts`.
     """
-    spread: dict[str, list[IdentityId]] = {
-        each: [] for each in _list_spread_accounts(principals)
-    }
+    spread: dict[str, list[IdentityId]] = {each: [] for each in spread_accounts}
     batch = AccountBatch()
     for account, found in chain(_iterate_runs(principals, spread), spread.items()):
         if batch.names and len(batch.names) + len(found) > size:
@@ -140,7 +141,7 @@ def _get_account(
     return get_arn_account(name) or principals[name].identity.account
 
 
-def _list_spread_accounts(
+def list_spread_accounts(
     principals: Mapping[IdentityId, CompiledPrincipal],
 ) -> frozenset[str]:
     """List the accounts whose identities are not neighbours in the order of ids."""

@@ -22,6 +22,7 @@ from answerable.reach.aws.account_batches import (
     cut_into_batches,
     group_names_by_account,
     list_named_identities,
+    list_spread_accounts,
     restrict_to_identities,
 )
 from answerable.reach.aws.answer_items import build_path_item
@@ -31,7 +32,9 @@ from answerable.reach.aws.compiled.trust_index import (
     list_trusted_principals,
 )
 from answerable.reach.aws.equivalent_roles import (
+    RolePatterns,
     SharedIdentity,
+    collect_role_patterns,
     describe_trust,
     select_distinct_roles,
 )
@@ -88,36 +91,48 @@ class BatchedExposure:
     _rows: list[list[bytes]] = field(default_factory=list)
     _ends: list[tuple[int, int]] = field(default_factory=list)
     _groups: Mapping[str, list[str]] = field(default_factory=dict)
+    _patterns: dict[int, RolePatterns | None] = field(default_factory=dict)
     _shared_code: frozenset[str] = frozenset()
+    _spread: frozenset[str] = frozenset()
+    _accounts: list[set[str]] = field(default_factory=list)
 
     def grade_all(self) -> None:
         """Grade all batches until the ends of none have changed."""
         graph = self.load()
         self._groups = group_names_by_account(graph.accounts.groups)
         self._shared_code = _list_identities_of_shared_code(graph)
+        self._spread = list_spread_accounts(graph.accounts.principals)
         del graph
-        while self._grade_changed_batches():
+        while self._has_changed_ends() and self._grade_changed_batches():
             pass
 
     def iterate_rows(self) -> Iterator[tuple[str, ExposureRow]]:
         """Yield the exposure of each identity, sorted by id."""
         return merge(*map(_decode_rows, self._rows), key=itemgetter(0))
 
+    def _has_changed_ends(self) -> bool:
+        """Return whether a batch has other ends than when it was graded, or is new."""
+        return not self._accounts or any(
+            before != _digest_ends(self._select_ends(accounts))
+            for accounts, (before, _) in zip(self._accounts, self._ends, strict=True)
+        )
+
     def _grade_changed_batches(self) -> bool:
         """Grade the batches that are new or whose ends have changed."""
         changed = False
         principals = self.load().accounts.principals
-        for number, batch in enumerate(cut_into_batches(principals, self.size)):
+        batches = cut_into_batches(principals, self.size, self._spread)
+        for number, batch in enumerate(batches):
             if number == len(self._rows):
+                self._accounts.append(batch.accounts)
                 self._rows.append([])
                 self._ends.append((0, 0))
             ends = self._select_ends(batch.accounts)
             if self._ends[number][0] != (every := _digest_ends(ends)):
                 whole = self.load()
-                groups = self._list_groups(batch)
-                ends = select_distinct_roles(
-                    whole.accounts, batch.names, groups, ends, self._shared_code
-                )
+                if len(ends) > 1:
+                    patterns = self._load_patterns(number, whole, batch)
+                    ends = select_distinct_roles(patterns, ends, self._shared_code)
                 before = self._ends[number][1]
                 self._ends[number] = (every, _digest_ends(ends))
                 if before != self._ends[number][1]:
@@ -126,6 +141,16 @@ class BatchedExposure:
                 del whole
                 self.between_batches()
         return changed
+
+    def _load_patterns(
+        self, number: int, whole: IdentityGraph, batch: AccountBatch
+    ) -> RolePatterns | None:
+        """Collect the patterns of a batch, once: its principals are read for them."""
+        if number not in self._patterns:
+            self._patterns[number] = collect_role_patterns(
+                whole.accounts, batch.names, self._list_groups(batch)
+            )
+        return self._patterns[number]
 
     def _list_groups(self, batch: AccountBatch) -> list[str]:
         """List the groups of the accounts of a batch."""

@@ -47,21 +47,17 @@ class SharedIdentity:
 
 
 def select_distinct_roles(
-    accounts: CompiledAccounts,
-    names: Sequence[IdentityId],
-    groups: Sequence[str],
+    patterns: "RolePatterns | None",
     shared: Mapping[IdentityId, SharedIdentity],
     kept: Container[str],
 ) -> dict[IdentityId, SharedIdentity]:
     """Select the best of equivalent roles, as the identities of a batch see them.
 
     Args:
-        names: Identities of the batch.
-        groups: Groups of its accounts.
+        patterns: Patterns of the batch; None if any two roles may be unlike.
         shared: Roles of other accounts.
         kept: Roles that may be entered otherwise than by their trust policies.
     """
-    patterns = _collect_patterns(accounts, names, groups) if len(shared) > 1 else None
     if patterns is None:
         return dict(shared)
     best: dict[object, IdentityId] = {}
@@ -75,7 +71,7 @@ def select_distinct_roles(
     return {name: shared[name] for name in sorted(best.values())}
 
 
-class _RolePatterns:
+class RolePatterns:
     """Resource patterns of the statements on assuming a role."""
 
     def __init__(self, every: Iterable[ArnParts], telling: Container[ArnParts]) -> None:
@@ -106,10 +102,15 @@ class _RolePatterns:
         return frozenset(found)
 
 
-def _collect_patterns(
+def collect_role_patterns(
     accounts: CompiledAccounts, names: Sequence[IdentityId], groups: Sequence[str]
-) -> _RolePatterns | None:
-    """Collect the patterns of a batch; None if a statement may tell any two roles apart."""
+) -> RolePatterns | None:
+    """Collect the patterns of a batch; None if a statement may tell any two roles apart.
+
+    Args:
+        names: Identities of the batch.
+        groups: Groups of its accounts.
+    """
     every: dict[ArnParts, None] = {}
     telling: dict[ArnParts, None] = {}
     for clause in _list_statements(accounts, names, groups):
@@ -123,7 +124,7 @@ def _collect_patterns(
         every |= dict.fromkeys(clause.parts)
         if reads_role:
             telling |= dict.fromkeys(clause.parts)
-    return _RolePatterns(every, telling)
+    return RolePatterns(every, telling)
 
 
 def _list_statements(
