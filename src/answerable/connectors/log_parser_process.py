@@ -122,6 +122,7 @@ def read_in_subprocess(
             context.ingest_time,
         )
     )
+    bytes(_KEPT_BYTES)
     child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
         [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,

@@ -5,13 +5,13 @@ The spellings are those of the command line's contract. An id is a `NewType` of 
 type checker.
 """
 
-import hashlib
 import re
 import struct
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NewType
+from hashlib import sha256
+from typing import NewType, cast
 
 from answerable.model.errors import IdError
 
@@ -26,8 +26,8 @@ EventId = NewType("EventId", bytes)
 
 _PRINTABLE = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
 _ACCESS_KEY = re.compile(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,124}")
-_HASH_STRUCT = struct.Struct(">QH")
-_UUID_STRUCT = struct.Struct(">QQ")
+_unpack_hash = struct.Struct(">QH").unpack_from
+_pack_uuid = struct.Struct(">QQ").pack
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -181,11 +181,12 @@ def build_event_id(time_ns: int, source: str, scope: str, native: bytes) -> Even
     Returns:
         16 bytes that sort by time; the same record always gets the same id.
     """
-    digest = hashlib.sha256(_encode_scope(source, scope) + native).digest()
-    first, second = _HASH_STRUCT.unpack_from(digest)  # 74 of these bits
+    digest = sha256(_encode_scope(source, scope) + native).digest()
+    first, second = _unpack_hash(digest)  # 74 of these bits
     upper = (time_ns // 1_000_000 & (1 << 48) - 1) << 16 | 0x8 << 12 | first >> 52
     lower = 0b10 << 62 | (first & (1 << 52) - 1) << 10 | second >> 6
-    return EventId(_UUID_STRUCT.pack(upper, lower))
+    # A call of the type would take a tenth of the time.
+    return cast("EventId", _pack_uuid(upper, lower))
 
 
 @dataclass(frozen=True, slots=True)

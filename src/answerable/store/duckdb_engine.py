@@ -76,6 +76,9 @@ class DuckDbEngine:
             config={
                 "memory_limit": memory,
                 "threads": threads,
+                # Idle ones give back all memory that the process has freed, and it is
+                # allocated again.
+                "async_threads": 0,
                 "temp_directory": self._spill.name,
                 "python_enable_replacements": False,
                 "autoinstall_known_extensions": False,

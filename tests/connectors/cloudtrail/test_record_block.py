@@ -147,6 +147,11 @@ def list_records() -> list[bytes]:
         usual.replace('"arn"', f'"arn":"{ROLE}","arn"', 1),
         json.dumps({"CloudTrailEvent": usual}),
         json.dumps([{"eventJson": usual}]),
+        usual.replace('{"eventV', '{"eventTime":"2020-01-01T00:00:00Z","eventV'),
+        usual.replace('{"eventV', '{"userIdentity":null,"eventV'),
+        # White space within the bytes that tell a compact record, after the caller.
+        '{"userIdentity":{"type":"Root","accountId":"1"},"eventTime": '
+        + usual.partition('"eventTime":')[2],
         usual[:200],
         "[]",
         "7",

@@ -5,8 +5,8 @@ costs one look-up of each. Any other record takes the way of `parse_record`; bot
 give the same event.
 """
 
-import hashlib
 from collections.abc import Sequence
+from hashlib import sha256
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -49,7 +49,6 @@ from answerable.connectors.cloudtrail.parse.user_identity import (
 from answerable.connectors.formats.json_records.record_digest import (
     HEAD_BYTES,
     digest_without_whitespace,
-    is_pretty_printed,
 )
 from answerable.connectors.formats.log_format import (
     EventFactory,
@@ -65,6 +64,7 @@ Facts = tuple[tuple[str, str], ...]
 _MAX_CACHED = 8_000
 _MAX_KEY_BYTES = 2048  # a longer value is derived each time: what is kept stays small
 _NO_EFFECTS = CallEffects()
+_WRITTEN_BY = DECLARATION.written_by
 _NONE: tuple[str, str, tuple[str, ...]] = ("", "", ())
 _REQUEST, _CHOSEN, _ISSUER = "request_id", "self:", "session_issuer_id"
 _ISSUED_SESSION_NAME = "self:issued_session_name"  # the first that a caller chooses
@@ -93,6 +93,7 @@ class _KnownCaller(NamedTuple):
         kind: Values of its facts that few callers differ in.
         chosen: Facts that the caller chose.
         issuer: Fact of the issuer of its session.
+        is_compact: It has as many bytes without white space as tell a compact record.
     """
 
     caller: CloudTrailCaller
@@ -100,6 +101,7 @@ class _KnownCaller(NamedTuple):
     kind: tuple[str, str, str]
     chosen: Facts
     issuer: Facts
+    is_compact: bool
 
 
 class _KnownCall(NamedTuple):
@@ -125,7 +127,7 @@ class _KnownCall(NamedTuple):
 _callers: dict[bytes, _KnownCaller | None] = {}
 _calls: dict[tuple[object, ...], _KnownCall | None] = {}
 _parents: dict[str, str] = {}
-_compact_heads: set[bytes] = set()
+_heads: set[bytes] = set()  # usual bytes of a record before its caller
 
 
 def parse_record_block(
@@ -169,18 +171,17 @@ def _build_usual_row(raw: bytes, record: CloudTrailRecord) -> tuple[Any, ...] | 
         or len(raw) > MAX_USUAL_BYTES
     ):
         return None
-    # In CloudTrail's own order and spelling, each key once (`_has_ambiguous_caller`).
-    begins = raw.find(b'"userIdentity"')
+    # In CloudTrail's own order and spelling, each key once (`_has_ambiguous_caller`):
+    # searched from the end, which takes half the time.
+    begins = raw.rfind(b'"userIdentity"')
     ends = begins + len(element) + IDENTITY_KEY_BYTES
     if (
-        not raw.startswith(b'"eventTime"', ends)
-        or raw.find(b'"userIdentity"', ends) >= 0
-        or raw.find(b'"eventTime"', 0, begins) >= 0
-        or raw.find(b'"eventTime"', ends + 1) >= 0
+        raw.rfind(b'"eventTime"') != ends
+        or (raw[:begins] not in _heads and not _learn_head(raw[:begins]))
         or (b"\\" in raw and b"\\u00" in raw)
     ):
         return None
-    caller, _, kind, chosen, issuer = known
+    caller, _, kind, chosen, issuer, is_compact = known
     key = (kind, *_get_call_members(record))
     try:
         call = _calls[key]
@@ -201,12 +202,6 @@ def _build_usual_row(raw: bytes, record: CloudTrailRecord) -> tuple[Any, ...] | 
         if effects.session_name:
             chosen = ((_ISSUED_SESSION_NAME, effects.session_name), *chosen)
     resource, parent, others = _find_resources(record, call.action, caller, effects)
-    head = raw[:HEAD_BYTES]
-    digest = (
-        hashlib.sha256(raw).digest()
-        if head in _compact_heads
-        else _digest_new_head(raw, head)
-    )
     scope = record.recipient_account_id or caller.account
     native = record.event_id or ""
     request = record.request_id
@@ -215,8 +210,8 @@ def _build_usual_row(raw: bytes, record: CloudTrailRecord) -> tuple[Any, ...] | 
         when,
         SOURCE,
         scope,
-        DECLARATION.written_by,
-        digest,
+        _WRITTEN_BY,
+        sha256(raw).digest() if is_compact else digest_without_whitespace(raw),
         call.action,
         call.outcome,
         native,
@@ -266,6 +261,7 @@ def _learn_caller(element: bytes) -> _KnownCaller | None:
             (caller.sign_in_method, who.identity.invoked_by or "", who.mfa),
             tuple(pair for pair in facts if pair[0].startswith(_CHOSEN)),
             tuple(pair for pair in facts if pair[0] == _ISSUER),
+            len(element) >= HEAD_BYTES and not _has_white_space(element[:HEAD_BYTES]),
         )
     if len(_callers) >= _MAX_CACHED:
         _callers.clear()
@@ -338,10 +334,21 @@ def _find_parent(resource: str) -> str:
     return parent
 
 
-def _digest_new_head(raw: bytes, head: bytes) -> bytes:
-    """Hash a record without white space, and keep its first bytes if it has none."""
-    if not is_pretty_printed(head):
-        if len(_compact_heads) >= _MAX_CACHED:
-            _compact_heads.clear()
-        _compact_heads.add(head)
-    return digest_without_whitespace(raw)
+def _learn_head(head: bytes) -> bool:
+    """Keep the bytes of a record before its caller; False if they are not usual."""
+    if (
+        len(head) > HEAD_BYTES
+        or _has_white_space(head)
+        or b'"userIdentity"' in head
+        or b'"eventTime"' in head
+    ):
+        return False
+    if len(_heads) >= _MAX_CACHED:
+        _heads.clear()
+    _heads.add(head)
+    return True
+
+
+def _has_white_space(text: bytes) -> bool:
+    """Return whether a text has white space, within values or between them."""
+    return b" " in text or b"\n" in text
