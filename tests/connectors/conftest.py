@@ -21,7 +21,12 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            # Each reset would load the images of AWS once an account and region.
+            "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+        },
     )
     url = f"http://127.0.0.1:{port}"
     try:

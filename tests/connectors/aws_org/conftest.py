@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -109,6 +110,18 @@ def fill(endpoint: str, account: str) -> None:
         ),
     )
     client(endpoint, "sqs", account).create_queue(QueueName=f"jobs-{account}")
+
+
+@pytest.fixture(autouse=True)
+def freed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Count the collections after an account's session, which take long in tests.
+
+    Each would look at the models of every AWS service that the process has loaded.
+    """
+    calls: list[str] = []
+    collector = SimpleNamespace(collect=lambda: calls.append("collect"))
+    monkeypatch.setattr("answerable.connectors.aws_session.gc", collector)
+    return calls
 
 
 @pytest.fixture

@@ -90,14 +90,15 @@ def test_an_account_that_refuses_is_named_and_the_others_are_read(
 
 
 def test_a_role_of_another_name_is_assumed(
-    run: Run, proxy: Proxy, organization: list[str]
+    run: Run, proxy: Proxy, organization: list[str], freed: list[str]
 ) -> None:
     scan(run, proxy.url, source="aws-org:role/audit/Reader")
     assert set(proxy.roles) == {
         f"arn:aws:iam::{a}:role/audit/Reader" for a in organization[1:]
     }
-    # Once an account: its regions share the session.
+    # Once an account: its regions share the session, which is then freed.
     assert len(proxy.roles) == len(organization) - 1
+    assert len(freed) == len(organization) - 1
 
 
 def test_a_broken_run_goes_on_where_it_was(

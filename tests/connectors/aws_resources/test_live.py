@@ -157,7 +157,7 @@ def build(make: Make) -> dict[str, str]:
             "UserData": CANARY,
         },
     )
-    image = make("ec2").describe_images()["Images"][0]["ImageId"]
+    image = make("ec2").register_image(Name="web")["ImageId"]
     profile = {"Name": "web"}
     make("ec2").run_instances(
         ImageId=image, MinCount=1, MaxCount=1, IamInstanceProfile=profile
