@@ -13,7 +13,13 @@ from fnmatch import fnmatchcase
 from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.google_cloud_ids import get_container
 from answerable.reach.answer_items import parse_row_cursor
-from answerable.reach.condition_formula import FALSE, TRUE, Formula, conjoin
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    conjoin,
+    conjoin_hops,
+)
 from answerable.reach.gcp.access_evaluation import (
     AccessGap,
     denies_permission,
@@ -126,6 +132,7 @@ class RowLister:
         self, start: SubjectIdentity, reached: ReachedPrincipal
     ) -> Iterator[GooglePermissionRow]:
         """Yield the rows of the bindings of one principal."""
+        path = RowPath.build(start, reached.hops)
         for binding in self._index.list_bindings_of(reached.principal):
             place = self._select_resource(binding.resource)
             if not place or (reached.steps and self._is_owned(place)):
@@ -136,12 +143,12 @@ class RowLister:
             if gap or permissions is None:
                 self.gaps |= {gap: None} if gap else {}
                 continue
+            statement = describe_binding(self._index, reached.principal, binding)
             for action, formula in self._list_actions(
                 reached.principal, (binding, match), permissions, place
             ):
-                statement = describe_binding(self._index, reached.principal, binding)
                 yield from self._yield_new_row(
-                    start, reached, (action, place), (formula, (statement,))
+                    path, (action, place), (formula, (statement,))
                 )
 
     def _list_actions(
@@ -158,7 +165,8 @@ class RowLister:
         if glob != ALL:
             wanted = frozenset(p for p in permissions if fnmatchcase(p, glob))
         limited = self._select_limited(principal, wanted, place)
-        for action in self._index.roles.join_patterns(wanted - limited):
+        whole = wanted - limited if limited else wanted
+        for action in self._index.roles.join_patterns(whole):
             formula = evaluate_resource_condition(
                 self._index, binding.condition, action, place
             )
@@ -222,9 +230,9 @@ class RowLister:
             added = DeterminingStatement(
                 "allow-policy", resource, "a binding that the identity may add", "allow"
             )
-            path = replace_steps(reached, hop)
+            path = RowPath.build(start, (*reached.hops, hop))
             rows = self._yield_new_row(
-                start, path, (action, place), (TRUE, (added,)), admin=is_container
+                path, (action, place), (TRUE, (added,)), admin=is_container
             )
             for row in rows:
                 yield row
@@ -255,8 +263,7 @@ class RowLister:
 
     def _yield_new_row(
         self,
-        start: SubjectIdentity,
-        reached: "ReachedPrincipal | ControlledPath",
+        path: "RowPath",
         call: tuple[str, str],
         granted: tuple[Formula, tuple[DeterminingStatement, ...]],
         *,
@@ -264,27 +271,36 @@ class RowLister:
     ) -> Iterator[GooglePermissionRow]:
         """Yield a row, unless an earlier one grants the call without conditions."""
         formula, statements = granted
-        assumed = self._access.evaluation.list_assumed()
-        found = GoogleAccess(
-            formula, reached.hops, statements, assumed=assumed, admin=admin
-        )
-        total = replace(found, hops=(*start.hops, *found.hops)).total
+        total = conjoin_hops(path.formula, formula)
         seen = self._listed.setdefault(call, set())
         if total != FALSE and TRUE not in seen and total not in seen:
             seen.add(total)
-            yield GooglePermissionRow(start, found, *call)
+            assumed = self._access.evaluation.list_assumed()
+            found = GoogleAccess(
+                formula, path.hops, statements, assumed=assumed, admin=admin
+            )
+            yield GooglePermissionRow(path.start, found, *call)
 
 
 @dataclass(frozen=True, slots=True)
-class ControlledPath:
-    """Path to a resource whose policy a principal may set."""
+class RowPath:
+    """Path of all rows of one principal.
 
+    Attributes:
+        start: Identity of the question.
+        hops: Steps from it.
+        formula: Condition of all steps to it and from it.
+    """
+
+    start: SubjectIdentity
     hops: tuple[PathHop, ...]
+    formula: Formula
 
-
-def replace_steps(reached: ReachedPrincipal, hop: PathHop) -> ControlledPath:
-    """Return the path of a principal with one more step."""
-    return ControlledPath((*reached.hops, hop))
+    @classmethod
+    def build(cls, start: SubjectIdentity, hops: tuple[PathHop, ...]) -> "RowPath":
+        """Build the path of the rows of a principal."""
+        steps = (hop.formula for hop in (*start.hops, *hops))
+        return cls(start, hops, conjoin_hops(*steps))
 
 
 def _build_answer(row: GooglePermissionRow) -> Answer:
