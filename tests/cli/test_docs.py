@@ -88,9 +88,8 @@ def test_every_command_has_its_head_and_every_option_its_line(page: str, name: s
     assert undocumented_options(page, name, COMMANDS[name]) == []
 
 
-@pytest.mark.parametrize("field", FIELDS)
-def test_every_field_of_a_document_is_named(page: str, field: str):
-    assert f"`{field}`" in page
+def test_every_field_of_a_document_is_named(page: str):
+    assert [field for field in FIELDS if f"`{field}`" not in page] == []
 
 
 def test_every_field_table_is_the_declared_one(page: str):
