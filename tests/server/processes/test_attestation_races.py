@@ -16,15 +16,15 @@ from tests.server.processes.attestation_races import KINDS, NEEDS_ROOT
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
 COUNTS = {
-    "reuse": 150,
-    "ended": 150,
-    "exec-after": 150,
-    "superuser": 150,
-    "handed-on": 150,
-    "inherited": 150,
-    "orphans": 150,
-    "outsiders": 150,
-    "claimed": 150,
+    "reuse": 100,
+    "ended": 100,
+    "exec-after": 100,
+    "superuser": 100,
+    "handed-on": 100,
+    "inherited": 100,
+    "orphans": 100,
+    "outsiders": 100,
+    "claimed": 100,
 }
 MANY = 10_000
 
