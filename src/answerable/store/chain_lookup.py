@@ -1,6 +1,6 @@
 """Look up chains and their counts in the chain file, without loading the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +12,7 @@ from answerable.lineage.chain_stitching_types import (
 )
 from answerable.model.event import EventOutcome
 from answerable.model.lineage import ChainKey, Hop, HopStatus, LineageChain
-from answerable.store.chain_tables import build_chain_interval_table
+from answerable.store.chain_tables import JointInterval, build_chain_interval_table
 from answerable.store.documented_views import HOPS, JOINED_CHAINS
 from answerable.store.event_columns import ROW_NUMBER_SQL
 from answerable.store.event_count_queries import COLUMNS, RAW_COLUMNS, EventCounts
@@ -178,37 +178,65 @@ def count_all_events_by_hops(
     return _decode_counts(store.run_query(query, (), tables, NO_EVENTS))
 
 
-def list_hop_values_before(
+def list_hop_values_between(
     store: "EvidenceStore",
     files: tuple[ParquetTable, ParquetTable],
     hop: str,
-    until: int,
+    span: tuple[int, int],
     equal_columns: Mapping[str, str],
-) -> list[tuple[str, bool]]:
-    """List the values of a hop in the chains of all events before a time.
+) -> list[tuple[str, bool]] | None:
+    """List the values of a hop in the chains of all events of a time span.
 
     Args:
         store: The store.
         files: Chains, and the number of events of each.
         hop: Name of the hop.
-        until: UTC nanoseconds, exclusive.
+        span: Start, and end that is not in it, UTC nanoseconds.
         equal_columns: Values of `source` and `outcome` that the events have.
 
     Returns:
-        Values, each with whether a trusted record has it.
+        Values, each with whether a trusted record has it; None if only the events tell,
+            for a span within a day.
     """
+    since, until = span
     shown = {"source": "c.source", "outcome": "o.outcome"}
     only = "".join(f" AND {shown[name]} = ?" for name in equal_columns)
     (value,) = _list_hop_values([hop])
+    # The events of a row are of one day. Its first and its last one are known.
     query = (
-        f"SELECT DISTINCT {value}, c.believed FROM counts o "  # noqa: S608 - our own names
-        "JOIN chains c ON o.n = c.n AND o.valid_from = c.valid_from "
-        f"WHERE o.first < ?{only}"
+        f"SELECT {value}, c.believed, bool_or(o.first >= ? OR o.last < ?) "  # noqa: S608 - our own names
+        "FROM counts o JOIN chains c ON o.n = c.n AND o.valid_from = c.valid_from "
+        f"WHERE o.last >= ? AND o.first < ?{only} GROUP BY ALL"
     )
     tables = {"chains": files[0], "counts": files[1]}
-    parameters = [until, *equal_columns.values()]
+    parameters = [since, until, since, until, *equal_columns.values()]
     rows = store.run_query(query, parameters, tables, NO_EVENTS)
-    return cast("list[tuple[str, bool]]", rows)
+    if not all(is_known for _, _, is_known in rows):
+        return None
+    return [(cast("str", name), bool(believed)) for name, believed, _ in rows]
+
+
+def list_keys_of_hop_values(
+    store: "EvidenceStore", file: ParquetTable, hop: str, values: Collection[str]
+) -> list[JointInterval]:
+    """List the chain keys and intervals of the chains with one of some hop values."""
+    (value,) = _list_hop_values([hop])
+    marks = ", ".join("?" * len(values))
+    rows = store.run_query(
+        f"SELECT {', '.join(_KEY_COLUMNS)}, valid_from, valid_to FROM chains c "  # noqa: S608 - our own names
+        f"WHERE {value} IN ({marks})",
+        [*values],
+        {"chains": file},
+        NO_EVENTS,
+    )
+    return [
+        (
+            SourcedChainKey(ChainKey(*map(str, names)), str(source), bool(believed)),
+            cast("int", start),
+            cast("int", end),
+        )
+        for source, believed, *names, start, end in rows
+    ]
 
 
 def count_events_by_hops(

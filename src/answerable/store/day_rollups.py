@@ -28,6 +28,7 @@ from answerable.store.event_count_queries import (
 from answerable.store.event_queries import convert_glob_to_like
 from answerable.store.query_tables import ColumnType, NamedTable, register_table
 from answerable.store.segment_scope import SegmentScope
+from answerable.store.store_layout import format_day
 
 if TYPE_CHECKING:
     from answerable.store.event_sources import EventSources
@@ -130,11 +131,21 @@ def count_by_rollups(store: "EvidenceStore", query: RollupQuery) -> RollupCounts
             listed = [{"value": each} for each in query.values]
             table = NamedTable({"value": ColumnType.TEXT}, listed)
             register_table(engine, "listed", table)
-        return _run_count(engine, files.paths, query)
+        return _run_count(engine, _select_files(files.paths, query), query)
     except EnvironmentFailure:  # another process has removed a file
         return None
     finally:
         engine.close()
+
+
+def _select_files(files: Sequence[Path], query: RollupQuery) -> Sequence[Path]:
+    """Select the files of the whole days in the time span of a query; at least one."""
+    first, end = (
+        format_day(day) if abs(day) < _ALL_DAYS else limit
+        for day, limit in ((query.first_day, ""), (query.end_day, "9"))
+    )
+    found = [each for each in files if first <= each.name[: len("2026-01-31")] < end]
+    return found or files[:1]
 
 
 def write_rollups(store: "EvidenceStore") -> None:

@@ -27,9 +27,12 @@ from answerable.services.lineage.trace_rows import (
 from answerable.store.chain_lookup import (
     count_all_events_by_hops,
     count_events_by_hops,
-    list_hop_values_before,
+    list_hop_values_between,
+    list_keys_of_hop_values,
 )
+from answerable.store.event_alternative import EventAlternative
 from answerable.store.event_count_queries import EventCounts
+from answerable.store.event_queries import END_OF_TIME
 from answerable.store.store import EvidenceStore
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 # What the rollups can select, beside the limit.
 _ROLLUP_FILTERS = ("action", "outcome", "source", "since", "until")
+# Values of a hop, and their chains, of which the events are counted one by one.
+_MAX_VALUES, _MAX_KEYS = 500, 20_000
 _COUNTED_COLUMNS = {"source", "outcome"}  # of the counts beside the chain file
 
 
@@ -119,10 +124,10 @@ def count_window(
     return count_events_by_hops(store, files[0], wanted, hops, columns)
 
 
-def find_hop_values_before(
-    store: EvidenceStore, inventory: Inventory, query: TraceQuery, hop: str, until: int
+def find_hop_values(
+    store: EvidenceStore, inventory: Inventory, query: TraceQuery, hop: str
 ) -> Sequence[tuple[str, bool]] | None:
-    """Find the values of a hop in the events of a query before a time.
+    """Find the values of a hop in the events of a query without names.
 
     Returns:
         Values, each with whether a trusted record has it; None if only the rows of
@@ -134,7 +139,41 @@ def find_hop_values_before(
     files = open_chain_files(store, inventory)
     if files is None:
         return None
-    return list_hop_values_before(store, files, hop, until, equal)
+    span = query.since, query.until or END_OF_TIME
+    return list_hop_values_between(store, files, hop, span, equal)
+
+
+def count_hop_values(
+    store: EvidenceStore,
+    inventory: Inventory,
+    query: TraceQuery,
+    fields: tuple[str, Sequence[str]],
+    values: Collection[str],
+) -> Mapping[GroupKey, EventCounts] | None:
+    """Count the events of a query without names that have some values of a hop.
+
+    Args:
+        store: Store of the events.
+        inventory: The snapshot.
+        query: Events to count.
+        fields: The hop, and further columns to count by.
+        values: Values of the hop.
+
+    Returns:
+        None if the disk cannot be written, or if the values have many chains.
+    """
+    if not values:
+        return {}
+    files = open_chain_files(store, inventory)
+    if files is None or len(values) > _MAX_VALUES:
+        return None
+    hop, columns = fields
+    keys = list_keys_of_hop_values(store, files[0], hop, values)
+    if len(keys) > _MAX_KEYS:
+        return None
+    wanted = build_event_filter(inventory, (), query)
+    wanted = replace(wanted, alternatives=[EventAlternative(keys=keys)])
+    return count_events_by_hops(store, files[0], wanted, [hop], columns)
 
 
 def count_with_rollups(

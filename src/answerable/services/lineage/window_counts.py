@@ -24,8 +24,9 @@ from answerable.services.lineage.event_counts import (
 )
 from answerable.services.lineage.large_store_chains import build_index_without_chains
 from answerable.services.lineage.large_store_counts import (
+    count_hop_values,
     count_window,
-    find_hop_values_before,
+    find_hop_values,
     load_chains_of_windows,
 )
 from answerable.services.lineage.lineage_search import SearchScope
@@ -148,41 +149,61 @@ class WindowCounter:
         hops, columns = split_fields(fields)
         query = replace(self.query, since=since, until=until)
         counted = self._count_groups(query, hops, columns, only)
-        groups: dict[bool, dict[FieldValues, WindowGroup]] = {
-            True: defaultdict(WindowGroup),
-            False: defaultdict(WindowGroup),
-        }
-        width = len(fields)
-        for key, counts in counted.items():
-            found = dict(zip((*hops, *columns), key[:width], strict=True))
-            values = tuple(format_group_value(name, found[name]) for name in fields)
-            trusted, *stream = key[width:]
-            source, scope, region, service = map(str, stream)
-            groups[bool(trusted)][values].add(counts, (source, scope, region, service))
+        groups = _group_counts(counted, fields, (*hops, *columns))
         return WindowGroups(dict(groups[True]), dict(groups[False]))
 
-    def find_values(
-        self, name: str, since: int, until: int, only: Collection[str]
-    ) -> WindowValues:
-        """Find the values of a field in a window.
+    def compare_values(
+        self, name: str, earlier: tuple[int, int], later: tuple[int, int]
+    ) -> tuple[WindowValues, WindowGroups]:
+        """Find the values of a field in two windows.
 
         Args:
             name: Name of the field.
-            since: UTC nanoseconds, inclusive, 0 for the beginning.
-            until: UTC nanoseconds, exclusive.
-            only: The only values that are needed.
+            earlier: Start of the earlier window and its end, which is not in it, UTC
+                nanoseconds.
+            later: Those of the later window.
+
+        Returns:
+            The values of the earlier window, and the groups of the later one. Groups of
+            values of both windows may be without counts.
         """
-        if self._without_chains and name in HOPS and not since:
-            pairs = find_hop_values_before(
-                self._store, self.inventory, self.query, name, until
+        if self._without_chains and name in HOPS:
+            found = self._compare_hop_values(name, earlier, later)
+            if found is not None:
+                return found
+        after = self.count([name], *later)
+        only = {each[0] for each in (*after.trusted, *after.self_reported) if each[0]}
+        before = self.count([name], *earlier, only)
+        return WindowValues(before.trusted, before.self_reported), after
+
+    def _compare_hop_values(
+        self, hop: str, earlier: tuple[int, int], later: tuple[int, int]
+    ) -> tuple[WindowValues, WindowGroups] | None:
+        """Compare the values of a hop by counts; None if only the events tell."""
+        store, inventory = self._store, self.inventory
+        query = replace(self.query, since=later[0], until=later[1])
+        before, after = (
+            find_hop_values(
+                store, inventory, replace(query, since=start, until=end), hop
             )
-            if pairs is not None:
-                found: dict[bool, set[FieldValues]] = {True: set(), False: set()}
-                for value, trusted in pairs:
-                    found[bool(trusted)].add((value or None,))
-                return WindowValues(found[True], found[False])
-        groups = self.count([name], since, until, only)
-        return WindowValues(groups.trusted, groups.self_reported)
+            for start, end in (earlier, later)
+        )
+        if before is None or after is None:
+            return None
+        new = {value for value, _ in {*after} - {*before} if value}
+        counted = count_hop_values(store, inventory, query, (hop, STREAM_FIELDS), new)
+        if counted is None:
+            return None
+        groups = _group_counts(counted, [hop], [hop])
+        values: dict[bool, set[FieldValues]] = {True: set(), False: set()}
+        for value, trusted in before:
+            values[trusted].add((value or None,))
+        for value, trusted in after:
+            groups[trusted][value or None,]
+        return (
+            WindowValues(values[True], values[False]),
+            WindowGroups(dict(groups[True]), dict(groups[False])),
+        )
 
     def _count_groups(
         self,
@@ -237,3 +258,27 @@ class WindowCounter:
             },
             describe_unread_logs(self.inventory),
         )
+
+
+def _group_counts(
+    counted: Mapping[GroupKey, EventCounts], fields: Sequence[str], names: Sequence[str]
+) -> dict[bool, dict[FieldValues, WindowGroup]]:
+    """Group counts by the values of fields, of trusted and of other records.
+
+    Args:
+        counted: Counts by values and stream.
+        fields: Fields of the groups.
+        names: The fields in the order of the counted values.
+    """
+    groups: dict[bool, dict[FieldValues, WindowGroup]] = {
+        True: defaultdict(WindowGroup),
+        False: defaultdict(WindowGroup),
+    }
+    width = len(fields)
+    for key, counts in counted.items():
+        found = dict(zip(names, key[:width], strict=True))
+        values = tuple(format_group_value(name, found[name]) for name in fields)
+        trusted, *stream = key[width:]
+        source, scope, region, service = map(str, stream)
+        groups[bool(trusted)][values].add(counts, (source, scope, region, service))
+    return groups

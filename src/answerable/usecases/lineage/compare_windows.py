@@ -82,11 +82,9 @@ def list_first_seen(
     items: list[FirstSeenItem] = []
     values: set[tuple[str, FieldValues]] = set()
     for name in parse_fields(field_names or _FIRST_SEEN_FIELDS):
-        after = counter.count([name], later.since, later.until)
-        values_after = {
-            each[0] for each in (*after.trusted, *after.self_reported) if each[0]
-        }
-        before = counter.find_values(name, earlier.since, earlier.until, values_after)
+        before, after = counter.compare_values(
+            name, (earlier.since, earlier.until), (later.since, later.until)
+        )
         found = sorted(_list_new_values(before, after, recorded), key=_order_of_first)
         items += [_build_first_seen_item(name, each) for each in found]
         values |= {(name, each) for each in (*after.trusted, *after.self_reported)}
