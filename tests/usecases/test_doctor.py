@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from answerable.model.collection import UnreadLog
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.provenance import WrittenBy
+from answerable.store.collection_state import (
+    forget_unread_locations,
+    record_unread_log,
+)
 from answerable.store.legal_holds import LegalHold, place_hold, read_holds
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.export_checkpoint import export_checkpoint
@@ -73,6 +78,18 @@ def test_keys_of_another_store_fail(tmp_path: Path) -> None:
     found, document = checked(tmp_path / "store")
     assert not found["evidence"][0]
     assert document.failed
+
+
+def test_a_location_that_was_not_read_is_named_with_its_file(tmp_path: Path) -> None:
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        record_unread_log(store.layout, UnreadLog("okta:x", NOW, 1))
+        record_unread_log(store.layout, UnreadLog("entra:y", NOW, 1))
+        forget_unread_locations(store.layout, lambda text: text == "entra:y")
+        folder = store.layout.collection.parent
+        (folder / "unread-0.json").write_text("damaged")
+    for path in sorted(folder.glob("unread-*.json")):
+        items = checked(tmp_path / "store")[1].items
+        assert sum(str(each["hint"]).endswith(f"remove {path}") for each in items) == 1
 
 
 def test_a_missing_object_and_an_unreadable_hold_fail(tmp_path: Path) -> None:

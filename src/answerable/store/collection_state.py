@@ -114,6 +114,16 @@ def read_unread_logs(layout: StoreLayout) -> tuple[UnreadLog, ...]:
     )
 
 
+def find_unread_file(layout: StoreLayout, log: UnreadLog) -> Path:
+    """Find the file with these counts.
+
+    After an erasure its name is random; a damaged one names no location.
+    """
+    files = sorted(layout.collection.parent.glob("unread-*.json"))
+    found = (path for path in files if _read_unread_log(path) == log)
+    return next(found, get_unread_file(layout, log))
+
+
 def forget_unread_locations(
     layout: StoreLayout, mentions: Callable[[str], bool]
 ) -> None:

@@ -31,7 +31,7 @@ from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage.clock_checks import describe_clock_differences
 from answerable.services.lineage.log_data_coverage import describe_recorded_logs
 from answerable.store.collection_state import (
-    get_unread_file,
+    find_unread_file,
     read_source_states,
     read_unread_logs,
 )
@@ -246,10 +246,10 @@ def _check_unread_logs(store: EvidenceStore) -> Iterator[CheckItem]:
             f"ingest {log.source}",
             False,
             log.describe(),
-            f"correct the sender, then remove {get_unread_file(store.layout, log)}"
+            f"correct the sender, then remove {find_unread_file(store.layout, log)}"
             if log.is_of_sender
             else "make it readable, then ingest it again: a complete run clears this; "
-            f"if it is no log, remove {get_unread_file(store.layout, log)}",
+            f"if it is no log, remove {find_unread_file(store.layout, log)}",
         )
 
 
