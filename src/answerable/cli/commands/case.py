@@ -6,9 +6,9 @@ from typing import cast
 
 import click
 
-from answerable.cli.commands.evidence import write_file
 from answerable.cli.login_name import get_login_name
 from answerable.cli.output import get_document_exit_code, print_and_exit
+from answerable.cli.output_file import write_output_file
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
 from answerable.model.errors import PartialError
@@ -170,7 +170,7 @@ def bundle(settings: Settings, name: str, out: str, with_snapshots: bool) -> Non
     absent = "; ".join(map(str, cast("list[str]", item["absent"])))
     note = f"not in the bundle: {absent}" if absent else ""
     if out:
-        write_file(out, str(item["bundle"]))
+        write_output_file(out, str(item["bundle"]))
         check = format_command("evidence", "verify", out, "--key", str(item["key"]))
         document = replace(document, next=check)
     elif settings.output == "table":
@@ -200,7 +200,7 @@ def print_page(settings: Settings, name: str, file: str, markdown: bool) -> None
     if file == "-":
         sys.stdout.write(text)
     else:
-        write_file(file, text)
+        write_output_file(file, text)
         click.echo(f"wrote {file}", err=True)
     if page.unread and not settings.allow_partial:
         raise PartialError(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import click
 
 from answerable.cli.output import print_and_exit
+from answerable.cli.output_file import write_output_file
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
@@ -219,7 +220,7 @@ def consistency(settings: Settings, old: str, new: str, out: str) -> None:
     second = read_file(new, "--checkpoint") if new else b""
     with open_session(settings) as session:
         proof, document = prove_consistency(session.store, first, second)
-    write_file(out, proof.decode())
+    write_output_file(out, proof.decode())
     print_and_exit(document, settings)
 
 
@@ -320,7 +321,7 @@ def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
     item = document.items[0]
     content = str(item["bundle"])
     if out:
-        write_file(out, content)
+        write_output_file(out, content)
         check = format_command("evidence", "verify", out, "--key", str(item["key"]))
         document = replace(document, next=check)
     elif settings.output == "table":
@@ -357,14 +358,6 @@ def read_file(name: str, option: str) -> bytes:
             _FILE_HINTS[option],
         )
     return path.read_bytes()
-
-
-def write_file(name: str, content: str) -> None:
-    """Write a file named on the command line, atomically."""
-    path = expand_user_path(name)
-    part = path.with_name(path.name + ".part")
-    part.write_text(content, encoding="utf-8", newline="")
-    part.replace(path)
 
 
 def _read_public_key(key: str) -> str:
