@@ -1,6 +1,7 @@
 """Chains of random records, statements and removals, compared with all facts."""
 
 import random
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -178,4 +179,14 @@ def open_half(folder: Path) -> Iterator[tuple[LogStore, list[Delivery]]]:
         for delivery in records[:middle]:
             world.tell(delivery)
         world.store.seal(NOW + 1_000)
+        yield world, records[middle:]
+
+
+@contextmanager
+def copy_half(written: Path, folder: Path) -> Iterator[tuple[LogStore, list[Delivery]]]:
+    """Copy a store that `open_half` wrote, and open it like that."""
+    records = [*split_records(select_records(SOURCES), random.Random(4))]  # noqa: S311
+    middle = len(records) // 2
+    shutil.copytree(written, folder)
+    with open_log_store(folder, middle) as world:
         yield world, records[middle:]

@@ -219,11 +219,12 @@ class LogStore:
     Args:
         store: The store.
         folder: Folder of the files.
+        count: How many deliveries the store was told already.
     """
 
-    def __init__(self, store: EvidenceStore, folder: Path) -> None:
+    def __init__(self, store: EvidenceStore, folder: Path, count: int) -> None:
         self.store, self._folder = store, folder
-        self._count = 0
+        self._count = count
 
     def tell(self, delivery: Delivery) -> int:
         """Store the records of a delivery; return how many were new."""
@@ -248,7 +249,8 @@ class LogStore:
 
 
 @contextmanager
-def open_log_store(folder: Path) -> Iterator[LogStore]:
-    folder.mkdir()
+def open_log_store(folder: Path, count: int = 0) -> Iterator[LogStore]:
+    """Open a new store, or one that was told so many deliveries already."""
+    folder.mkdir(exist_ok=bool(count))
     with EvidenceStore.open(folder / "store", now=NOW) as store:
-        yield LogStore(store, folder)
+        yield LogStore(store, folder, count)

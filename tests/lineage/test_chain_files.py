@@ -33,6 +33,7 @@ from answerable.usecases.evidence import ingest_logs
 from tests.lineage.chain_world import (
     SOURCES,
     check_chains,
+    copy_half,
     make_every_store_large,
     open_half,
 )
@@ -49,11 +50,23 @@ def _every_store_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     make_every_store_large(monkeypatch)
 
 
-def test_an_update_writes_the_files_that_have_a_changed_chain(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store with the first half of some records."""
+    folder = tmp_path_factory.mktemp("half") / "world"
+    with pytest.MonkeyPatch.context() as patch:
+        make_every_store_large(patch)
+        with open_half(folder):
+            return folder
+
+
+def test_an_update_writes_the_files_that_have_a_changed_chain(
+    half: Path, tmp_path: Path
+) -> None:
     def list_names(folder: str) -> set[str]:
         return {each.name for each in (store.derived / folder).iterdir()}
 
-    with open_half(tmp_path / "world") as (world, later):
+    with copy_half(half, tmp_path / "world") as (world, later):
         store = world.store
         for delivery in later[1:]:
             world.tell(delivery)
@@ -94,9 +107,12 @@ def test_many_small_files_are_merged(
     monkeypatch.setattr(chain_writer, "_SMALL_FILES", 2)
     with open_log_store(tmp_path / "world") as world:
         numbers = []
-        for delivery in split_records(select_records(SOURCES), random.Random(5)):  # noqa: S311
+        records = split_records(select_records(SOURCES), random.Random(5))  # noqa: S311
+        for number, delivery in enumerate(records, 1):
             world.tell(delivery)
-            numbers.append(len(check_chains(world.store).files))
+            is_checked = not number % 4 or number == len(records)
+            write = check_chains if is_checked else chain_cache.write_current_chain_file
+            numbers.append(len(write(world.store).files))
         assert max(numbers) <= 4
         assert len({*numbers}) > 1
 
@@ -113,8 +129,8 @@ def test_a_changed_file_of_a_day_is_written_again(tmp_path: Path) -> None:
         check_chains(world.store)
 
 
-def test_counts_are_of_one_chain_file_alone(tmp_path: Path) -> None:
-    with open_half(tmp_path / "world") as (world, _):
+def test_counts_are_of_one_chain_file_alone(half: Path, tmp_path: Path) -> None:
+    with copy_half(half, tmp_path / "world") as (world, _):
         store = world.store
         check_chains(store)
         assert chain_file.find_counted_chains(store) is not None
@@ -137,9 +153,9 @@ def test_events_whose_chains_are_not_derived_yet_are_counted_later(
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 cut"])
 def test_a_damaged_file_of_counts_is_written_again(
-    tmp_path: Path, content: bytes
+    half: Path, tmp_path: Path, content: bytes
 ) -> None:
-    with open_half(tmp_path / "world") as (world, later):
+    with copy_half(half, tmp_path / "world") as (world, later):
         check_chains(world.store)
         for file in (world.store.derived / CHAIN_COUNTS_FOLDER).iterdir():
             file.write_bytes(content)
@@ -164,7 +180,7 @@ def test_a_query_of_a_removed_file_is_repeated_and_no_segment_is_searched(
 
 
 def test_a_second_writer_waits_and_takes_what_the_first_wrote(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    half: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[ParquetTable] = []
 
@@ -172,7 +188,7 @@ def test_a_second_writer_waits_and_takes_what_the_first_wrote(
         with EvidenceStore.open(world.store.root, now=NOW) as other:
             found.append(chain_cache.write_current_chain_file(other))
 
-    with open_half(tmp_path / "world") as (world, _):
+    with copy_half(half, tmp_path / "world") as (world, _):
         table = check_chains(world.store)
         with chain_writer.lock_chain_file(world.store):
             second = threading.Thread(target=write)
@@ -186,9 +202,9 @@ def test_a_second_writer_waits_and_takes_what_the_first_wrote(
 
 @pytest.mark.parametrize("kind", [lineage_days.CHAIN_KEYS, lineage_days.ISSUANCES])
 def test_a_damaged_earlier_file_is_not_compared(
-    tmp_path: Path, kind: DayFileKind
+    half: Path, tmp_path: Path, kind: DayFileKind
 ) -> None:
-    with open_half(tmp_path / "world") as (world, _):
+    with copy_half(half, tmp_path / "world") as (world, _):
         files = lineage_days.list_lineage_files(world.store, kind)
         before = [each.name for each in files]
         find = chain_changes.FileDifference.find

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from answerable.lineage.search_query import parse_search_query
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.presentation.time_input import TimeWindow
 from answerable.services.inventory.snapshots import load_inventory
@@ -66,11 +67,23 @@ def list_questions(store: EvidenceStore) -> list[TraceQuery]:
     return [*found, *(TraceQuery(credential=key) for key in keys[:6])]
 
 
+@pytest.fixture(scope="module")
+def questions(store: EvidenceStore) -> list[TraceQuery]:
+    return list_questions(store)
+
+
+@pytest.fixture(scope="module")
+def expected(store: EvidenceStore, questions: list[TraceQuery]) -> list[Document]:
+    """The answers by the chains of all events."""
+    return [trace_events(store, each, now=NOW) for each in questions]
+
+
 def test_the_answer_is_that_of_all_chains(
-    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore,
+    questions: list[TraceQuery],
+    expected: list[Document],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    questions = list_questions(store)
-    expected = [trace_events(store, each, now=NOW) for each in questions]
     monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
     for question, answer in zip(questions, expected, strict=True):
         found = trace_events(store, question, now=NOW)
@@ -81,10 +94,11 @@ def test_the_answer_is_that_of_all_chains(
 
 
 def test_from_a_number_of_events_on_a_trace_searches_the_chain_file(
-    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+    store: EvidenceStore,
+    questions: list[TraceQuery],
+    expected: list[Document],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    questions = list_questions(store)
-    expected = [trace_events(store, each, now=NOW) for each in questions]
     file = store.derived / "chains.list"
     file.unlink(missing_ok=True)
     monkeypatch.setattr(chain_cache, "_LOOKUP_EVENTS", -1)
@@ -107,13 +121,16 @@ COUNTED = (
 
 @pytest.mark.parametrize("fields", COUNTED)
 def test_the_counts_are_those_of_all_chains(
-    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, fields: str
+    store: EvidenceStore,
+    questions: list[TraceQuery],
+    monkeypatch: pytest.MonkeyPatch,
+    fields: str,
 ) -> None:
     # Others of each list of fields: together all.
-    questions = list_questions(store)[COUNTED.index(fields) % 6 :: 6]
-    expected = [count_by_fields(store, each, fields, now=NOW) for each in questions]
+    asked = questions[COUNTED.index(fields) % 6 :: 6]
+    expected = [count_by_fields(store, each, fields, now=NOW) for each in asked]
     monkeypatch.setattr(large_stores, "LARGE_STORE_EVENTS", -1)
-    for question, answer in zip(questions, expected, strict=True):
+    for question, answer in zip(asked, expected, strict=True):
         found = count_by_fields(store, question, fields, now=NOW)
         assert found.items == answer.items, question
         assert found.coverage == answer.coverage
