@@ -80,24 +80,30 @@ def _no_statement(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(chain_changes, "find_changed_subjects", lambda *_: set())
 
 
-MISTAKES = [
-    _no_statement,
-    _no_credential_behind,
-    _no_presentation,
-    _no_changed_issuance,
-]
+# With the seed that is tried first: it finds the mistake soon.
+MISTAKES = {
+    _no_statement: 3,
+    _no_credential_behind: 1,
+    _no_presentation: 0,
+    _no_changed_issuance: 1,
+}
 
 
-@pytest.mark.parametrize("plant", MISTAKES, ids=lambda each: each.__name__.strip("_"))
+@pytest.mark.parametrize(
+    ("plant", "first"),
+    MISTAKES.items(),
+    ids=[each.__name__.strip("_") for each in MISTAKES],
+)
 def test_the_law_finds_a_planted_mistake(
     plant: Callable[[pytest.MonkeyPatch], None],
+    first: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plant(monkeypatch)
 
     def check_all() -> None:
-        for seed in range(12):
+        for seed in {first: None} | dict.fromkeys(range(12)):
             check_growth(seed, tmp_path / str(seed))
 
     with pytest.raises(AssertionError):
