@@ -4,10 +4,10 @@ A row has the events of one action, resource or credential with one source and o
 and the times of the first and the last.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import EventOutcome
@@ -59,6 +59,8 @@ _COLUMNS: Mapping[str, ColumnType] = {
 _LISTED = ", ".join(_COLUMNS)
 
 _CountValues = tuple[int, int, int, int, int]
+_Rows = tuple[str, Sequence[object]]
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,6 @@ class RollupQuery:
         since: UTC nanoseconds, inclusive, 0 for the beginning.
         until: UTC nanoseconds, exclusive, 0 for the end.
         limit: Most groups, those with the most events first.
-        values: The only values of the field; None for all.
     """
 
     fields: Sequence[str]
@@ -83,7 +84,6 @@ class RollupQuery:
     since: int = 0
     until: int = 0
     limit: int = 1000
-    values: Collection[str] | None = None
 
     @property
     def value_field(self) -> str:
@@ -114,6 +114,43 @@ def count_by_rollups(store: "EvidenceStore", query: RollupQuery) -> RollupCounts
 
     Sealed events are counted by the rollups, and unsealed ones by their rows.
     """
+    return _answer(store, query, lambda engine, rows: _run_count(engine, rows, query))
+
+
+def find_missing_values(
+    store: "EvidenceStore", query: RollupQuery, values: Collection[tuple[str, bool]]
+) -> set[tuple[str, bool]] | None:
+    """Find the values that no event of a query has; None if only the rows tell.
+
+    Args:
+        store: The store.
+        query: Events, with the field of the values.
+        values: Values, each with whether trusted records are asked for.
+    """
+
+    def find(engine: DuckDbEngine, rows: _Rows) -> set[tuple[str, bool]]:
+        names, trusted = [name for name, _ in values], [each for _, each in values]
+        found = engine.run(
+            "SELECT value, trusted FROM (SELECT unnest(?::VARCHAR[]) AS value, "  # noqa: S608 - ours
+            f"unnest(?::BOOLEAN[]) AS trusted) ANTI JOIN ({rows[0]}) "
+            "USING (value, trusted)",
+            [names, trusted, *rows[1]],
+        )
+        return {(cast("str", name), bool(each)) for name, each in found}
+
+    return _answer(store, query, find)
+
+
+def _answer(
+    store: "EvidenceStore",
+    query: RollupQuery,
+    call: Callable[[DuckDbEngine, _Rows], ResultT],
+) -> ResultT | None:
+    """Call a function with an engine and the rows of a query, as SQL with parameters.
+
+    Returns:
+        None if only the rows of events tell.
+    """
     sources = store.queries.get_current_sources()
     if store.queries.has_index or sources.foreign or not sources.segments:
         return None
@@ -127,11 +164,7 @@ def count_by_rollups(store: "EvidenceStore", query: RollupQuery) -> RollupCounts
         if not files.sources.is_contained_in(store.queries.get_current_sources()):
             return None
         register_table(engine, "others", others)
-        if query.values is not None:
-            listed = [{"value": each} for each in query.values]
-            table = NamedTable({"value": ColumnType.TEXT}, listed)
-            register_table(engine, "listed", table)
-        return _run_count(engine, _select_files(files.paths, query), query)
+        return call(engine, _build_rows(_select_files(files.paths, query), query))
     except EnvironmentFailure:  # another process has removed a file
         return None
     finally:
@@ -159,12 +192,22 @@ def write_rollups(store: "EvidenceStore") -> None:
         _open_rollups(store)
 
 
-def _run_count(
-    engine: DuckDbEngine, files: Sequence[Path], query: RollupQuery
-) -> RollupCounts:
-    """Count the rows of rollup files on whole days, and of the table `others`."""
+def _build_rows(files: Sequence[Path], query: RollupQuery) -> _Rows:
+    """Build the SQL of the rows of rollups on whole days, and of the table `others`."""
     listed = ", ".join(quote_text(str(each.absolute())) for each in files)
     where, parameters = _build_conditions(query)
+    return (
+        f"SELECT {_LISTED} FROM read_parquet([{listed}]) "  # noqa: S608 - quoted
+        f"WHERE day >= ? AND day < ? AND {where} "
+        f"UNION ALL SELECT {_LISTED} FROM others WHERE {where}",
+        [query.first_day, query.end_day, *parameters, *parameters],
+    )
+
+
+def _run_count(
+    engine: DuckDbEngine, rows_sql: _Rows, query: RollupQuery
+) -> RollupCounts:
+    """Count the rows of a query."""
     column = dict.fromkeys(VALUE_FIELDS, "value")
     names = [column.get(name, name) for name in query.fields]
     values = ", ".join(f"{name} AS field_{n}" for n, name in enumerate(names))
@@ -172,18 +215,13 @@ def _run_count(
         f"coalesce(sum(events) FILTER (outcome = '{each.value}'), 0)"
         for each in (EventOutcome.DENIED, EventOutcome.UNKNOWN)
     )
-    tables = (
-        f"SELECT {_LISTED} FROM read_parquet([{listed}]) "  # noqa: S608 - quoted
-        f"WHERE day >= ? AND day < ? AND {where}",
-        f"SELECT {_LISTED} FROM others WHERE {where}",  # noqa: S608 - our own names
-    )
     rows = engine.run(
         f"WITH grouped AS (SELECT sum(events) AS n, {denied} AS denied, "  # noqa: S608 - ours
         f"{unknown} AS unknown, min(first) AS first, max(last) AS last, {values} "
-        f"FROM ({' UNION ALL '.join(tables)}) GROUP BY {', '.join(names)}) "
+        f"FROM ({rows_sql[0]}) GROUP BY {', '.join(names)}) "
         "SELECT *, (SELECT count(*) FROM grouped) FROM grouped "
         f"ORDER BY n DESC, {', '.join(f'field_{n}' for n in range(len(names)))} LIMIT ?",
-        [query.first_day, query.end_day, *parameters, *parameters, query.limit],
+        [*rows_sql[1], query.limit],
     )
     groups = [
         (
@@ -206,8 +244,6 @@ def _build_conditions(query: RollupQuery) -> tuple[str, list[object]]:
     if query.value:
         where.append("lower(value) LIKE ? ESCAPE '\\'")
         found.append(convert_glob_to_like(query.value.lower()))
-    if query.values is not None:
-        where.append("value IN (SELECT value FROM listed)")
     return " AND ".join(where), found
 
 

@@ -36,7 +36,7 @@ from answerable.store.event_queries import END_OF_TIME
 from answerable.store.store import EvidenceStore
 
 if TYPE_CHECKING:
-    from answerable.store.day_rollups import RollupCounts
+    from answerable.store.day_rollups import RollupCounts, RollupQuery
 
 # What the rollups can select, beside the limit.
 _ROLLUP_FILTERS = ("action", "outcome", "source", "since", "until")
@@ -95,7 +95,6 @@ def count_window(
     inventory: Inventory,
     query: TraceQuery,
     fields: Sequence[str],
-    only: Collection[str] | None,
 ) -> Mapping[GroupKey, EventCounts] | None:
     """Count the events of a query without names by fields.
 
@@ -104,14 +103,12 @@ def count_window(
         inventory: The snapshot.
         query: Events to count.
         fields: Hops, then columns.
-        only: The only values of the first field that are needed; None for all. The
-            counts may contain others.
 
     Returns:
         None if the disk cannot be written and the fields contain a hop.
     """
     query = replace(query, limit=MAX_LIMIT)
-    rolled = count_with_rollups(store, query, fields, only)
+    rolled = count_with_rollups(store, query, fields)
     if rolled is not None:
         return dict(rolled.groups)
     wanted = build_event_filter(inventory, (), query)
@@ -176,11 +173,33 @@ def count_hop_values(
     return count_events_by_hops(store, files[0], wanted, [hop], columns)
 
 
-def count_with_rollups(
+def find_missing_values(
     store: EvidenceStore,
     query: TraceQuery,
-    fields: Sequence[str],
-    only: Collection[str] | None = None,
+    name: str,
+    values: Collection[tuple[str, bool]],
+) -> set[tuple[str, bool]] | None:
+    """Find the values of a field that no event of a query has, by rollups.
+
+    Args:
+        store: Store of the events.
+        query: Events without names.
+        name: Name of the field.
+        values: Values, each with whether trusted records are asked for.
+
+    Returns:
+        None if only the rows of events tell.
+    """
+    from answerable.store import day_rollups  # small stores do not need it
+
+    asked = _build_rollup_query(query, (name, *day_rollups.STREAM_FIELDS))
+    if asked is None or name not in day_rollups.VALUE_FIELDS:
+        return None
+    return day_rollups.find_missing_values(store, asked, values)
+
+
+def count_with_rollups(
+    store: EvidenceStore, query: TraceQuery, fields: Sequence[str]
 ) -> "RollupCounts | None":
     """Count the events of a query by fields, the largest groups up to its limit.
 
@@ -188,12 +207,25 @@ def count_with_rollups(
         store: Store of the events.
         query: Events to count.
         fields: Names of columns.
-        only: The only values of the field that is neither an outcome nor a day nor of
-            the log; None for all.
 
     Returns:
         The groups, with values in the order of the fields; None if only the rows of
-        events tell: a hop, two values, or a filter that the rollups do not contain.
+        events tell.
+    """
+    from answerable.store import day_rollups  # small stores do not need it
+
+    asked = _build_rollup_query(query, fields)
+    return None if asked is None else day_rollups.count_by_rollups(store, asked)
+
+
+def _build_rollup_query(
+    query: TraceQuery, fields: Sequence[str]
+) -> "RollupQuery | None":
+    """Build the query of rollups.
+
+    Returns:
+        None if only the rows of events tell: a hop, two values, or a filter that the
+        rollups do not contain.
     """
     from answerable.store import day_rollups  # small stores do not need it
 
@@ -208,16 +240,12 @@ def count_with_rollups(
         or (query.action and values not in ([], ["action"]))
     ):
         return None
-    return day_rollups.count_by_rollups(
-        store,
-        day_rollups.RollupQuery(
-            fields,
-            source=query.source,
-            outcome=query.outcome,
-            value=query.action,
-            since=query.since,
-            until=query.until,
-            limit=query.limit,
-            values=only if values else None,
-        ),
+    return day_rollups.RollupQuery(
+        fields,
+        source=query.source,
+        outcome=query.outcome,
+        value=query.action,
+        since=query.since,
+        until=query.until,
+        limit=query.limit,
     )

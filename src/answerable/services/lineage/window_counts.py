@@ -27,6 +27,7 @@ from answerable.services.lineage.large_store_counts import (
     count_hop_values,
     count_window,
     find_hop_values,
+    find_missing_values,
     load_chains_of_windows,
 )
 from answerable.services.lineage.lineage_search import SearchScope
@@ -136,7 +137,6 @@ class WindowCounter:
         fields: Sequence[str],
         since: int,
         until: int,
-        only: Collection[str] | None = None,
     ) -> WindowGroups:
         """Count the events of a window by fields.
 
@@ -144,11 +144,10 @@ class WindowCounter:
             fields: Names in `FIELDS` of the event counts.
             since: UTC nanoseconds, inclusive, 0 for the beginning.
             until: UTC nanoseconds, exclusive.
-            only: The only values of a single field that are needed; None for all.
         """
         hops, columns = split_fields(fields)
         query = replace(self.query, since=since, until=until)
-        counted = self._count_groups(query, hops, columns, only)
+        counted = self._count_groups(query, hops, columns)
         groups = _group_counts(counted, fields, (*hops, *columns))
         return WindowGroups(dict(groups[True]), dict(groups[False]))
 
@@ -172,9 +171,30 @@ class WindowCounter:
             if found is not None:
                 return found
         after = self.count([name], *later)
-        only = {each[0] for each in (*after.trusted, *after.self_reported) if each[0]}
-        before = self.count([name], *earlier, only)
-        return WindowValues(before.trusted, before.self_reported), after
+        known = self._find_values(name, earlier, after)
+        if known is None:
+            before = self.count([name], *earlier)
+            known = WindowValues(before.trusted, before.self_reported)
+        return known, after
+
+    def _find_values(
+        self, name: str, span: tuple[int, int], groups: WindowGroups
+    ) -> WindowValues | None:
+        """Find the values of groups that a window has; None if only a count tells."""
+        if not self._without_chains:
+            return None
+        asked = {(each[0], True) for each in groups.trusted if each[0]}
+        for values in groups.self_reported:
+            if values[0]:
+                asked |= {(values[0], False), (values[0], True)}
+        query = replace(self.query, since=span[0], until=span[1])
+        missing = find_missing_values(self._store, query, name, asked)
+        if missing is None:
+            return None
+        found: dict[bool, set[FieldValues]] = {True: set(), False: set()}
+        for value, trusted in asked - missing:
+            found[trusted].add((value,))
+        return WindowValues(found[True], found[False])
 
     def _compare_hop_values(
         self, hop: str, earlier: tuple[int, int], later: tuple[int, int]
@@ -210,14 +230,11 @@ class WindowCounter:
         query: TraceQuery,
         hops: Sequence[str],
         columns: Sequence[str],
-        only: Collection[str] | None,
     ) -> Mapping[GroupKey, EventCounts]:
         """Count the events of a query by hops, columns and stream of the log."""
         named = [*columns, *STREAM_FIELDS]
         if self._without_chains:
-            found = count_window(
-                self._store, self.inventory, query, [*hops, *named], only
-            )
+            found = count_window(self._store, self.inventory, query, [*hops, *named])
             if found is not None:
                 return found
             self.chains = load_or_compute_chains(self._store)
