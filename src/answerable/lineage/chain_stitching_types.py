@@ -24,6 +24,11 @@ class SourcedChainKey:
     source: str
     believed: bool
 
+    def __hash__(self) -> int:
+        # A question looks up thousands; these fields tell nearly all keys apart.
+        key = self.key
+        return hash((key.identity, key.credential, key.session, self.source))
+
 
 @dataclass(frozen=True, slots=True)
 class SignIn:

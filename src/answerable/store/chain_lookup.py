@@ -100,22 +100,27 @@ def read_chains_of_keys(
         {"wanted": table},
         NO_EVENTS,
     )
+    if len(found) > _MAX_NUMBERED_ROWS:
+        condition = f"EXISTS (SELECT 1 FROM wanted k WHERE {_SAME_KEY})"  # noqa: S608 - ours
+        return _read_chains(store, file, condition, [], {"wanted": table})
+    wanted = frozenset(keys)
+    chains = _read_chains_at(store, file, cast("list[tuple[str, int]]", found))
+    return [each for each in chains if each.chain_key in wanted]
+
+
+def _read_chains_at(
+    store: "EvidenceStore", file: ParquetTable, places: Sequence[tuple[str, int]]
+) -> list[ChainTimeline]:
+    """Read the chains at places: name of the file, and number of the row."""
     rows: dict[str, list[int]] = {}
-    for name, number in cast("list[tuple[str, int]]", found):
+    for name, number in places:
         rows.setdefault(name, []).append(number)
     parts = " UNION ALL ".join(
         f"SELECT * FROM {ParquetTable((Path(name),)).build_rows_sql()} "  # noqa: S608 - quoted
         f"WHERE {ROW_NUMBER_SQL} IN ({', '.join(map(str, numbers))})"
         for name, numbers in rows.items()
     )
-    if not parts:
-        return []
-    if len(found) > _MAX_NUMBERED_ROWS:
-        condition = f"EXISTS (SELECT 1 FROM wanted k WHERE {_SAME_KEY})"  # noqa: S608 - ours
-        return _read_chains(store, file, condition, [], {"wanted": table})
-    wanted = frozenset(keys)
-    chains = _read_chains(store, file, "true", [], {}, f"({parts})")
-    return [each for each in chains if each.chain_key in wanted]
+    return _read_chains(store, file, "true", [], {}, f"({parts})") if parts else []
 
 
 def read_chains_with_names(
@@ -128,9 +133,10 @@ def read_chains_with_names(
         test, values = _build_name_test(each)
         tests.append(test)
         parameters += values
-    found = _read_chains(store, file, " AND ".join(tests), parameters, {})
+    found = _find_chains(store, file, " AND ".join(tests), parameters)
     # A chain of all time is the only one of its key; most keys have no other.
-    parts = [{"n": e.number} for e in found if not _is_valid_always(e.chains[0])]
+    firsts = [(each.number, each.chains[0]) for each in found]
+    parts = [{"n": n} for n, c in firsts if (c.valid_from, c.valid_to) != ALL_TIME]
     if not parts:
         return found
     wanted = NamedTable({"n": ColumnType.INT}, parts)
@@ -140,9 +146,22 @@ def read_chains_with_names(
     return [by_key.get(each.chain_key, each) for each in found]
 
 
-def _is_valid_always(chain: LineageChain) -> bool:
-    """Return whether a chain is valid at all times."""
-    return (chain.valid_from, chain.valid_to) == ALL_TIME
+def _find_chains(
+    store: "EvidenceStore", file: ParquetTable, test: str, parameters: Sequence[object]
+) -> list[ChainTimeline]:
+    """Find the chains that pass a test, each without the other chains of its key."""
+    if " OR " not in test:  # one column after the other is tested, then the rest read
+        return _read_chains(store, file, test, parameters, {})
+    found = store.run_query(
+        f"SELECT filename, {ROW_NUMBER_SQL} FROM {file.build_rows_sql()} c "  # noqa: S608 - quoted
+        f"WHERE {test}",
+        parameters,
+        {},
+        NO_EVENTS,
+    )
+    if len(found) > _MAX_NUMBERED_ROWS:
+        return _read_chains(store, file, test, parameters, {})
+    return _read_chains_at(store, file, cast("list[tuple[str, int]]", found))
 
 
 def count_all_events_by_hops(
@@ -330,16 +349,15 @@ def _read_chains(
         f"ORDER BY {', '.join(f'c.{name}' for name in _KEY_COLUMNS)}, c.valid_from"
     )
     rows = store.run_query(query, parameters, {"chains": file, **tables}, NO_EVENTS)
-    found: dict[SourcedChainKey, list[LineageChain]] = {}
-    numbers: dict[SourcedChainKey, int] = {}
+    found: list[tuple[SourcedChainKey, list[LineageChain], int]] = []
     hops: dict[tuple[object, ...], Hop] = {}
     for row in rows:
         key, chain = _decode_chain(row, hops)
-        found.setdefault(key, []).append(chain)
-        numbers[key] = cast("int", row[_NUMBER])
-    return [
-        ChainTimeline(key, tuple(chains), numbers[key]) for key, chains in found.items()
-    ]
+        if found and found[-1][0] == key:
+            found[-1][1].append(chain)
+        else:
+            found.append((key, [chain], cast("int", row[_NUMBER])))
+    return [ChainTimeline(key, tuple(chains), n) for key, chains, n in found]
 
 
 def _decode_chain(

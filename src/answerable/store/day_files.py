@@ -230,24 +230,25 @@ def _write_files(
     read: dict[Path, str] = {}
     for generation, part in days.items():
         if of_days := _find_files_of_days(found.paths, part):
-            rows = ParquetTable(of_days).build_rows_sql()
-            queries[generation] = f"SELECT * FROM {rows}"  # noqa: S608 - quoted
+            merged = ParquetTable(of_days).build_rows_sql()
+            queries[generation] = f"SELECT * FROM {merged}"  # noqa: S608 - quoted
             continue
         sources.layout.require_segments(part)
         paths = [sources.segment_path(each) for each in part]
         read |= {Path(p): e.file_sha256 for p, e in zip(paths, part, strict=True)}
         queries[generation] = kind.build_rows(build_segment_rows_sql(paths))
     require_intact_files(read)
-    engine = DuckDbEngine(store.derived / kind.folder, files=tuple(read))
-    try:
-        return {
-            generation: _write_file(
-                store, engine, kind, _GenerationRows(generation, query, found.erasures)
-            )
-            for generation, query in queries.items()
-        }
-    finally:
-        engine.close()
+    written: dict[str, Path] = {}
+    # An engine keeps the metadata of each file that it has read, so a month has its own.
+    for group in [[each] for each in queries] if kind.by_month else [[*queries]]:
+        engine = DuckDbEngine(store.derived / kind.folder, files=tuple(read))
+        try:
+            for each in group:
+                rows = _GenerationRows(each, queries[each], found.erasures)
+                written[each] = _write_file(store, engine, kind, rows)
+        finally:
+            engine.close()
+    return written
 
 
 def _find_files_of_days(

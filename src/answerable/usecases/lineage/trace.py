@@ -89,8 +89,8 @@ def list_lineage_rows(
     chains = ChainIndex.wrap_chains(chains)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
-    wanted = build_event_filter(inventory, chains, query)
     if newest is None:
+        wanted = build_event_filter(inventory, chains, query)
         newest = find_and_count_newest_events(store, wanted, query.limit + 1)
     found = newest.events
     more = len(found) > query.limit
@@ -104,9 +104,11 @@ def list_lineage_rows(
     if conflicts := list_conflicting_events(store, items):
         covered["conflicts"] = conflicts
     total = -1
-    if more:
-        counted = newest.total
-        total = count_events_matching(store, wanted) if counted is None else counted
+    if more and newest.total is not None:
+        total = newest.total
+    elif more:
+        wanted = build_event_filter(inventory, chains, query)
+        total = count_events_matching(store, wanted)
     return Document(
         "trace",
         items,
