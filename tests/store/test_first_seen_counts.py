@@ -111,3 +111,25 @@ def test_first_occurrences_by_counts_are_those_of_the_rows(
             check_answers(history.root)
     finally:
         shutil.rmtree(root)
+
+
+def test_a_self_reported_value_hides_no_trusted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_stores_for_large(monkeypatch)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        forged = make_event(5, 2)
+        trusted = event(
+            50,
+            event_time=NOW,
+            source=forged.source,
+            resource=forged.resource,
+            identity=forged.identity,
+        )
+        store.append([forged, make_event(1, 2), trusted], NOW)
+        store.seal(NOW)
+        query = TraceQuery(since=NOW - DAY)
+        earlier = TimeWindow(NOW - 3 * DAY, NOW - DAY)
+        found = list_first_seen(store, query, "resource", earlier, now=NOW + DAY)
+    assert [each["value"] for each in found.items] == [forged.resource]
+    check_answers(tmp_path)
