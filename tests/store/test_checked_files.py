@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,22 @@ def test_a_changed_file_with_its_earlier_time_is_written_again(
     assert file.stat().st_mtime_ns == facts.st_mtime_ns
     assert file.name in open_files()
     assert file.read_bytes() == content
+
+
+def test_a_file_of_another_version_is_written_again(
+    open_files: Open,
+    file: Path,
+    tmp_path: Path,
+    now: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checked_files, "_LEAST_AGE", 0)
+    open_files()
+    newer = replace(CHAIN_KEYS, version=CHAIN_KEYS.version + 1)
+    with EvidenceStore.open(tmp_path, now=now) as store:
+        found = open_lineage_days(store, newer)
+    assert found is not None
+    assert file not in found.paths
 
 
 @pytest.mark.parametrize("place", [0, -1])

@@ -175,7 +175,7 @@ def remove_obsolete_files(store: "EvidenceStore", files: ChainFileList) -> None:
 
 def compute_file_mac(store: "EvidenceStore", folder: str, file: Path) -> str:
     """Compute the MAC of the content of a file, with the fingerprint key."""
-    named = f"{folder} {CHAIN_FILE_VERSION} {compute_file_digest(file)}"
+    named = f"{_get_form(folder)} {compute_file_digest(file)}"
     return store.fingerprint(named)
 
 
@@ -186,7 +186,13 @@ def are_valid_files(store: "EvidenceStore", folder: str, table: ParquetTable) ->
         mac = file.stem.rpartition("-")[2]
         return mac == compute_file_mac(store, folder, file)
 
-    return select_valid_files(store, table.files, has_own_mac) == [*table.files]
+    found = select_valid_files(store, _get_form(folder), table.files, has_own_mac)
+    return found == [*table.files]
+
+
+def _get_form(folder: str) -> str:
+    """Return the name and the version of the files of a folder."""
+    return f"{folder} {CHAIN_FILE_VERSION}"
 
 
 def _get_list_path(store: "EvidenceStore") -> Path:

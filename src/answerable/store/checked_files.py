@@ -23,27 +23,32 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _FILE = "files.checked"
-_VERSION = 1
+_VERSION = 2
 _MAC_BYTES = 24
 # A file that was changed just before may be written again within the same clock tick.
 _LEAST_AGE = 2 * 10**9
-# Device, inode, size, and times of the last write and change.
-_FileState = tuple[int, int, int, int, int]
+# Format of the content; device, inode, size, and times of the last write and change.
+_FileState = tuple[str, int, int, int, int, int]
 _States = dict[str, _FileState]
 
 
 def select_valid_files(
-    store: "EvidenceStore", files: Iterable[Path], has_own_mac: Callable[[Path], bool]
+    store: "EvidenceStore",
+    form: str,
+    files: Iterable[Path],
+    has_own_mac: Callable[[Path], bool],
 ) -> list[Path]:
     """Select the files of `derived/` whose name has the MAC of their content.
 
     Args:
         store: The store.
+        form: Name and version of the format that the MAC is of; a file that was checked
+            for another one is hashed again.
         files: The files.
         has_own_mac: Hashes a file, and compares its MAC.
     """
     checked = store.get_or_create_cached("checked files", _CheckedFiles)
-    return checked.select(files, has_own_mac)
+    return checked.select(form, files, has_own_mac)
 
 
 class _CheckedFiles:
@@ -55,14 +60,15 @@ class _CheckedFiles:
         self._states = self._load()
 
     def select(
-        self, files: Iterable[Path], has_own_mac: Callable[[Path], bool]
+        self, form: str, files: Iterable[Path], has_own_mac: Callable[[Path], bool]
     ) -> list[Path]:
-        """Select the files whose name has the MAC of their content."""
+        """Select the files whose name has the MAC of their content in a format."""
         now = time.time_ns()
         found: list[Path] = []
         added: _States = {}
         for file in files:
-            name, state = str(file.relative_to(self._store.derived)), _read_state(file)
+            name = str(file.relative_to(self._store.derived))
+            state = _read_state(form, file)
             if state is None:
                 continue
             if self._states.get(name) != state:
@@ -102,13 +108,14 @@ class _CheckedFiles:
         return self._store.fingerprint(named).encode()
 
 
-def _read_state(file: Path) -> _FileState | None:
-    """Read the state of a file; None without one."""
+def _read_state(form: str, file: Path) -> _FileState | None:
+    """Read the state of a file of a format; None without one."""
     try:
         facts = file.stat()
     except OSError:
         return None
     return (
+        form,
         facts.st_dev,
         facts.st_ino,
         facts.st_size,

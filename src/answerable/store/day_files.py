@@ -181,7 +181,9 @@ def _list_valid_files(
     def has_own_mac(file: Path) -> bool:
         return is_valid_file(store, kind, file)
 
-    files = select_valid_files(store, folder.glob("*.parquet"), has_own_mac)
+    files = select_valid_files(
+        store, _get_form(kind), folder.glob("*.parquet"), has_own_mac
+    )
     return {each.stem.rpartition("-")[0]: each for each in files}
 
 
@@ -331,5 +333,10 @@ def _compute_mac(
     store: "EvidenceStore", kind: DayFileKind, generation: str, file: Path
 ) -> str:
     """Compute the MAC of a file, with the fingerprint key of the store."""
-    named = f"{kind.name} {kind.version} {generation} {compute_file_digest(file)}"
+    named = f"{_get_form(kind)} {generation} {compute_file_digest(file)}"
     return store.fingerprint(named)
+
+
+def _get_form(kind: DayFileKind) -> str:
+    """Return the name and the version of a kind."""
+    return f"{kind.name} {kind.version}"
