@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from answerable.store.collection_state import (
     record_unread_log,
 )
 from answerable.store.legal_holds import LegalHold, place_hold, read_holds
+from answerable.store.restoration_event import record_restore
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.export_checkpoint import export_checkpoint
 from answerable.usecases.evidence.ingest_logs import ingest_logs
@@ -90,6 +92,27 @@ def test_a_location_that_was_not_read_is_named_with_its_file(tmp_path: Path) -> 
     for path in sorted(folder.glob("unread-*.json")):
         items = checked(tmp_path / "store")[1].items
         assert sum(str(each["hint"]).endswith(f"remove {path}") for each in items) == 1
+
+
+def test_a_log_with_fewer_entries_than_were_exported_fails(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    with EvidenceStore.open(root, now=NOW) as store:
+        store.put_object("attestation", b"x", NOW)
+        shutil.copytree(store.layout.log, tmp_path / "log")
+        digest = store.put_object("attestation", b"y", NOW)
+        export_checkpoint(store, str(tmp_path / "checkpoint"), now=NOW)
+    assert checked(root)[0]["evidence"][0]
+    shutil.rmtree(root / "log")
+    shutil.copytree(tmp_path / "log", root / "log")
+    (root / "objects" / digest).unlink()
+    items = checked(root)[1].items
+    said = next(str(each["detail"]) for each in items if each["check"] == "evidence")
+    assert said.startswith("the log has 1 entries, but 2 were exported to ")
+    assert checked(root)[1].failed
+    exported = (tmp_path / "checkpoint").read_bytes()
+    with EvidenceStore.open(root, now=NOW) as store:
+        record_restore(store, exported, "an older copy", NOW + 1)
+    assert checked(root)[0]["evidence"][0]
 
 
 def test_a_missing_object_and_an_unreadable_hold_fail(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from answerable.evidence.restore_events import RESTORE_KIND
 from answerable.model.documents.evidence import CheckItem
 from answerable.model.errors import AnswerableError
 from answerable.model.time_units import DAY_NS, SECOND_NS
@@ -31,6 +32,11 @@ _EVIDENCE_HINT = (
 _NOTHING_MISSING = "no segment, journal or object is missing"
 _KEY_HINT = "restore the files of the folder keys and log/checkpoint from a backup"
 
+_ROLLBACK_HINT = (
+    "compare: answerable evidence verify --checkpoint FILE; record a restore: "
+    "answerable evidence restored --checkpoint FILE --reason TEXT"
+)
+
 
 def check_verification(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
     """Check that no event is missing, and the signature of the log's newest head.
@@ -45,6 +51,7 @@ def check_verification(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
         return
     lost = [(each, _EVIDENCE_HINT) for each in read_event_gaps(store).unreadable]
     lost += [(each, _EVIDENCE_HINT) for each in _list_lost_objects(store)]
+    lost += [(each, _ROLLBACK_HINT) for each in _list_lost_entries(store, note)]
     try:
         parse_own_checkpoint(note, store.keys.public_key)
         check_key_files(store, None, note)
@@ -87,6 +94,22 @@ def _list_lost_objects(store: EvidenceStore) -> Iterator[str]:
         read_holds(store)
     except AnswerableError as error:
         yield f"{error.message}: no event can be removed"
+
+
+def _list_lost_entries(store: EvidenceStore, note: bytes) -> Iterator[str]:
+    """Name an export of more entries than the log has, unless a restore is recorded."""
+    restored = max((each.at for each in store.list_objects(RESTORE_KIND)), default=0)
+    try:
+        size = parse_own_checkpoint(note, None).size
+        exports = load_checkpoint_exports(store.layout)
+    except AnswerableError:  # another check names it
+        return
+    for destination, export in sorted(exports.items()):
+        if export.size > size and export.at > restored:
+            yield (
+                f"the log has {size:,} entries, but {export.size:,} were exported to "
+                f"{destination}: it was truncated, or an older copy was restored"
+            )
 
 
 def check_checkpoint_exports(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
