@@ -10,6 +10,7 @@ import pytest
 from answerable.evidence.log_entries import count_erasures
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.sighting import SightedFacts, Sync
+from answerable.model.time_units import DAY_NS
 from answerable.services.inventory import snapshots
 from answerable.services.inventory.divided_facts import DividedFacts
 from answerable.store import (
@@ -50,7 +51,7 @@ def write_inventory(store: EvidenceStore) -> None:
 
 
 def write_resources(store: EvidenceStore) -> None:
-    resource_days.count_resource_days(store, ["*"])
+    resource_days.count_resource_days(store, ["*"], (0, NOW // DAY_NS))
 
 
 OF_UNSEALED: list[Callable[[EvidenceStore], object]] = [

@@ -205,7 +205,9 @@ def test_days_of_an_old_month_share_a_file(
     for day in (70, 60, 2, 1):
         history.ingest(day, 10, sealed=True)
     with EvidenceStore.open(tmp_path, now=NOW) as store:
-        found = resource_days.count_resource_days(store, [f"{BUCKET}/*"])
+        found = resource_days.count_resource_days(
+            store, [f"{BUCKET}/*"], (0, NOW // DAY)
+        )
         assert found is not None
         assert sum(found.first.values()) == 40
     names = {each.name for each in tmp_path.glob("derived/days/resources/*")}

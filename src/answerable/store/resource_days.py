@@ -24,12 +24,13 @@ from answerable.store.event_queries import (
 from answerable.store.large_stores import is_large_store
 from answerable.store.query_tables import ParquetTable
 from answerable.store.segment_scope import NO_EVENTS
-from answerable.store.store_layout import DAYS_FOLDER
+from answerable.store.store_layout import DAYS_FOLDER, format_day
 
 if TYPE_CHECKING:
     from answerable.store.event_sources import EventSources
     from answerable.store.store import EvidenceStore
 
+_MONTH = len("2026-01")
 MAX_NAMES = 200  # resources that a search names one by one
 
 
@@ -70,28 +71,49 @@ class ResourceDays:
 
 
 def count_resource_days(
-    store: "EvidenceStore", patterns: Sequence[str]
+    store: "EvidenceStore", patterns: Sequence[str], days: tuple[int, int]
 ) -> ResourceDays | None:
     """Count the sealed events that match patterns by day; None if only rows tell.
 
     Args:
         store: The store.
         patterns: Globs as in `EventFilter.resources`.
+        days: First and last day that is needed, since 1970; others may be counted.
     """
     with suppress(EnvironmentFailure):
         files = _open_files(store)
-        counted = {"counted": ParquetTable(tuple(files.paths))}
+        first_name, last_name = map(format_day, days)
+        paths = [
+            path
+            for path in files.paths
+            # The name begins with a day, or with a month.
+            if first_name[:_MONTH] <= path.name[:_MONTH] <= last_name[:_MONTH]
+        ]
+        if not paths:
+            return ResourceDays(files.sources, {}, {}, ())
+        counted = {"counted": ParquetTable(tuple(paths))}
         first, other = (
             _count_by_day(store, counted, *each)
             for each in build_resource_options(patterns)
         )
-        condition, values = build_resource_options(patterns)[0]
-        query = f"SELECT DISTINCT resource FROM counted WHERE {condition} LIMIT ?"  # noqa: S608 - ours
-        rows = store.run_query(query, [*values, MAX_NAMES + 1], counted, NO_EVENTS)
-        names = sorted(cast("str", name) for (name,) in rows)
-        listed = names if len(names) <= MAX_NAMES else None
-        return ResourceDays(files.sources, first, other, listed)
+        names = _list_names(store, counted, patterns) if first else ()
+        return ResourceDays(files.sources, first, other, names)
     return None
+
+
+def _list_names(
+    store: "EvidenceStore",
+    counted: Mapping[str, ParquetTable],
+    patterns: Sequence[str],
+) -> Sequence[str] | None:
+    """List the first resources that match patterns; None if they are too many."""
+    if not any("*" in each or "?" in each for each in patterns):
+        return patterns
+    condition, values = build_resource_options(patterns)[0]
+    query = f"SELECT DISTINCT resource FROM counted WHERE {condition} LIMIT ?"  # noqa: S608 - ours
+    rows = store.run_query(query, [*values, MAX_NAMES + 1], counted, NO_EVENTS)
+    names = sorted(cast("str", name) for (name,) in rows)
+    return names if len(names) <= MAX_NAMES else None
 
 
 def _count_by_day(

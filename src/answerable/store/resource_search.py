@@ -211,9 +211,10 @@ def search_resource(
         sources = store.queries.call_with_sources(_require_sizes)
         days = _list_days(sources, asked.filter.since, _get_end(asked))
         events = sum(part.count for each in days for part in each.segments)
-        if sources.foreign or events <= _MIN_EVENTS:
+        if not days or sources.foreign or events <= _MIN_EVENTS:
             return _UNKNOWN
-        counted = count_resource_days(store, asked.filter.resources)
+        span = days[-1].number, days[0].number
+        counted = count_resource_days(store, asked.filter.resources, span)
         if counted is None or _list_names(counted.sources) != _list_names(sources):
             return _UNKNOWN
         return _answer(_Search(store, asked, sources, days, counted), limit)
