@@ -220,6 +220,9 @@ def test_a_hold_beats_erasure(tmp_path: Path) -> None:
         answer = erase_person(store, [ADA], "asked", now=NOW)
         assert answer.failed
         assert sum(each["held"] for each in answer.items) == 10
+        files = [e for e in answer.items if str(e["target"]).endswith(".parquet")]
+        assert files
+        assert all("a legal hold may keep it" in str(e["detail"]) for e in files)
         rows = store.run_query("SELECT DISTINCT event_id FROM events")
         assert {row[0] for row in rows} == {e.event_id for e in gone + kept}
         check(store)

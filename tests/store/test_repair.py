@@ -148,3 +148,19 @@ def test_an_export_of_a_missing_log_says_that_it_is_missing(tmp_path: Path) -> N
         pytest.raises(VerificationError, match="checkpoint is missing"),
     ):
         export_checkpoint(store, str(tmp_path / "exported"), now=NOW)
+
+
+def test_a_checkpoint_of_a_read_only_store_is_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(tmp_path / "store")
+
+    def refuse(*given: object) -> None:
+        raise EnvironmentFailure("read-only file system")
+
+    monkeypatch.setattr(
+        "answerable.usecases.evidence.export_checkpoint.save_checkpoint_export", refuse
+    )
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        note = export_checkpoint(store, str(tmp_path / "exported"), now=NOW)
+    assert (tmp_path / "exported").read_bytes() == note

@@ -91,8 +91,11 @@ def _list_objects(
         yield _build_item("open", f"{kind} {digest}", "release this hold first")
     for name in result.damaged:
         yield _build_item(done, name, "a damaged copy, set aside by a repair")
+    is_held = result.held or any(each.held for each in result.rows)
     for name in result.remaining:
-        yield _build_item("open", name, "still mentions the person")
+        is_kept = is_held and name.startswith(("segments/", "objects/", "set-aside/"))
+        why = ": a legal hold may keep it" if is_kept else ""
+        yield _build_item("open", name, f"still mentions the person{why}")
 
 
 def _build_item(

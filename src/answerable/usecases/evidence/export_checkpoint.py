@@ -1,5 +1,6 @@
 """Export the signed checkpoint to a destination outside the store."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from answerable.connectors.checkpoint_destinations import (
@@ -8,7 +9,11 @@ from answerable.connectors.checkpoint_destinations import (
 )
 from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.evidence.merkle import leaf_hash
-from answerable.model.errors import UsageError, VerificationError
+from answerable.model.errors import (
+    EnvironmentFailure,
+    UsageError,
+    VerificationError,
+)
 from answerable.store import fsck_history
 from answerable.store.checkpoint_exports import (
     CheckpointExport,
@@ -52,7 +57,10 @@ def export_checkpoint(store: EvidenceStore, destination: str, *, now: int) -> by
     there.write(note, now)
     tree = parse_checkpoint(note, store.keys.public_key)
     export = CheckpointExport(now, tree.size)
-    save_checkpoint_export(store.layout, resolve_destination(destination), export)
+    with suppress(
+        EnvironmentFailure
+    ):  # exported all the same, e.g. of a read-only disk
+        save_checkpoint_export(store.layout, resolve_destination(destination), export)
     return note
 
 
