@@ -132,3 +132,20 @@ def test_a_file_and_a_missing_folder_are_refused_in_one_line(
         error = capsys.readouterr().err
         assert error.startswith("error: no tiles in this folder")
         assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("damage", ["delete", "cut"])
+def test_a_later_run_writes_damaged_tiles_again(
+    tmp_path: Path, published: str, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    tiles = [each for each in (tmp_path / "tiles/tile").rglob("*") if each.is_file()]
+    assert len(tiles) == 2
+    kept = {each: each.read_bytes() for each in tiles}
+    for each in tiles:
+        each.unlink() if damage == "delete" else each.write_bytes(kept[each][:9])
+    words = ["--store", str(tmp_path / "store"), "evidence", "tiles", "--to"]
+    assert main([*words, str(tmp_path / "tiles")]) == 0
+    assert {each: each.read_bytes() for each in tiles} == kept
+    (tmp_path / "tiles" / "checkpoint").write_bytes(b"x")
+    assert main([*words, str(tmp_path / "tiles")]) == 1
+    assert f"{tmp_path / 'tiles' / 'checkpoint'}: " in capsys.readouterr().err

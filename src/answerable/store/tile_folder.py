@@ -34,24 +34,24 @@ def read_tile_file(folder: Path, path: str) -> bytes | None:
         return None
 
 
-def write_tile_folder(
-    folder: Path, old_size: int, entries: Sequence[bytes], note: bytes
-) -> None:
-    """Write the tiles that changed since an older size, then the checkpoint.
+def write_tile_folder(folder: Path, entries: Sequence[bytes], note: bytes) -> None:
+    """Write the tiles that are missing or differ, then the checkpoint.
 
     Partial tiles of earlier checkpoints stay until the full tile exists.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    leaves = [leaf_hash(entry) for entry in entries]
-    for index, width in list_tile_widths(len(entries)):
-        start = index * TILE_WIDTH
-        if start + width > old_size:
-            bundle = pack_entries(entries[start : start + width])
-            _write_tile_file(folder, entries_path(index, width), bundle)
-    for path, tile in compute_changed_tiles(old_size, leaves).items():
-        _write_tile_file(folder, path, tile)
+    files = {
+        entries_path(index, width): pack_entries(
+            entries[index * TILE_WIDTH : index * TILE_WIDTH + width]
+        )
+        for index, width in list_tile_widths(len(entries))
+    }
+    files |= compute_changed_tiles(0, [leaf_hash(entry) for entry in entries])
+    for path, data in files.items():
+        if not (folder / path).is_file() or read_tile_file(folder, path) != data:
+            _write_tile_file(folder, path, data)
     _write_tile_file(folder, "checkpoint", note)
 
 

@@ -55,7 +55,13 @@ def write_tiles(store: EvidenceStore, folder: Path) -> Document:
     tree = parse_own_checkpoint(note, key)
     entries = store.log.raw_entries()[: tree.size]
     former = tile_folder.read_tile_checkpoint(folder)
-    old = parse_checkpoint(former, key) if former else Checkpoint("", 0, EMPTY_ROOT)
+    try:
+        old = parse_checkpoint(former, key) if former else Checkpoint("", 0, EMPTY_ROOT)
+    except VerificationError as error:
+        raise VerificationError(
+            f"{folder / 'checkpoint'}: {error.message}",
+            "restore the file, or name a new folder",
+        ) from None
     leaves = [leaf_hash(data) for data in entries]
     if old.size > tree.size or merkle_root(leaves[: old.size]) != old.root:
         raise VerificationError(
@@ -64,7 +70,7 @@ def write_tiles(store: EvidenceStore, folder: Path) -> Document:
             "find the change: answerable evidence verify --checkpoint "
             f"{folder / 'checkpoint'}",
         )
-    tile_folder.write_tile_folder(folder, old.size, entries, note)
+    tile_folder.write_tile_folder(folder, entries, note)
     return _build_checkpoint_document(tree, key, note)
 
 
