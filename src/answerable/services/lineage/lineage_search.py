@@ -5,8 +5,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-import re2
-
 from answerable.lineage.chain_index import (
     ChainIndex,
     find_chain_valid_at,
@@ -349,6 +347,8 @@ def _build_chain_word_predicate(word: str) -> Test:
         return lambda chain: any(
             folded in value.lower() for value in list_searchable_texts(chain)
         )
+    import re2  # slow to import, and few searches have a word with a wildcard
+
     spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in word)
     pattern = re2.compile(f"(?is).*{spelled}.*")
 
