@@ -18,7 +18,6 @@ from answerable.model.event import AuditEvent
 from answerable.model.provenance import WrittenBy
 from answerable.store import event_places, segment_scope
 from answerable.store.bloom_filter import build_bloom_filter, hash_text, may_contain
-from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.credential_use_queries import read_credential_use
 from answerable.store.duckdb_engine import DuckDbEngine
 from answerable.store.event_alternative import EventAlternative
@@ -34,7 +33,6 @@ from answerable.store.lineage_facts_of_keys import (
     read_chain_keys_matching,
     read_lineage_facts_of_keys,
 )
-from answerable.store.retention import apply_retention
 from answerable.store.segment_catalogue import SegmentCatalogue
 from answerable.store.segment_scope import SearchWindow, SegmentScope
 from answerable.store.segment_statistics import (
@@ -45,8 +43,8 @@ from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.store_life import compact_store
 from tests.store.conftest import NOW
 from tests.store.conftest import _make as event
+from tests.store.store_history import DAY, StoreHistory
 
-DAY = 86_400 * 10**9
 SOURCES = ("cloudtrail", "okta", "sts", "gateway")
 ENDING = 1 << 62
 Catalogue = Callable[[Path], None]
@@ -89,28 +87,11 @@ def obstruct(path: Path) -> None:
     path.mkdir()
 
 
-class StoreHistory:
-    """Steps of a store's life, each by a process of its own."""
+class CatalogueHistory(StoreHistory):
+    """Steps that change the catalogue, too."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.number = root, 0
-
-    def ingest(self, day: int, count: int, *, sealed: bool) -> None:
-        with EvidenceStore.open(self.root, now=NOW) as store:
-            numbers = range(self.number, self.number + count)
-            store.append([make_event(n, day + n % 2) for n in numbers], NOW)
-            if sealed:
-                store.seal(NOW)
-        self.number += count
-
-    def compact(self) -> None:
-        with EvidenceStore.open(self.root, now=NOW) as store:
-            for group in plan_compaction(store):
-                compact_segments(store, group, NOW)
-
-    def retain(self, days: int) -> None:
-        with EvidenceStore.open(self.root, now=NOW) as store:
-            apply_retention(store, days, "okta", NOW, dry_run=False)
+        super().__init__(root, make_event)
 
     def change_catalogue(self, change: Catalogue) -> None:
         path = self.root / "derived" / "segments.bin"
@@ -194,7 +175,7 @@ STEPS = st.one_of(
         st.integers(1, 12),
         st.booleans(),
     ),
-    st.just(StoreHistory.compact),
+    st.just(CatalogueHistory.compact),
     st.builds(lambda days: lambda s: s.retain(days), st.integers(1, 3)),
     st.builds(
         lambda change: lambda s: s.change_catalogue(change),
@@ -206,13 +187,13 @@ STEPS = st.one_of(
 @settings(max_examples=6, deadline=None)
 @given(st.lists(STEPS, min_size=2, max_size=7))
 def test_answers_equal_those_of_every_segment(
-    steps: list[Callable[[StoreHistory], None]],
+    steps: list[Callable[[CatalogueHistory], None]],
 ) -> None:
     root = Path(tempfile.mkdtemp())
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(segment_scope, "_FIRST_WINDOW_EVENTS", 9)
-            history = StoreHistory(root / "store")
+            history = CatalogueHistory(root / "store")
             history.ingest(1, 9, sealed=True)
             for step in steps:
                 step(history)
@@ -228,7 +209,7 @@ def test_answers_equal_those_of_every_segment(
 def test_a_question_about_one_day_reads_the_segments_of_that_day(
     tmp_path: Path,
 ) -> None:
-    history = StoreHistory(tmp_path)
+    history = CatalogueHistory(tmp_path)
     for day in (1, 4, 8):
         history.ingest(day, 6, sealed=True)
     with EvidenceStore.open(tmp_path, now=NOW) as store:
@@ -255,17 +236,20 @@ def test_a_question_about_one_day_reads_the_segments_of_that_day(
 def test_events_that_are_read_by_row_are_those_that_are_read_by_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history = StoreHistory(tmp_path)
+    history = CatalogueHistory(tmp_path)
     for day in (1, 2, 4):
         history.ingest(day, 9, sealed=True)
 
-    def answer() -> list[tuple[list[AuditEvent], int]]:
+    def answer() -> list[tuple[list[AuditEvent], list[AuditEvent], int]]:
         with EvidenceStore.open(tmp_path, now=NOW) as store:
             keys = read_chain_keys_matching(store, InvestigationFilter(EventFilter()))
             return [
-                (find_newest_events(store, each, limit), check_total(store, each))
+                (
+                    find_newest_events(store, each, 4),
+                    find_newest_events(store, each, 1000),
+                    check_total(store, each),
+                )
                 for each in build_questions(keys[::5])
-                for limit in (4, 1000)
             ]
 
     with monkeypatch.context() as patch:
@@ -282,7 +266,7 @@ def test_no_search_reads_a_time_before_the_first_event(
 ) -> None:
     monkeypatch.setattr(segment_scope, "_FIRST_WINDOW_EVENTS", 1)
     monkeypatch.setattr(segment_scope, "_WINDOW_GROWTH", 1)
-    history = StoreHistory(tmp_path)
+    history = CatalogueHistory(tmp_path)
     for day in (1, 4):
         history.ingest(day, 1, sealed=True)
     with EvidenceStore.open(tmp_path, now=NOW) as store:
@@ -297,7 +281,7 @@ def test_no_search_reads_a_time_before_the_first_event(
 
 
 def test_statistics_are_written_when_a_segment_is_sealed(tmp_path: Path) -> None:
-    history = StoreHistory(tmp_path)
+    history = CatalogueHistory(tmp_path)
     history.ingest(1, 6, sealed=True)
     written = (tmp_path / "derived" / "segments.bin").read_bytes()
     assert written
@@ -314,7 +298,7 @@ def test_statistics_are_written_when_a_segment_is_sealed(tmp_path: Path) -> None
 
 
 def test_statistics_are_written_when_segments_are_compacted(tmp_path: Path) -> None:
-    history = StoreHistory(tmp_path)
+    history = CatalogueHistory(tmp_path)
     for _ in range(2):
         history.ingest(1, 6, sealed=True)
     with EvidenceStore.open(tmp_path, now=NOW) as store:
