@@ -321,3 +321,27 @@ def test_a_file_of_a_month_has_the_rows_of_its_days(
     assert read() == merged  # from the segments
     keep(tmp_path, [touch(10, 1)], now)  # a late event
     assert (read()[0], len(read()[1])) == (3, len(merged[1]))
+
+
+def test_a_record_that_another_process_seals_is_not_counted_in_the_journal_too(
+    place: Path, make: Make, now: int
+) -> None:
+    def count_touching() -> Any:
+        with EvidenceStore.open(place, now=now) as store:
+            files = lineage_days.list_lineage_files(store, lineage_days.TOUCHED)
+            touched = {"touched": ParquetTable(tuple(files))}
+            query = "SELECT sum(events) FROM touched"
+            return store.run_query(query, (), touched, NO_EVENTS)
+
+    keep(place, [make(1, resource=ROLE)], now)
+    with (
+        EvidenceStore.open(place, now=now) as first,
+        EvidenceStore.open(place, now=now) as second,
+    ):
+        second.append([make(2, resource=ROLE)], now)  # it knows what is stored
+        second.seal(now)
+        first.append([make(3, resource=ROLE)], now)
+        assert count_touching() == [(3,)]
+        second.append([make(3, resource=ROLE)], now)
+        second.seal(now)
+        assert count_touching() == [(3,)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
 from answerable.model.progress import ignore_progress_report
 from answerable.services.inventory.snapshots import LATEST, load_inventory
+from answerable.store import store_statistics
 from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.event_gaps import read_event_gaps
 from answerable.store.fsck import verify_store
@@ -268,6 +270,25 @@ def test_statistics_count_events_that_are_not_sealed_yet(tmp_path: Path) -> None
             count = store.run_query("SELECT count(*) FROM events")[0][0]
             assert sum(days.values()) == count == 42 + 4
             assert days[max(days)] == 2
+
+
+def test_statistics_count_events_that_are_sealed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_days(tmp_path)
+    usual = store_statistics._is_cut
+
+    def look(*given: Any) -> bool:
+        other.seal(NOW)
+        return usual(*given)
+
+    with (
+        EvidenceStore.open(tmp_path, now=NOW) as store,
+        EvidenceStore.open(tmp_path, now=NOW) as other,
+    ):
+        other.append([event(9_000)], NOW)
+        monkeypatch.setattr(store_statistics, "_is_cut", look)
+        assert sum(each.events for each in read_day_statistics(store)) == 42 + 1
 
 
 def test_repair_sets_aside_and_restores_from_a_copy(tmp_path: Path) -> None:

@@ -141,17 +141,18 @@ def write_tail_file(store: "EvidenceStore", found: DayFiles, kind: DayFileKind) 
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    sources = found.sources
+    sources, newer = found.sources, found.sources.newer_segments
     digest = hashlib.sha256()
     for name, data in sorted(sources.journals.items()):
         digest.update(f"{name} {hashlib.sha256(data).hexdigest()}\n".encode())
+    for name in sorted(each.file_sha256 for each in newer):  # may have the same records
+        digest.update(f"{name}\n".encode())
     generation = f"{TAIL}{digest.hexdigest()[:_GENERATION_HEX]}"
     folder = store.derived / kind.folder
     known = _list_valid_files(store, kind, folder).get(generation)
     if known is not None:
         return known
     make_private_folder(folder)
-    newer = sources.newer_segments
     files = [sources.layout.segment_file(e.day, e.segment, ".parquet") for e in newer]
     engine = DuckDbEngine(folder, files=files)
     try:

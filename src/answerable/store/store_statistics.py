@@ -47,8 +47,10 @@ def read_day_statistics(store: "EvidenceStore") -> list[DayStatistics]:
     Of each segment file, only its size and its ends are read.
     """
     missing = store.find_unreadable_segments()
+    has_journals = bool(store.layout.list_journals())
+    entries = store.log.entries()  # a journal may be sealed meanwhile
     days: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
-    for state in read_segment_states(store.log.entries()):
+    for state in read_segment_states(entries):
         if state.compacted:
             continue
         counts = days[state.manifest.day]
@@ -62,18 +64,17 @@ def read_day_statistics(store: "EvidenceStore") -> list[DayStatistics]:
         counts[2] += sum(_list_file_sizes(store, state))
         counts[3] += state.manifest.count - count
         counts[4] += lost
-    names = [each.segment for each in store.log.list_live(store.log.entries())]
-    for day, count in _count_unsealed_events(store, names).items():
+    names = [each.segment for each in store.log.list_live(entries)]
+    unsealed = _count_other_events(store, names) if has_journals else {}
+    for day, count in unsealed.items():
         days[day][0] += count
     return [DayStatistics(day, *counts) for day, counts in sorted(days.items())]
 
 
-def _count_unsealed_events(
+def _count_other_events(
     store: "EvidenceStore", segments: Iterable[str]
 ) -> dict[str, int]:
-    """Count the events by day that are in none of these segments, but in a journal."""
-    if not store.layout.list_journals():
-        return {}
+    """Count the events by day that are in none of these segments."""
     rows = store.run_query(
         f"SELECT event_time // {DAY_NS}, count(*) FROM events GROUP BY 1",  # noqa: S608 - ours
         scope=SegmentScope(without=frozenset(segments)),
