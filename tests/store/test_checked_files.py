@@ -11,6 +11,7 @@ from answerable.model.event import AuditEvent
 from answerable.store import checked_files, day_files
 from answerable.store.lineage_days import CHAIN_KEYS, open_lineage_days
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.verify_and_prove import verify_evidence
 
 Make = Callable[..., AuditEvent]
 Open = Callable[[], list[str]]
@@ -92,6 +93,31 @@ def test_a_file_of_another_version_is_written_again(
         found = open_lineage_days(store, newer)
     assert found is not None
     assert file not in found.paths
+
+
+def test_a_damaged_file_with_the_same_times_is_found_after_a_verification(
+    open_files: Open,
+    file: Path,
+    tmp_path: Path,
+    now: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checked_files, "_LEAST_AGE", 0)
+    open_files()
+    content, states = file.read_bytes(), {}
+    read = checked_files._read_state
+    monkeypatch.setattr(  # as a disk that loses bits
+        checked_files,
+        "_read_state",
+        lambda form, path: states.setdefault(path, read(form, path)),
+    )
+    open_files()
+    file.write_bytes(content[:-9] + bytes(9))
+    assert open_files() == []
+    with EvidenceStore.open(tmp_path, now=now) as store:
+        verify_evidence(store)
+    assert file.name in open_files()
+    assert file.read_bytes() == content
 
 
 @pytest.mark.parametrize("place", [0, -1])

@@ -51,6 +51,15 @@ def select_valid_files(
     return checked.select(form, files, has_own_mac)
 
 
+def forget_checked_files(store: "EvidenceStore") -> None:
+    """Forget the note, so that the next process hashes all files: one may be damaged.
+
+    The time of a file does not change when its disk loses a bit.
+    """
+    with contextlib.suppress(OSError):
+        (store.derived / _FILE).unlink()
+
+
 class _CheckedFiles:
     """States of the files that this process or an earlier one has hashed."""
 

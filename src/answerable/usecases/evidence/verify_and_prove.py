@@ -36,6 +36,7 @@ from answerable.store import (
     inclusion_proofs,
     verification_record,
 )
+from answerable.store.checked_files import forget_checked_files
 from answerable.store.fsck_segments import format_count
 from answerable.store.store import EvidenceStore
 
@@ -73,6 +74,8 @@ def verify_evidence(
         if mode == verification_record.INCREMENTAL:
             since = verification_record.find_verified_prefix(source)
         scope = fsck.VerificationScope(since, sample)
+        if mode == verification_record.FULL:
+            forget_checked_files(source)
         note = source.log.checkpoint()
         checks = fsck.verify_store(source, checkpoint, public, progress, scope)
         if now and all(check.ok for check in checks):
