@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -228,3 +229,18 @@ def test_the_files_of_touched_identities_name_what_is_asked_of_them(
     shown = {"touched": ParquetTable(tuple(files))}
     rows = store.run_query("SELECT touched FROM touched", (), shown)
     assert (rows == [(identity,)]) == counted == is_touch_counted(identity)
+
+
+@pytest.mark.parametrize(
+    "field", ["resource", "created", "deleted", "issued_to", "resources"]
+)
+def test_an_identity_is_touched_wherever_an_event_names_it(
+    store: EvidenceStore, field: str
+) -> None:
+    role = name_role(1)
+    named: Any = {field: ("", role) if field == "resources" else role}
+    store.append([event(1, **named), event(2, resource="arn:aws:s3:::data")], NOW)
+    store.seal(NOW)
+    shown = {"touched": ParquetTable(tuple(list_lineage_files(store, TOUCHED)))}
+    rows = store.run_query("SELECT touched, events FROM touched", (), shown)
+    assert rows == [(role, 1)]

@@ -73,15 +73,25 @@ def _build_touched_rows_sql(rows: str) -> str:
     An event touches what it created, deleted, issued a credential for or accessed. Only
     identities that `is_touch_counted` accepts have rows.
     """
-    named = "[resource, created, deleted, issued_to] || coalesce(resources, [])"
-    test = f"starts_with(v, 'arn:') AND split_part(v, ':', 3) IN {_IDENTITY_SERVICES}"
+    columns = ("resource", "created", "deleted", "issued_to")
+    named = f"[{', '.join(columns)}] || coalesce(resources, [])"
+    # Most events touch none: their lists are not built.
+    tests = " OR ".join(map(_build_touch_test, columns))
     return (
         f"SELECT touched, source, believed, {KEY_COLUMNS}, outcome, day, "  # noqa: S608 - ours
         "count(*) AS events, min(event_time) AS first, max(event_time) AS last FROM "
-        f"(SELECT unnest(list_distinct(list_filter({named}, lambda v: {test}))) AS "
+        "(SELECT unnest(list_distinct(list_filter("
+        f"{named}, lambda v: {_build_touch_test('v')}))) AS "
         f"touched, source, {BELIEVED} AS believed, {KEY_COLUMNS}, outcome, event_time, "
-        f"event_time // {DAY_NS} AS day FROM {rows}) GROUP BY ALL"
+        f"event_time // {DAY_NS} AS day FROM {rows} "
+        f"WHERE {tests} OR len(resources) > 0) GROUP BY ALL"
     )
+
+
+def _build_touch_test(name: str) -> str:
+    """Build the SQL that tells whether `is_touch_counted` accepts a value."""
+    test = f"split_part({name}, ':', 3) IN {_IDENTITY_SERVICES}"
+    return f"(starts_with({name}, 'arn:') AND {test})"
 
 
 def is_touch_counted(identity: str) -> bool:
