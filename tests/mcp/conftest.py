@@ -8,14 +8,14 @@ from tests.mcp import running
 from tests.mcp.gateway import Gateway, configuration, gateway
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The test server's URL."""
     with running.server() as url:
         yield url
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
+@pytest.fixture(scope="session", params=[1, 2], ids=["one worker", "two workers"])
 def behind(
     request: pytest.FixtureRequest,
     server: str,
