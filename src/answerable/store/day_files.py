@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from answerable.evidence.log_entries import count_erasures
-from answerable.model.errors import EnvironmentFailure
+from answerable.model.errors import AnswerableError, EnvironmentFailure
 from answerable.store.checked_files import select_valid_files
 from answerable.store.damaged_segments import (
     compute_file_digest,
@@ -172,6 +172,23 @@ def remove_other_files(
         for path in (store.derived / kind.folder).iterdir():
             if path.name not in names:
                 path.unlink(missing_ok=True)
+
+
+def rewrite_day_files(store: "EvidenceStore", kind: DayFileKind, *, kept: bool) -> None:
+    """Write the files again of days of which rows were removed.
+
+    Where that is impossible, all are removed: they name what was removed.
+
+    Args:
+        store: The store.
+        kind: Kind of the rows.
+        kept: False to remove the files.
+    """
+    paths: Sequence[Path] = ()
+    if kept:
+        with contextlib.suppress(AnswerableError):
+            paths = open_day_files(store, kind).paths
+    remove_other_files(store, kind, paths)
 
 
 def _list_valid_files(

@@ -156,7 +156,7 @@ def _answer(
         return None
     try:
         files = _open_rollups(store)
-        engine = DuckDbEngine(store.derived / _ROLLUPS.folder)
+        engine = DuckDbEngine(store.derived / ROLLUPS.folder)
     except EnvironmentFailure:
         return None
     try:
@@ -298,13 +298,13 @@ def _build_rollup_sql(rows: str, names: Sequence[str] = VALUE_FIELDS) -> str:
     )
 
 
-_ROLLUPS = DayFileKind(
+ROLLUPS = DayFileKind(
     "rollup", "rollups", ROLLUP_VERSION, _build_rollup_sql, "field, value"
 )
 
 
 def _open_rollups(store: "EvidenceStore") -> DayFiles:
     """Find the rollup of each day, write missing ones, and remove obsolete ones."""
-    files = open_day_files(store, _ROLLUPS)
-    remove_other_files(store, _ROLLUPS, files.paths)
+    files = open_day_files(store, ROLLUPS)
+    remove_other_files(store, ROLLUPS, files.paths)
     return files

@@ -157,18 +157,9 @@ def suggest_resources(
     return None
 
 
-def rewrite_resource_days(store: "EvidenceStore") -> None:
-    """Write the counts of days again of which rows were removed, if there are any.
-
-    Raises:
-        EnvironmentFailure: The disk cannot be written.
-    """
-    folder = store.derived / RESOURCES.folder
-    if not folder.is_dir():
-        return
-    remaining = is_large_store(store) and any(folder.iterdir())
-    files = open_day_files(store, RESOURCES).paths if remaining else ()
-    remove_other_files(store, RESOURCES, files)
+def has_resource_days(store: "EvidenceStore") -> bool:
+    """Return whether a question about a resource has written counts."""
+    return any((store.derived / RESOURCES.folder).glob("*"))
 
 
 def _open_files(store: "EvidenceStore") -> DayFiles:

@@ -52,23 +52,20 @@ def rewrite_question_files(store: EvidenceStore) -> None:
     if store.queries.has_index:
         return
     from answerable.services.lineage.chain_cache import write_current_chain_file
-    from answerable.store import (
-        chain_counts,
-        chain_writer,
-        day_rollups,
-        resource_days,
-    )
-    from answerable.store.day_files import remove_other_files
-    from answerable.store.lineage_days import TOUCHED, open_lineage_days
+    from answerable.store import chain_counts, chain_writer
+    from answerable.store.day_files import rewrite_day_files
+    from answerable.store.day_rollups import ROLLUPS
+    from answerable.store.lineage_days import TOUCHED
+    from answerable.store.resource_days import RESOURCES, has_resource_days
 
+    is_large = False
     with suppress(AnswerableError):
-        resource_days.rewrite_resource_days(store)
+        is_large = is_large_store(store)
+    rewrite_day_files(store, RESOURCES, kept=is_large and has_resource_days(store))
+    rewrite_day_files(store, TOUCHED, kept=is_large)
+    rewrite_day_files(store, ROLLUPS, kept=True)
     with suppress(AnswerableError):
-        touched = open_lineage_days(store, TOUCHED) if is_large_store(store) else None
-        remove_other_files(store, TOUCHED, touched.paths if touched else ())
-    with suppress(AnswerableError):
-        day_rollups.write_rollups(store)
-        if is_large_store(store):
+        if is_large:
             write_current_chain_file(store)
             chain_counts.write_chain_counts(store)
     with suppress(AnswerableError):
