@@ -308,7 +308,14 @@ def test_other_names_of_the_person_are_named(
 
 
 @pytest.mark.parametrize(
-    ("names", "reason"), [(["ab"], "asked"), ([ADA], ""), ([ADA], f"of {ADA}")]
+    ("names", "reason"),
+    [
+        (["ab"], "asked"),
+        (["q" * 1001], "asked"),
+        ([ADA, " person: "], "asked"),
+        ([ADA], ""),
+        ([ADA], f"of {ADA}"),
+    ],
 )
 def test_unsafe_requests_are_refused(
     tmp_path: Path, names: list[str], reason: str

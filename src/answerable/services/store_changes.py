@@ -6,7 +6,8 @@ from answerable.model.documents.store import StoreChangeItem
 from answerable.model.errors import UsageError
 from answerable.store.row_removal import PlannedRemoval
 
-MAX_REASON_LENGTH = 1000
+MAX_REASON_LENGTH = MAX_NAME_LENGTH = 1000
+_PREFIX = "person:"
 
 
 def list_removals(
@@ -49,4 +50,26 @@ def require_reason(reason: str) -> None:
             f"missing or too long reason (got {len(reason)} characters, expected 1 "
             f"to {MAX_REASON_LENGTH})",
             "state the reason; it is kept in the log: --reason TEXT",
+        )
+
+
+def require_name(name: str, min_length: int, hint: str) -> None:
+    """Refuse a name of a person that is too short or too long to search for.
+
+    Args:
+        name: The name, with or without `person:`.
+        min_length: Least number of characters.
+        hint: Next step.
+
+    Raises:
+        UsageError: It is.
+    """
+    length = len(name.strip().removeprefix(_PREFIX).strip())
+    if length < min_length:
+        raise UsageError(
+            f"a name needs at least {min_length} characters (got {name!r})", hint
+        )
+    if length > MAX_NAME_LENGTH:
+        raise UsageError(
+            f"a name has at most {MAX_NAME_LENGTH:,} characters (got {length:,})", hint
         )

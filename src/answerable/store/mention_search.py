@@ -21,6 +21,7 @@ from answerable.store.row_conditions import (
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
+_MAX_PATTERN_BYTES = 64 << 20  # for many or long names
 SET_ASIDE = "set-aside"  # folder of damaged files in the store
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}|[A-Za-z0-9_-]{16,}")
 _ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
@@ -37,7 +38,10 @@ class MentionSearch:
     def __init__(self, names: Sequence[str]) -> None:
         import re2  # slow to import; the engine of the SQL condition, too
 
-        self._pattern = re2.compile(build_mention_pattern(names))
+        options = re2.Options()
+        options.max_mem = _MAX_PATTERN_BYTES  # the engine is slower beyond it
+        options.log_errors = False
+        self._pattern = re2.compile(build_mention_pattern(names), options)
         self._any_text = build_mention_condition("t::VARCHAR", names)
         self._condition = build_person_condition(names)
         has_backslash = any("\\" in each for each in names)

@@ -4,12 +4,15 @@ from collections.abc import Collection, Iterator, Sequence
 
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.store import StoreChangeItem
-from answerable.model.errors import UsageError
 from answerable.model.sighting import Snapshot
 from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.services.inventory import snapshots
 from answerable.services.inventory.other_names import describe_other_names
-from answerable.services.store_changes import list_removals, require_reason
+from answerable.services.store_changes import (
+    list_removals,
+    require_name,
+    require_reason,
+)
 from answerable.store import erasure
 from answerable.store.store import EvidenceStore
 
@@ -42,11 +45,7 @@ def erase_person(
     if not dry_run:
         require_reason(reason)
     for name in names:
-        if len(name.removeprefix("person:").strip()) < _MIN_NAME_LENGTH:
-            raise UsageError(
-                f"a name needs at least {_MIN_NAME_LENGTH} characters (got {name!r})",
-                "list persons: answerable people",
-            )
+        require_name(name, _MIN_NAME_LENGTH, "list persons: answerable people")
     others = describe_other_names(store, names)
     result = erasure.erase_person(
         store,

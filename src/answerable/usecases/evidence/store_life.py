@@ -15,7 +15,11 @@ from answerable.presentation.answer_coverage import (
     format_time,
 )
 from answerable.presentation.collection_coverage import add_unread_logs
-from answerable.services.store_changes import list_removals, require_reason
+from answerable.services.store_changes import (
+    list_removals,
+    require_name,
+    require_reason,
+)
 from answerable.store import compaction, legal_holds, retention, store_repair
 from answerable.store.collection_state import read_unread_logs
 from answerable.store.event_queries import read_event_sources
@@ -137,11 +141,9 @@ def place_hold(
         UsageError: The reason is missing, or a day or the person is malformed.
     """
     require_reason(hold.reason)
-    if hold.person and not hold.person.removeprefix("person:").strip():
-        raise UsageError(
-            f"invalid person (got {hold.person[:80]!r}, expected a name)",
-            "without --person, the hold covers events of all persons",
-        )
+    if hold.person:
+        hint = "without --person, the hold covers events of all persons"
+        require_name(hold.person, 1, hint)
     _require_day(hold.since, "--since")
     _require_day(hold.until, "--until")
     if hold.since and hold.until and hold.since > hold.until:
