@@ -147,6 +147,7 @@ def test_sql_decodes_as_the_search_of_files_does(text: str) -> None:
         r"CORP%5C\u0061na",
         r"CORP%255C%255Cu0061na",
         r"CORP\\\\\u0061na",
+        r"CORP%5c\u0061%6e\\u0061",
     ],
 )
 def test_a_letter_after_the_backslash_of_a_name_may_be_escaped(text: str) -> None:

@@ -6,6 +6,8 @@ for a part of a name.
 
 import re
 
+from answerable.store.mention_pattern import MARK
+
 _CODES = "3[0-9]|[46][1-9A-F]|[57][0-9A]"  # letters and digits in ASCII
 _OTHER_CODES = "[0-289A-F][0-9A-F]|3[A-F]|[46]0|[57][B-F]"
 _JSON = r"(?:\\|%(?:25)*5C)+u00"
@@ -21,12 +23,12 @@ def decode_letters(text: str, *, keeps_backslash: bool = False) -> str:
 
     Args:
         text: The text.
-        keeps_backslash: Take the first of several backslashes for a sign of the text:
-            `CORP\\u0061da` is `CORP\ada` then, and else `CORPada`.
+        keeps_backslash: Put a mark before a letter after several backslashes, of which
+            one may be a sign of the text: `CORP\\u0061da` is `CORP\ada` or `CORPada`.
     """
     for _ in range(_ROUNDS):
         if keeps_backslash:
-            text = _AFTER_BACKSLASH.sub(r"\\%\1", text)
+            text = _AFTER_BACKSLASH.sub(rf"{MARK}%\1", text)
         text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
     return text
 
@@ -49,7 +51,7 @@ def build_decoded_sql(text: str, *, keeps_backslash: bool = False) -> str:
         if keeps_backslash:
             text = (
                 f"regexp_replace({text}, '{_SEVERAL}(?:25)*({_CODES})', "
-                r"'\\%\1', 'gi')"
+                rf"'{MARK}%\1', 'gi')"
             )
         # `url_decode` decodes every sign: only letters and digits are left to it.
         text = f"regexp_replace({text}, '(?:{_JSON})(?:25)*({_CODES})', '%\\1', 'gi')"

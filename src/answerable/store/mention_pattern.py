@@ -14,8 +14,10 @@ from string import ascii_letters, digits, punctuation
 from urllib.parse import quote
 
 # A name is mentioned where no letter, digit or sign of a longer name adjoins it.
-_AFTER = r"($|[^A-Za-z0-9._@-]|\.($|[^A-Za-z0-9]))"
-_BEFORE = r"^|[^A-Za-z0-9._%+@-]"
+# Stands before a decoded letter if its backslash may be a sign of the name.
+MARK = "\ue000"
+_AFTER = rf"($|[^A-Za-z0-9._@{MARK}-]|\.($|[^A-Za-z0-9{MARK}]))"
+_BEFORE = rf"^|[^A-Za-z0-9._%+@{MARK}-]"
 _PLAIN = frozenset(ascii_letters + digits)
 # Signs of longer names; each other sign may stand, encoded, before a name.
 _SIGNS = frozenset("._%+@-")
@@ -51,13 +53,31 @@ def _list(name: str) -> Iterator[str]:
     before = f"{_BEFORE}|{_ENCODED}(?:{_list_codes(_DELIMITERS)})"
     before += rf"|{_QUERY}|{_SHORT_ESCAPES}" if is_address else r"|\+"
     forms = dict.fromkeys(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
-    plain = "|".join("".join(map(_spell, form)) for form in forms)
+    plain = "|".join(map(_spell_name, forms))
     hashes = "|".join(dict.fromkeys(map(_escape, _list_unsalted_hashes(name))))
     yield f"(?:{before})(?:{plain}|{hashes}){_AFTER}"
     if is_address:
         # `+` belongs to an address, unless the text is a form.
         encoded = "|".join("".join(map(_spell_in_form, form)) for form in forms)
         yield rf"\+(?:(?:{plain})[+&]|(?:{encoded}){_AFTER})"
+
+
+def _spell_name(name: str) -> str:
+    """Build the expression of a name; a mark may be the backslash before a letter."""
+    if "\\" not in name:
+        return "".join(map(_spell, name))
+    backslash, found, is_after = _spell("\\"), "", False
+    for sign in name:
+        if sign == "\\":
+            is_after = True  # several count as one
+            continue
+        marked = f"{MARK}?{sign}" if sign in _PLAIN else _spell(sign)
+        if is_after:
+            marked = backslash + marked
+            if sign in _PLAIN:
+                marked = f"(?:{marked}|{MARK}{sign})"
+        found, is_after = found + marked, False
+    return found + (backslash if is_after else "")
 
 
 def _spell(sign: str) -> str:
