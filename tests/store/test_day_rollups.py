@@ -15,7 +15,14 @@ from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import InvestigationFilter
 from answerable.store.store import EvidenceStore
 from tests.store.conftest import NOW
-from tests.store.test_catalogue import DAY, STEPS, StoreHistory, damage, remove, tear
+from tests.store.test_catalogue import (
+    DAY,
+    STEPS,
+    CatalogueHistory,
+    damage,
+    remove,
+    tear,
+)
 
 SPANS = {
     ("source",): (0, 0),
@@ -83,11 +90,11 @@ CHANGES = st.builds(
 @settings(max_examples=2, deadline=None)
 @given(st.lists(st.one_of(STEPS, CHANGES), min_size=2, max_size=5))
 def test_counts_equal_those_of_the_rows(
-    steps: list[Callable[[StoreHistory], None]],
+    steps: list[Callable[[CatalogueHistory], None]],
 ) -> None:
     root = Path(tempfile.mkdtemp())
     try:
-        history = StoreHistory(root / "store")
+        history = CatalogueHistory(root / "store")
         history.ingest(1, 30, sealed=True)
         check_counts(history.root)
         for step in steps:
@@ -98,7 +105,7 @@ def test_counts_equal_those_of_the_rows(
 
 
 def test_late_events_change_the_rollup_of_their_day_alone(tmp_path: Path) -> None:
-    history = StoreHistory(tmp_path)
+    history = CatalogueHistory(tmp_path)
     for day in (1, 4, 8):
         history.ingest(day, 6, sealed=True)
 
@@ -116,7 +123,7 @@ def test_late_events_change_the_rollup_of_their_day_alone(tmp_path: Path) -> Non
 
 
 def test_a_count_of_whole_days_reads_no_segment(tmp_path: Path) -> None:
-    history = StoreHistory(tmp_path)
+    history = CatalogueHistory(tmp_path)
     history.ingest(1, 20, sealed=True)
     query = RollupQuery(("action",))
     with EvidenceStore.open(tmp_path, now=NOW) as store:
@@ -128,7 +135,7 @@ def test_a_count_of_whole_days_reads_no_segment(tmp_path: Path) -> None:
 
 
 def test_the_largest_groups_come_first_with_the_number_of_all(tmp_path: Path) -> None:
-    history = StoreHistory(tmp_path)
+    history = CatalogueHistory(tmp_path)
     history.ingest(1, 20, sealed=True)
     with EvidenceStore.open(tmp_path, now=NOW) as store:
         every = count_by_rollups(store, RollupQuery(("source",)))
