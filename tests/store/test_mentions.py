@@ -155,3 +155,7 @@ def test_a_letter_after_the_backslash_of_a_name_may_be_escaped(text: str) -> Non
     assert find(text, name)
     assert find(f'{{"u":"{text}"}}', name)
     assert not find(text + "x", name)
+
+
+def test_a_private_character_does_not_hide_a_name() -> None:
+    assert find(f"\ue000{ANA}\ue000")

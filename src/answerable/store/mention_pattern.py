@@ -13,11 +13,8 @@ from collections.abc import Iterator, Sequence
 from string import ascii_letters, digits, punctuation
 from urllib.parse import quote
 
-# A name is mentioned where no letter, digit or sign of a longer name adjoins it.
 # Stands before a decoded letter if its backslash may be a sign of the name.
 MARK = "\ue000"
-_AFTER = rf"($|[^A-Za-z0-9._@{MARK}-]|\.($|[^A-Za-z0-9{MARK}]))"
-_BEFORE = rf"^|[^A-Za-z0-9._%+@{MARK}-]"
 _PLAIN = frozenset(ascii_letters + digits)
 # Signs of longer names; each other sign may stand, encoded, before a name.
 _SIGNS = frozenset("._%+@-")
@@ -50,16 +47,29 @@ def _list(name: str) -> Iterator[str]:
         yield ""
         return
     is_address = "@" in name
-    before = f"{_BEFORE}|{_ENCODED}(?:{_list_codes(_DELIMITERS)})"
+    start, after = _build_edges(MARK if "\\" in name else "")
+    before = f"{start}|{_ENCODED}(?:{_list_codes(_DELIMITERS)})"
     before += rf"|{_QUERY}|{_SHORT_ESCAPES}" if is_address else r"|\+"
     forms = dict.fromkeys(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
     plain = "|".join(map(_spell_name, forms))
     hashes = "|".join(dict.fromkeys(map(_escape, _list_unsalted_hashes(name))))
-    yield f"(?:{before})(?:{plain}|{hashes}){_AFTER}"
+    yield f"(?:{before})(?:{plain}|{hashes}){after}"
     if is_address:
         # `+` belongs to an address, unless the text is a form.
         encoded = "|".join("".join(map(_spell_in_form, form)) for form in forms)
-        yield rf"\+(?:(?:{plain})[+&]|(?:{encoded}){_AFTER})"
+        yield rf"\+(?:(?:{plain})[+&]|(?:{encoded}){after})"
+
+
+def _build_edges(mark: str) -> tuple[str, str]:
+    """Build what precedes and follows a name: no letter, digit or sign of a longer one.
+
+    Args:
+        mark: Belongs to the letter after it; empty if the text has no marks.
+    """
+    return (
+        rf"^|[^A-Za-z0-9._%+@{mark}-]",
+        rf"($|[^A-Za-z0-9._@{mark}-]|\.($|[^A-Za-z0-9{mark}]))",
+    )
 
 
 def _spell_name(name: str) -> str:
