@@ -150,3 +150,19 @@ def test_removed_files_are_not_in_the_note(
     open_files()  # writes it again
     open_files()
     assert note.read_bytes().count(b".parquet") == 1
+
+
+def test_a_long_process_forgets_removed_files(
+    tmp_path: Path, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checked_files, "_LEAST_AGE", 0)
+    with EvidenceStore.open(tmp_path, now=now) as store:
+        for number in range(5):
+            store.append([make(number)], now)
+            store.seal(now)
+            found = open_lineage_days(store, CHAIN_KEYS)
+            assert found is not None
+            day_files.remove_other_files(store, CHAIN_KEYS, found.paths)
+            open_lineage_days(store, CHAIN_KEYS)
+        known = store.get_or_create_cached("checked files", checked_files._CheckedFiles)
+        assert len(known._states) == 1

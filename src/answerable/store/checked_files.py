@@ -102,14 +102,18 @@ class _CheckedFiles:
 
     def _save(self, added: _States) -> None:
         """Note more states, and drop those of removed files; do nothing on a full disk."""
-        states = {
-            name: state
-            for name, state in {**self._load(), **added}.items()
-            if (self._store.derived / name).is_file()
-        }
+        states = self._select_present({**self._load(), **added})
+        self._states = self._select_present(self._states)  # of a long process
         body = msgspec.msgpack.encode(states)
         with contextlib.suppress(EnvironmentFailure):
             write_file(self._path, self._compute_mac(body) + body, sync=False)
+
+    def _select_present(self, states: _States) -> _States:
+        """Select the states of the files that were not removed."""
+        folder = self._store.derived
+        return {
+            name: each for name, each in states.items() if (folder / name).is_file()
+        }
 
     def _compute_mac(self, body: bytes) -> bytes:
         """Compute the MAC of a note, with the fingerprint key of the store."""
