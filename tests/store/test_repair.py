@@ -164,3 +164,18 @@ def test_a_checkpoint_of_a_read_only_store_is_exported(
     with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
         note = export_checkpoint(store, str(tmp_path / "exported"), now=NOW)
     assert (tmp_path / "exported").read_bytes() == note
+
+
+def test_events_of_a_day_with_a_cut_segment_are_refused_until_its_repair(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "store"
+    write_days(root, days=1, batches=1)
+    for file in root.glob("segments/*/*.parquet"):
+        os.truncate(file, 1_000)
+    with pytest.raises(EnvironmentFailure, match="cannot be read") as caught:
+        write_days(root, days=1, batches=1)
+    assert "store repair" in caught.value.hint
+    with EvidenceStore.open(root, now=NOW) as store:
+        repair_store(store, None, NOW, dry_run=False)
+    write_days(root, days=1, batches=1)

@@ -356,8 +356,17 @@ class KnownEventIds:
         return self._engine
 
     def _run_query(self, query: str) -> list[tuple[object, ...]]:
-        """Run an SQL query over segments."""
-        return self._open_engine().run(query)
+        """Run an SQL query over segments; a damaged one is an `EnvironmentFailure`."""
+        import _duckdb as duckdb
+
+        try:
+            return self._open_engine().run(query)
+        except duckdb.Error as error:
+            said = str(error).splitlines()[0]
+            raise EnvironmentFailure(
+                f"a segment of the same days cannot be read: {said}",
+                "set it aside or restore it: answerable store repair",
+            ) from error
 
 
 def _list_identifying_fields(
