@@ -24,7 +24,7 @@ from tests.store.test_chain_totals import (
     DAY,
     SOURCES,
     STEPS,
-    StoreHistory,
+    LossyHistory,
     name_role,
     take_stores_for_large,
 )
@@ -53,7 +53,7 @@ def make_event(number: int, day: int) -> AuditEvent:
     )
 
 
-class FewKeysHistory(StoreHistory):
+class FewKeysHistory(LossyHistory):
     """Steps of the life of a store whose chains have many events on a day."""
 
     def ingest(self, day: int, count: int, *, sealed: bool) -> None:
@@ -96,7 +96,7 @@ def check_answers(root: Path) -> list[Any]:
 @settings(max_examples=4, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=3))
 def test_first_occurrences_by_counts_are_those_of_the_rows(
-    steps: list[Callable[[StoreHistory], None]],
+    steps: list[Callable[[LossyHistory], None]],
 ) -> None:
     root = Path(tempfile.mkdtemp())
     try:

@@ -28,7 +28,7 @@ from tests.store.test_chain_totals import (
     ADA,
     DAY,
     STEPS,
-    StoreHistory,
+    LossyHistory,
     take_stores_for_large,
 )
 
@@ -61,7 +61,7 @@ def make_event(number: int, day: int) -> AuditEvent:
     )
 
 
-class ResourceHistory(StoreHistory):
+class ResourceHistory(LossyHistory):
     """Steps of the life of a store whose events name many resources."""
 
     def ingest(self, day: int, count: int, *, sealed: bool) -> None:
@@ -158,7 +158,7 @@ def take_store_for_large(patch: pytest.MonkeyPatch, most_read: int) -> None:
     st.sampled_from([None, 0, 1, 2, 3]),
 )
 def test_an_answer_is_that_of_a_search(
-    steps: list[Callable[[StoreHistory], None]], most_read: int, damaged: int | None
+    steps: list[Callable[[LossyHistory], None]], most_read: int, damaged: int | None
 ) -> None:
     root = Path(tempfile.mkdtemp())
     try:
