@@ -3,13 +3,13 @@
 import os
 import stat
 import sys
-import zlib
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import zstandard
+from isal import isal_zlib
 
 from answerable.connectors.formats.log_format import LogFormat
 from answerable.connectors.regular_file import check_regular_file, open_named_file
@@ -220,7 +220,7 @@ class LogFileStream:
                     yield from self._yield_decompressed_chunks(file)
         except OSError as error:
             raise LogUnreadableError(error.strerror or "cannot be read") from None
-        except (zlib.error, zstandard.ZstdError):
+        except (isal_zlib.error, zstandard.ZstdError):
             raise LogUnreadableError("the compressed data is damaged") from None
 
     def _read_part(self, file: BinaryIO) -> Iterator[bytes]:
@@ -269,7 +269,7 @@ class LogFileStream:
     def _iter_gzip(self, data: bytes, file: BinaryIO) -> Iterator[bytes]:
         """Yield the chunks of all gzip members in a file."""
         while data:
-            member = zlib.decompressobj(wbits=31)
+            member = isal_zlib.decompressobj(wbits=31)
             while True:
                 chunk = member.decompress(data, CHUNK)
                 if chunk:

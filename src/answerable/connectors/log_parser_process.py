@@ -15,7 +15,6 @@ import struct
 import subprocess
 import sys
 import threading
-import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from itertools import repeat
 from typing import IO, cast
 
 import msgspec
+from isal import isal_zlib
 
 from answerable.connectors.encoded_batches import keep_row
 from answerable.model.connector import EventBatch, EventContext, EventLimits
@@ -147,7 +147,7 @@ def _read_frame(pipe: IO[bytes]) -> bytes:
         return b""
     size, checksum = _HEAD.unpack(head)
     body = pipe.read(size)
-    return body if len(body) == size and zlib.crc32(body) == checksum else b""
+    return body if len(body) == size and isal_zlib.crc32(body) == checksum else b""
 
 
 def _prefetch_frames(pipe: IO[bytes]) -> Iterator[bytes]:
@@ -318,7 +318,7 @@ def main() -> None:
 def _write_frame(frame: _BatchFrame) -> None:
     """Write a frame to standard output, with its length and checksum first."""
     _ENCODER.encode_into(frame, _BUFFER)
-    sys.stdout.buffer.write(_HEAD.pack(len(_BUFFER), zlib.crc32(_BUFFER)))
+    sys.stdout.buffer.write(_HEAD.pack(len(_BUFFER), isal_zlib.crc32(_BUFFER)))
     sys.stdout.buffer.write(_BUFFER)
 
 

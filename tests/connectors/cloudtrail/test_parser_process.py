@@ -59,8 +59,10 @@ def test_a_damaged_frame_of_a_parsing_process_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.json").write_bytes((DATA / "day.json").read_bytes())
-    real = log_parser_process.zlib.crc32
-    monkeypatch.setattr(log_parser_process.zlib, "crc32", lambda data: real(data) ^ 1)
+    real = log_parser_process.isal_zlib.crc32
+    monkeypatch.setattr(
+        log_parser_process.isal_zlib, "crc32", lambda data: real(data) ^ 1
+    )
     read = log_parser_process.read_in_subprocess
     with pytest.raises(EnvironmentFailure, match="damaged"):
         list(read(FORMAT.module, str(tmp_path), EventContext(ingest_time=7)))
