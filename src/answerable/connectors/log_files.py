@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import zstandard
 from isal import isal_zlib
@@ -25,6 +25,8 @@ MAX_COMPRESSION_RATIO = 100
 SMALL = 32 << 20
 MAX_NAMED_IRREGULAR = 20
 _SLICE_BYTES = 1024
+# Its type stub says that it is an instance.
+_GZIP_ERROR = cast("type[Exception]", isal_zlib.error)
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -220,7 +222,7 @@ class LogFileStream:
                     yield from self._yield_decompressed_chunks(file)
         except OSError as error:
             raise LogUnreadableError(error.strerror or "cannot be read") from None
-        except (isal_zlib.error, zstandard.ZstdError):
+        except (_GZIP_ERROR, zstandard.ZstdError):
             raise LogUnreadableError("the compressed data is damaged") from None
 
     def _read_part(self, file: BinaryIO) -> Iterator[bytes]:
