@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage.compare_windows import list_first_seen
 from tests.store.conftest import NOW
 from tests.store.conftest import _make as event
+from tests.store.store_history import DAY
 from tests.store.test_chain_totals import (
     ADA,
-    DAY,
     SOURCES,
     STEPS,
     LossyHistory,
@@ -69,15 +70,16 @@ def answer_all(root: Path) -> list[Any]:
     """Answer the question about each field in each pair of windows."""
     found: list[Any] = []
     with EvidenceStore.open(root, now=NOW) as store:
-        for start, end, since, until in WINDOWS:
-            for field in ("identity", "person,agent", "credential,action,resource"):
-                for source in ("", "sts"):
-                    query = TraceQuery(since=since, until=until, source=source)
-                    document = list_first_seen(
-                        store, query, field, TimeWindow(start, end), now=NOW + DAY
-                    )
-                    said = (document.items, document.searched, document.coverage)
-                    found.append((start, since, field, source, *said))
+        fields = ("identity", "person,agent", "credential,action,resource")
+        # Each source with each field and in each window, but not with each pair.
+        for number, (window, field) in enumerate(product(WINDOWS, fields)):
+            start, end, since, until = window
+            query = TraceQuery(since=since, until=until, source=("", "sts")[number % 2])
+            document = list_first_seen(
+                store, query, field, TimeWindow(start, end), now=NOW + DAY
+            )
+            said = (document.items, document.searched, document.coverage)
+            found.append((start, since, field, query.source, *said))
     return found
 
 
@@ -88,8 +90,13 @@ def check_answers(root: Path) -> list[Any]:
         patch.setattr(window_counts, "find_hop_values", lambda *_: None)
         patch.setattr(window_counts, "find_missing_values", lambda *_: None)
         expected = answer_all(root)
-    for mine, theirs in zip(found, expected, strict=True):
-        assert mine == theirs
+    # Counts may still have what a lost file had; the words on it are no item.
+    has_lost = any(root.glob("segments/*/*.lost"))
+    for (*mine, searched, coverage), (*theirs, read, covered) in zip(
+        found, expected, strict=True
+    ):
+        assert (mine, coverage) == (theirs, covered)
+        assert has_lost or searched == read
     return found
 
 
@@ -105,7 +112,7 @@ def test_first_occurrences_by_counts_are_those_of_the_rows(
             history = FewKeysHistory(root / "store")
             history.ingest(2, 40, sealed=True)
             history.ingest(1, 3, sealed=True)
-            assert any(items for *_, items, _, _ in check_answers(history.root))
+            assert any(items for *_, items, _, _ in answer_all(history.root))
             for step in steps:
                 step(history)
             check_answers(history.root)

@@ -156,7 +156,7 @@ def test_an_issuer_that_is_no_host_and_an_empty_agent_are_usage_errors(
     for issuer in ("https://sts.example", 'a"}', "", "a b"):
         assert main(["plan", "--issuer", issuer, *store]) == 2, issuer
     assert main(["aws", "credential-process", "--agent", "", *store]) == 2
-    assert "the name of the agent is empty" in capsys.readouterr().err
+    assert "--agent is empty" in capsys.readouterr().err
 
 
 def test_uncollected_bindings_of_a_cluster_are_drift_that_is_not_known(
