@@ -50,6 +50,8 @@ def _ingest_both(
     folder: Path, fewer: int, seed: int, command: str
 ) -> Iterator[BenchFigure]:
     """Ingest both trails; the larger store is moved to its place when all is measured."""
+    prepare_trail(folder / "new", _QUICK, seed, _SPAN)
+    measure_ingest(folder / "new", _QUICK)  # compiles the modules
     seconds = []
     for events in (fewer, fewer * 10):
         prepare_trail(folder / "new", events, seed, _SPAN)
