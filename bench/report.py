@@ -23,7 +23,8 @@ _SECTIONS = (
 _MEANS = {
     "Ingest of 20 million events": """\
 - Both trails have the events of 60 days, and each is ingested by one `answerable ingest`
-  into a new store. The floor runs after each.
+  into a new store. The floor runs after each. With `--folder`, a store that was measured
+  is asked again, without its ingest.
 """,
     "A store over a year": """\
 - A year is 37 parts of ten days, each ingested by its own `answerable ingest`. The
