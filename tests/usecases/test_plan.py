@@ -173,3 +173,8 @@ def test_without_a_scan_a_plan_is_not_known(words, tmp_path, capsys) -> None:
     assert main([*store, "ingest", f"cloudtrail:{trail}"]) == 0
     assert main([*store, "plan", *words]) == 3
     assert "nothing scanned yet" in capsys.readouterr().out
+
+
+def test_an_empty_subject_is_refused(capsys) -> None:
+    assert main(["plan", "--subject", ""]) == 2
+    assert "--subject is empty" in capsys.readouterr().err

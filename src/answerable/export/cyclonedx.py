@@ -84,7 +84,7 @@ def build_cyclonedx(
 
 
 class _Relations:
-    """What credentials and agents depend on, and the services and packages of agents."""
+    """Dependencies of credentials and agents, and services and packages of agents."""
 
     def __init__(self) -> None:
         self.services: dict[str, Item] = {}

@@ -49,7 +49,7 @@ _FILES_AT_ONCE = 250
 
 @dataclass(frozen=True, slots=True)
 class ResourceAnswer:
-    """What is known of the events of a resource without a search of all rows.
+    """Events and total of a resource, as far as counts tell them without a search.
 
     Attributes:
         newest: The newest events; None if a search has to find them.
